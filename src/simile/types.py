@@ -1,0 +1,60 @@
+"""The shared nouns and protocols: what the rooms hand to each other.
+
+Knows NumPy and the standard library only; holds no logic.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Role = Literal["query", "document"]
+"""What a text is to the model: some models put another prefix before queries than documents."""
+
+Embeddings = NDArray[np.float32]
+"""Vectors, one row per text: float32 (n, dim)."""
+
+Precision = Literal["auto", "f32", "bf16"]
+"""Arithmetic of the matrix products; `auto` is bf16 where the CPU computes it natively."""
+
+
+@dataclass(frozen=True)
+class EmbedResult:
+    """Vectors, and what became of each text on the way."""
+
+    vectors: Embeddings
+    """float32 (n, dim), in the order of the texts."""
+    token_counts: NDArray[np.int32]
+    """int32 (n,): tokens that the model read, special tokens included, after truncation."""
+    truncated: NDArray[np.bool_]
+    """bool (n,): whether the end of the text was cut off."""
+
+
+class EmbeddingModel(Protocol):
+    """Anything that turns texts into vectors."""
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest text that is read whole, in tokens, special tokens included."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal vectors: model digest, pooling, prompts, precision family, width."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, role: Role) -> Embeddings:
+        """Embed texts; float32 (n, dim) in their order. Blocks until done."""
+        ...
