@@ -1,0 +1,27 @@
+"""simile: text to vectors, and vectors to the right passages, on your own machine.
+
+The public names; each is imported when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simile.embedder import Embedder
+    from simile.errors import SimileError
+    from simile.types import EmbedResult
+
+__version__ = "0.1.0"
+__all__ = ["EmbedResult", "Embedder", "SimileError", "__version__"]
+
+_HOMES = {
+    "EmbedResult": "simile.types",
+    "Embedder": "simile.embedder",
+    "SimileError": "simile.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'simile' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""How fast the numbers come: compiling, batching, scheduling, and which models stay loaded."""

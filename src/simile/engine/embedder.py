@@ -1,0 +1,153 @@
+"""A model loaded on this machine: texts in, float32 vectors out.
+
+Joins encoder, tokenizer and scheduler; the local implementation of the EmbeddingModel protocol.
+Does not know HTTP, nor where the model's files came from.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import islice
+from weakref import finalize
+
+from simile.engine.compile import CompiledEncoder
+from simile.engine.scheduler import Scheduler
+from simile.errors import InputError, WindowTooSmallError
+from simile.models.encoder import Encoder
+from simile.models.local import LocalModel
+from simile.models.tokenizer import Text, Tokenizer
+from simile.types import Embeddings, EmbedResult, Precision, Role
+
+STREAM_TEXTS = 4096
+"""Texts per slice of a stream; two slices are under way at a time."""
+
+
+class LocalEmbedder:
+    """One loaded model; safe to use from any thread and from asyncio."""
+
+    def __init__(self, model: LocalModel, *, precision: Precision = "auto") -> None:
+        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
+        encoder = Encoder(model)
+        self.facts = encoder.facts
+        self.name = model.name
+        self.dim = self.facts.dim
+        self.max_tokens = self.facts.max_tokens
+        self.context_length = self.facts.context_length
+        self._tokenizer = Tokenizer(model.folder, lowercase=self.facts.lowercase)
+        compiled = CompiledEncoder(encoder, precision=precision)
+        self.precision = compiled.precision
+        self.fingerprint = self._fingerprint(model.digest)
+        scheduler = Scheduler(self._tokenizer.encode, compiled.runners, dim=self.dim)
+        self._scheduler = scheduler
+        # Runs when this object is forgotten or the interpreter ends; threads in OpenVINO must not
+        # outlive it.
+        self._close = finalize(self, scheduler.close)
+
+    def embed(self, texts: Sequence[str], *, role: Role, truncate: bool = True) -> Embeddings:
+        """Embed texts; float32 (n, dim) in their order. Blocks until done.
+
+        Raises InputError for what is no text, TextTooLongError if a text is longer than
+        max_tokens and truncate is False, EngineError if the computation failed.
+        """
+        return self.embed_counted(texts, role=role, truncate=truncate).vectors
+
+    def embed_counted(
+        self, texts: Sequence[str], *, role: Role, truncate: bool = True
+    ) -> EmbedResult:
+        """Embed texts, and say how many tokens of each were read and which were cut."""
+        return self._submit_role(texts, role=role, truncate=truncate).result()
+
+    async def embed_async(
+        self, texts: Sequence[str], *, role: Role, truncate: bool = True
+    ) -> Embeddings:
+        """Embed texts without blocking the event loop; cancelling it drops the work."""
+        future = self._submit_role(texts, role=role, truncate=truncate)
+        return (await asyncio.wrap_future(future)).vectors
+
+    def embed_stream(self, texts: Iterable[str], *, role: Role) -> Iterator[Embeddings]:
+        """Embed any number of texts in bounded memory; yields float32 (some, dim), in order."""
+        source, ahead = iter(texts), []
+        while True:
+            part = list(islice(source, STREAM_TEXTS))
+            if part:
+                ahead.append(self._submit_role(part, role=role, truncate=True))
+            if not ahead:
+                return
+            if len(ahead) == 2 or not part:
+                yield ahead.pop(0).result().vectors
+
+    def submit(
+        self,
+        texts: Sequence[str],
+        *,
+        prefix: str = "",
+        max_tokens: int | None = None,
+        truncate: bool = True,
+    ) -> Future[EmbedResult]:
+        """Ask for vectors of prefix + text each, and return at once; for servers.
+
+        max_tokens is the window of this call, by default the model's, at most context_length.
+        Raises InputError and WindowTooSmallError; the future fails with TextTooLongError or
+        EngineError. Cancelling it drops the work.
+        """
+        _check_texts(texts)
+        prefixed = [prefix + text for text in texts] if prefix else texts
+        return self._submit(prefixed, max_tokens, truncate)
+
+    def submit_tokens(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        *,
+        max_tokens: int | None = None,
+        truncate: bool = True,
+    ) -> Future[EmbedResult]:
+        """As submit, for texts that the caller has tokenised; special tokens are added if absent.
+
+        Raises InputError for an id that is not in the vocabulary.
+        """
+        for ids in token_ids:
+            self._tokenizer.check_ids(ids)
+        return self._submit([tuple(ids) for ids in token_ids], max_tokens, truncate)
+
+    def close(self) -> None:
+        """Stop the threads; what still waits fails with EngineClosedError."""
+        self._close()
+
+    def _submit_role(
+        self, texts: Sequence[str], *, role: Role, truncate: bool
+    ) -> Future[EmbedResult]:
+        if role not in ("query", "document"):
+            raise InputError(f"role is {role!r}; expected 'query' or 'document'")
+        return self.submit(texts, prefix=self.facts.prefix(role), truncate=truncate)
+
+    def _submit(
+        self, texts: Sequence[Text], max_tokens: int | None, truncate: bool
+    ) -> Future[EmbedResult]:
+        window = min(max_tokens or self.max_tokens, self.context_length)
+        if window <= self._tokenizer.special_count:
+            raise WindowTooSmallError("input after truncation exceeds maximum context length")
+        return self._scheduler.submit(texts, window=window, truncate=truncate)
+
+    def _fingerprint(self, digest: str) -> str:
+        parts = {
+            "model": digest,
+            "pooling": self.facts.pooling,
+            "normalize": self.facts.normalize,
+            "prompts": dict(self.facts.prompts),
+            "max_tokens": self.max_tokens,
+            "dim": self.dim,
+            # f32 and bf16 agree to four digits of cosine: one family, one index.
+            "precision": "float",
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _check_texts(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise InputError("texts is one string; expected a list of strings: [text]")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"text {place} is {type(text).__name__}; expected a string")
+

@@ -1,0 +1,65 @@
+"""One caller's texts on their way to vectors.
+
+Holds what is asked for and fills in what has come; the scheduler moves it along under its lock.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from simile.types import Embeddings, EmbedResult
+
+Text = TypeVar("Text")
+
+
+class Job(Generic[Text]):
+    """Texts of one call, each distinct one once, and the arrays that their vectors go to."""
+
+    def __init__(
+        self, texts: Sequence[Text], *, dim: int, window: int, truncate: bool
+    ) -> None:
+        places: dict[Text, int] = {}
+        self._inverse = [places.setdefault(text, len(places)) for text in texts]
+        self.texts = list(places)
+        self.window = window
+        self.truncate = truncate
+        self.tokenised = 0
+        """How many of `texts` have been handed to the tokenizer."""
+        self.future: Future[EmbedResult] = Future()
+        count = len(self.texts)
+        self._left = count
+        self._vectors = np.empty((count, dim), dtype=np.float32)
+        self._token_counts = np.zeros(count, dtype=np.int32)
+        self._truncated = np.zeros(count, dtype=np.bool_)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the caller still waits."""
+        return not self.future.done()
+
+    def count(self, place: int, tokens: int, truncated: bool) -> None:
+        """Note how a text was tokenised."""
+        self._token_counts[place] = tokens
+        self._truncated[place] = truncated
+
+    def deliver(self, place: int, vector: Embeddings) -> bool:
+        """Put a vector (dim,) in its place; say whether it was the last."""
+        self._vectors[place] = vector
+        self._left -= 1
+        return self._left == 0
+
+    def finish(self) -> None:
+        """Answer the caller, unless it has gone."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        arrays = (self._vectors, self._token_counts, self._truncated)
+        if len(self._inverse) != len(self.texts):
+            arrays = tuple(array[self._inverse] for array in arrays)  # type: ignore[assignment]
+        self.future.set_result(EmbedResult(*arrays))
+
+    def fail(self, error: Exception) -> None:
+        """Answer the caller with an error, unless it has gone or been answered."""
+        if self.wanted and self.future.set_running_or_notify_cancel():
+            self.future.set_exception(error)

@@ -1,0 +1,174 @@
+"""Turn a folder of safetensors and JSON files into named float32 arrays and parsed configurations.
+
+Arrays in float32 are views of the memory-mapped file: nothing is read before it is used. Does not
+know any architecture. Format: https://github.com/huggingface/safetensors (read 2026-11), an 8-byte
+little-endian header length, a JSON header, the data. Pickled weights are never opened.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.errors import CheckpointError, UnsupportedModelError
+
+Floats = NDArray[np.float32]
+
+MAX_HEADER_BYTES = 100_000_000
+_DTYPES: Mapping[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+}
+
+
+class Checkpoint:
+    """One model folder: its JSON files and its tensors."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = self.read_json("config.json")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON object; CheckpointError where it is absent or not one."""
+        found = self.find_json(name)
+        if not isinstance(found, dict):
+            what = "is missing" if found is None else "is not a JSON object"
+            raise CheckpointError(f"{self.folder / name} {what}; pull the model again")
+        return found
+
+    def find_json(self, name: str) -> Any:
+        """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, json.JSONDecodeError, OSError) as exc:
+            raise CheckpointError(f"{path} is not readable JSON: {exc}") from exc
+
+    def tensors(self, subfolder: str = "") -> "Tensors":
+        """Open the weights of the folder, or of a module's subfolder; one file or sharded."""
+        index = self.find_json(f"{subfolder}/model.safetensors.index.json".lstrip("/"))
+        base = self.folder / subfolder
+        if index is None:
+            return Tensors([base / "model.safetensors"])
+        if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
+            raise CheckpointError(f"{base / 'model.safetensors.index.json'} has no weight_map")
+        names = sorted({str(name) for name in index["weight_map"].values()})
+        if any(Path(name).name != name for name in names):
+            raise CheckpointError(f"{base}: a shard lies outside the model folder: {names}")
+        return Tensors([base / name for name in names])
+
+
+class Tensors:
+    """Named arrays of one or several safetensors files."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._arrays: dict[str, tuple[str, NDArray[Any]]] = {}
+        for path in paths:
+            self._arrays.update(_open_safetensors(path))
+        self._where = " ".join(path.name for path in paths)
+        self._taken: set[str] = set()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    @property
+    def names(self) -> list[str]:
+        """All tensor names, sorted."""
+        return sorted(self._arrays)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers the floating-point tensors hold."""
+        return sum(a.size for kind, a in self._arrays.values() if not kind.startswith("I"))
+
+    @property
+    def weight_format(self) -> str:
+        """The commonest float format: F32, F16 or BF16."""
+        sizes: dict[str, int] = {}
+        for kind, array in self._arrays.values():
+            sizes[kind] = sizes.get(kind, 0) + array.size
+        return max(sizes, key=lambda kind: sizes[kind], default="F32")
+
+    def take(self, name: str, shape: tuple[int, ...]) -> Floats:
+        """Give a tensor as float32 of that shape; CheckpointError names it, expected and got."""
+        if name not in self._arrays:
+            raise CheckpointError(
+                f"tensor {name} {list(shape)} is missing from {self._where}; "
+                "the file is incomplete or of another architecture than its config.json says"
+            )
+        kind, array = self._arrays[name]
+        if array.shape != shape:
+            raise CheckpointError(
+                f"tensor {name} in {self._where}: expected shape {list(shape)} from config.json, "
+                f"got {list(array.shape)}"
+            )
+        self._taken.add(name)
+        return _to_float32(kind, array)
+
+    def refuse_unknown(self, ignored: Sequence[str]) -> None:
+        """Raise UnsupportedModelError if a tensor was not taken and has no ignored part in it."""
+        left = [n for n in self.names if n not in self._taken and not any(p in n for p in ignored)]
+        if left:
+            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            raise UnsupportedModelError(
+                f"{self._where} has tensors that this architecture does not use: "
+                f"{', '.join(left[:3])}{more}; leaving them out would give wrong vectors"
+            )
+
+
+def _to_float32(kind: str, array: NDArray[Any]) -> Floats:
+    if kind == "BF16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array if array.dtype == np.float32 else array.astype(np.float32)
+
+
+def _open_safetensors(path: Path) -> dict[str, tuple[str, NDArray[Any]]]:
+    """Map each tensor's name to its format and a read-only view of the file."""
+    try:
+        # Copy-on-write: OpenVINO shares only arrays that claim to be writeable, and writes to none.
+        data = np.memmap(path, dtype=np.uint8, mode="c")
+    except FileNotFoundError as exc:
+        raise CheckpointError(f"{path} is missing; pull the model again") from exc
+    except (OSError, ValueError) as exc:
+        raise CheckpointError(f"{path} cannot be read: {exc}") from exc
+    size = int.from_bytes(data[:8].tobytes(), "little") if data.size >= 8 else 0
+    if not 2 <= size <= min(MAX_HEADER_BYTES, data.size - 8):
+        raise CheckpointError(f"{path} is not a safetensors file, or truncated in its header")
+    try:
+        header = json.loads(data[8 : 8 + size].tobytes())
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    except (ValueError, AttributeError) as exc:
+        raise CheckpointError(f"{path} has a damaged header: {exc}") from exc
+    body = data[8 + size :]
+    return {name: _view(path, name, entry, body) for name, entry in entries.items()}
+
+
+def _view(path: Path, name: str, entry: Any, body: NDArray[np.uint8]) -> tuple[str, NDArray[Any]]:
+    try:
+        kind, shape, (start, stop) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+        sound = all(type(n) is int and n >= 0 for n in (*shape, start, stop)) and start <= stop
+    except (TypeError, KeyError, ValueError) as exc:
+        raise CheckpointError(f"{path}: damaged entry for tensor {name}") from exc
+    if kind not in _DTYPES:
+        known = ", ".join(_DTYPES)
+        raise UnsupportedModelError(f"{path}: tensor {name} is {kind}; expected one of {known}")
+    dtype = _DTYPES[kind]
+    if not sound or stop - start != int(np.prod(shape, dtype=np.int64)) * dtype.itemsize:
+        raise CheckpointError(f"{path}: tensor {name} {list(shape)} does not fill its bytes")
+    if stop > body.size:
+        raise CheckpointError(
+            f"{path} is truncated: tensor {name} ends at byte {stop:,} of the data, "
+            f"which has {body.size:,}; pull the model again"
+        )
+    raw = body[start:stop]
+    # An offset that is no multiple of the item size cannot be viewed in place.
+    aligned = raw if raw.ctypes.data % dtype.itemsize == 0 else raw.copy()
+    return kind, np.asarray(aligned.view(dtype)).reshape(shape)

@@ -1,0 +1,136 @@
+"""Turn a checkpoint's sentence-transformers files into the steps after the encoder.
+
+Reads modules.json, the modules' own folders and the windows and prompts beside them, in the old
+and the new spelling; guesses nothing: what is not understood is refused. Layout as written by
+sentence-transformers 2 to 6 (https://sbert.net/docs/package_reference, read 2026-11).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simile.errors import CheckpointError, UnsupportedModelError
+from simile.models.checkpoint import Checkpoint
+
+_WINDOW_FILES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+_OLD_POOLING_KEYS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
+    "pooling_mode_weightedmean_tokens": "weighted_mean",
+    "pooling_mode_lasttoken": "last",
+}
+"""In the order in which several are joined."""
+_NEW_POOLING_NAMES = {
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "weightedmean": "weighted_mean",
+    "lasttoken": "last",
+}
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A linear layer on the pooled vector."""
+
+    folder: str
+    width_in: int
+    width_out: int
+    bias: bool
+    activation: str
+
+
+@dataclass(frozen=True)
+class Modules:
+    """What happens to the token vectors."""
+
+    pooling: tuple[str, ...]
+    dense: tuple[Dense, ...]
+    normalize: bool
+
+
+def read_modules(checkpoint: Checkpoint) -> Modules:
+    """Read the steps; CheckpointError if a file is missing, UnsupportedModelError for others."""
+    listed = checkpoint.find_json("modules.json")
+    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+        raise CheckpointError(
+            f"{checkpoint.folder / 'modules.json'} is missing or no list: it says how token vectors "
+            "become one vector, which is never guessed; save the model with sentence-transformers"
+        )
+    steps = [(_kind(entry), str(entry.get("path", ""))) for entry in listed]
+    kinds = [kind for kind, _ in steps if kind != "Dropout"]
+    shape = ["Transformer", "Pooling", *(k for k in kinds[2:] if k == "Dense")]
+    if kinds not in (shape, [*shape, "Normalize"]):
+        raise UnsupportedModelError(
+            f"modules.json lists {', '.join(kinds)}; "
+            "expected Transformer, Pooling, any number of Dense and perhaps Normalize"
+        )
+    paths = {kind: path for kind, path in steps}
+    return Modules(
+        pooling=_pooling(checkpoint.read_json(f"{paths['Pooling']}/config.json")),
+        dense=tuple(_dense(checkpoint, path) for kind, path in steps if kind == "Dense"),
+        normalize=kinds[-1] == "Normalize",
+    )
+
+
+def read_prompts(checkpoint: Checkpoint) -> Mapping[str, str]:
+    """Read the prefixes that the checkpoint's own file puts before texts, by name."""
+    prompts = (checkpoint.find_json("config_sentence_transformers.json") or {}).get("prompts") or {}
+    return {str(name): text for name, text in prompts.items() if isinstance(text, str)}
+
+
+def read_window(checkpoint: Checkpoint, context_length: int) -> tuple[int, bool]:
+    """Read the default window in tokens, specials included, and whether texts are lower-cased.
+
+    The window is sentence_bert_config.json's, else the tokenizer's, and at most context_length.
+    """
+    names = (f"sentence_{kind}_config.json" for kind in _WINDOW_FILES)
+    config = next((c for c in map(checkpoint.find_json, names) if c), {})
+    tokenizer = checkpoint.find_json("tokenizer_config.json") or {}
+    loading = config.get("tokenizer_args") or config.get("processor_kwargs") or {}
+    asked = (
+        loading.get("model_max_length"),
+        config.get("max_seq_length"),
+        tokenizer.get("model_max_length", tokenizer.get("max_len")),
+    )
+    window = next((n for n in asked if isinstance(n, int | float) and n > 0), context_length)
+    return int(min(window, context_length)), bool(config.get("do_lower_case"))
+
+
+def _kind(entry: Mapping[str, Any]) -> str:
+    name = str(entry.get("type"))
+    if not name.startswith("sentence_transformers."):
+        raise UnsupportedModelError(f"modules.json asks for {name}, code that is not run here")
+    return name.rpartition(".")[2]
+
+
+def _pooling(config: Mapping[str, Any]) -> tuple[str, ...]:
+    if config.get("include_prompt", True) is not True:
+        raise UnsupportedModelError("1_Pooling: include_prompt false is not built here")
+    if "pooling_mode" not in config:
+        chosen = tuple(name for key, name in _OLD_POOLING_KEYS.items() if config.get(key))
+        return chosen or ("mean",)
+    modes = config["pooling_mode"]
+    names = [modes] if isinstance(modes, str) else modes
+    unknown = [name for name in names if name not in _NEW_POOLING_NAMES]
+    if unknown or not names:
+        known = ", ".join(_NEW_POOLING_NAMES)
+        raise UnsupportedModelError(f"1_Pooling: pooling_mode {modes!r}; expected of {known}")
+    return tuple(_NEW_POOLING_NAMES[name] for name in names)
+
+
+def _dense(checkpoint: Checkpoint, path: str) -> Dense:
+    config = checkpoint.read_json(f"{path}/config.json")
+    width_in, width_out = config.get("in_features"), config.get("out_features")
+    if type(width_in) is not int or type(width_out) is not int:
+        raise CheckpointError(f"{path}/config.json: in_features and out_features must be integers")
+    if config.get("use_residual"):
+        raise UnsupportedModelError(f"{path}: use_residual is not built here")
+    full = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
+    if not full.startswith("torch."):
+        raise UnsupportedModelError(f"{path}: activation_function {full} is not built here")
+    name = full.rpartition(".")[2].lower()
+    return Dense(path, width_in, width_out, config.get("bias", True) is True, name)

@@ -1,0 +1,98 @@
+"""Bring a model into the store: one puller at a time, one source after another, all or nothing.
+
+Knows the order of things; how a source works, and which sources a name has, it is told.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from simile.errors import CheckpointError, DownloadError
+from simile.models.local import ModelStore, writing
+from simile.models.manifest import Manifest, damaged_files, write_manifest
+from simile.models.model_files import check_modules
+from simile.models.names import ModelName
+from simile.models.sources import Delivery, PullProgress, Report, Source
+
+
+def pull(
+    store: ModelStore,
+    name: ModelName,
+    sources: Sequence[Source],
+    *,
+    licence: str | None,
+    report: Report,
+    refresh: bool,
+) -> None:
+    """Put the model into the store from the first source that has it.
+
+    Blocks while another process pulls the same model, and then takes what that one brought.
+    DownloadError lists every source and why it failed, StoreError says that the store cannot be
+    written.
+    """
+    with writing(store.home), _alone(store.workplace(name, ".lock"), report) as waited:
+        if is_whole(store, name) and (waited or not refresh):
+            return
+        staging = store.workplace(name, ".new")
+        try:
+            delivery = _first_delivery(name, sources, staging, report)
+            report(PullProgress("writing manifest"))
+            manifest = Manifest(
+                name=name.display,
+                source=delivery.origin,
+                licence=licence or delivery.licence,
+                pulled_at=datetime.now(UTC),
+                files=delivery.files,
+            )
+            write_manifest(staging, manifest)
+            store.put(name, staging)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def is_whole(store: ModelStore, name: ModelName) -> bool:
+    """Whether the model is in the store with all its files."""
+    manifest = store.read(name)
+    return manifest is not None and not damaged_files(store.folder(name), manifest)
+
+
+def _first_delivery(
+    name: ModelName, sources: Sequence[Source], staging: Path, report: Report
+) -> Delivery:
+    failures = []
+    for source in sources:
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            delivery = source.fetch(staging, report)
+            check_modules(staging)
+            return delivery
+        except (DownloadError, CheckpointError) as exc:
+            failures.append(f"\n  {source.label}: {exc}")
+    raise DownloadError(
+        f"{name.display} could not be pulled; tried in order:{''.join(failures)}\n"
+        f"Check the network, or put the checkpoint's files into a folder {name.model} inside"
+        " one that SIMILE_MODEL_FOLDERS lists."
+    )
+
+
+@contextmanager
+def _alone(lock_path: Path, report: Report) -> Iterator[bool]:
+    """Hold the model's lock; yields whether another process held it before."""
+    from filelock import FileLock, Timeout
+
+    lock_path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(timeout=0)
+        waited = False
+    except Timeout:
+        report(PullProgress("waiting for another process that is pulling this model"))
+        lock.acquire()
+        waited = True
+    try:
+        yield waited
+    finally:
+        lock.release()

@@ -1,0 +1,76 @@
+"""The places a model can come from, all of one kind: a label, and a way to fetch its files.
+
+Holds the folder source; the hub and the wheel have their own files. Does not know the order of the
+sources.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simile.errors import DownloadError
+from simile.models.model_files import FileRecord, choose, listing, take_file
+
+
+@dataclass(frozen=True)
+class PullProgress:
+    """How far a pull has come."""
+
+    status: str
+    """What is being done, in a few words."""
+    file: str | None = None
+    completed_bytes: int = 0
+    """Of this file."""
+    total_bytes: int | None = None
+    """Of this file, where known."""
+
+
+Report = Callable[[PullProgress], None]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a source brought."""
+
+    files: Sequence[FileRecord]
+    origin: str
+    """Where from, for the manifest."""
+    licence: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place to try."""
+
+    label: str
+    fetch: Callable[[Path, Report], Delivery]
+    """Bring the files into the folder; DownloadError or CheckpointError says why that failed.
+
+    OSError means that the folder cannot be written.
+    """
+
+
+def find_checkpoint(folders: Iterable[Path], names: Sequence[str]) -> Path | None:
+    """Give the first sub-folder of one of these names that holds a config.json."""
+    places = (folder / name for folder in folders for name in names)
+    return next((place for place in places if (place / "config.json").is_file()), None)
+
+
+def folder_source(checkpoint: Path | None, pins: Mapping[str, str], *, absent: str) -> Source:
+    """Take the files of a checkpoint on this machine; `absent` says why there is none."""
+
+    def fetch(into: Path, report: Report) -> Delivery:
+        if checkpoint is None:
+            raise DownloadError(absent)
+        return copy_folder(checkpoint, pins, into, report)
+
+    return Source("local folders", fetch)
+
+
+def copy_folder(folder: Path, pins: Mapping[str, str], into: Path, report: Report) -> Delivery:
+    """Bring the files of a checkpoint that lies on this machine."""
+    files = []
+    for name in choose(listing(folder), pins):
+        report(PullProgress("copying", name))
+        files.append(take_file(folder / name, name, into, pins.get(name)))
+    return Delivery(files, origin=str(folder))

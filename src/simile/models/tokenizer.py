@@ -1,0 +1,178 @@
+"""Turn texts into token ids, cut to a window with the special tokens kept.
+
+The tokens are those of the checkpoint's own tokenizer (the tokenizers library); does not know the
+engine. A text that is far longer than its window is tokenised only as far as the window needs.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.errors import CheckpointError, InputError
+
+TokenIds = NDArray[np.int32]
+Text = str | tuple[int, ...]
+"""A text, or the token ids of one that its caller has tokenised."""
+
+_HEAD_CHARS_PER_TOKEN = 16
+"""A text longer than this times its window is first tried by its head alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedText:
+    """One text as the model reads it."""
+
+    ids: TokenIds
+    """int32 (tokens,), special tokens included."""
+    truncated: bool
+    """Whether tokens were cut from the end."""
+
+
+class Tokenizer:
+    """A checkpoint's tokenizer; may be used from several threads."""
+
+    def __init__(self, folder: Path, *, lowercase: bool = False) -> None:
+        """Load tokenizer.json or vocab.txt; CheckpointError where neither can be used."""
+        self._fast = _load(folder)
+        self._lowercase = lowercase
+        self._before, self._after = _special_ids(self._fast)
+        self.vocab_size: int = self._fast.get_vocab_size(with_added_tokens=True)
+
+    @property
+    def special_count(self) -> int:
+        """Tokens added to each text."""
+        return len(self._before) + len(self._after)
+
+    def encode(self, texts: Sequence[Text], windows: Sequence[int]) -> list[TokenizedText]:
+        """Tokenise texts, each cut to its window (tokens, specials included).
+
+        A text may also come as token ids that check_ids has passed: only cut, and given the special
+        tokens that it lacks. Every window must be larger than special_count.
+        """
+        rooms = [window - self.special_count for window in windows]
+        bodies: list[Sequence[int] | None] = [
+            self._body_at_once(text, room) for text, room in zip(texts, rooms, strict=True)
+        ]
+        rest = [place for place, body in enumerate(bodies) if body is None]
+        clean = [self._clean(str(texts[place])) for place in rest]
+        encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
+        for place, encoding in zip(rest, encodings, strict=True):
+            bodies[place] = encoding.ids
+        return [self._cut(body or (), room) for body, room in zip(bodies, rooms, strict=True)]
+
+    def check_ids(self, ids: Sequence[int]) -> None:
+        """Raise InputError for an id that is not in the vocabulary."""
+        bad = [token for token in ids if not 0 <= token < self.vocab_size]
+        if bad:
+            raise InputError(f"token id {bad[0]} is unknown; expected 0 to {self.vocab_size - 1}")
+
+    def _body_at_once(self, text: Text, room: int) -> Sequence[int] | None:
+        """Give the ids of a text that need not go through the batch."""
+        if not isinstance(text, str):
+            return self._without_specials(text)
+        if len(text) > _HEAD_CHARS_PER_TOKEN * room:
+            return self._encode_head(self._clean(text), room)
+        return None
+
+    def _clean(self, text: str) -> str:
+        return _sound(text.lower() if self._lowercase else text)
+
+    def _cut(self, body: Sequence[int], room: int) -> TokenizedText:
+        ids = [*self._before, *body[:room], *self._after]
+        return TokenizedText(np.array(ids, dtype=np.int32), len(body) > room)
+
+    def _without_specials(self, body: Sequence[int]) -> Sequence[int]:
+        ids = list(body)
+        if self._before and ids[: len(self._before)] == self._before:
+            ids = ids[len(self._before) :]
+        if self._after and ids[-len(self._after) :] == self._after:
+            ids = ids[: -len(self._after)]
+        return ids
+
+    def _encode_head(self, text: str, room: int) -> Sequence[int]:
+        """Tokenise as much of a long text as fills the room.
+
+        The tokens of a word are final once another word follows it, so a head is enough if the
+        first token past the room belongs to a word before the head's last.
+        """
+        chars = _HEAD_CHARS_PER_TOKEN * room
+        while chars < len(text):
+            encoding = self._fast.encode(text[:chars], add_special_tokens=False)
+            words = encoding.word_ids
+            if len(words) > room and words[room] is not None and words[room] != words[-1]:
+                return list(encoding.ids)
+            chars *= 4
+        return list(self._fast.encode(text, add_special_tokens=False).ids)
+
+
+def _sound(text: str) -> str:
+    """Replace lone surrogates, which UTF-8 cannot carry, by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _load(folder: Path) -> Any:
+    from tokenizers import Tokenizer as FastTokenizer
+
+    config = _tokenizer_config(folder)
+    path, vocab = folder / "tokenizer.json", folder / "vocab.txt"
+    try:
+        if path.is_file():
+            fast = FastTokenizer.from_str(path.read_text(encoding="utf-8"))
+        elif vocab.is_file():
+            fast = _word_piece(vocab)
+        else:
+            raise CheckpointError(f"{folder} has neither tokenizer.json nor vocab.txt")
+    except CheckpointError:
+        raise
+    except Exception as exc:  # The library raises bare Exception for a file it cannot parse.
+        raise CheckpointError(f"{path} is not a tokenizer that can be read: {exc}") from exc
+    if config.get("tokenizer_class", "BertTokenizer") in ("BertTokenizer", "BertTokenizerFast"):
+        fast.normalizer = _bert_normalizer(config)
+    fast.no_truncation()
+    fast.no_padding()
+    return fast
+
+
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as exc:
+        raise CheckpointError(f"{folder / 'tokenizer_config.json'} is not readable JSON") from exc
+    return config if isinstance(config, dict) else {}
+
+
+def _word_piece(vocab: Path) -> Any:
+    from tokenizers import BertWordPieceTokenizer
+
+    return BertWordPieceTokenizer(str(vocab))._tokenizer
+
+
+def _bert_normalizer(config: dict[str, Any]) -> Any:
+    """Normalise as tokenizer_config.json says: it wins over tokenizer.json for BERT's class."""
+    from tokenizers import normalizers
+
+    return normalizers.BertNormalizer(
+        clean_text=True,
+        handle_chinese_chars=bool(config.get("tokenize_chinese_chars", True)),
+        strip_accents=config.get("strip_accents"),
+        lowercase=bool(config.get("do_lower_case", True)),
+    )
+
+
+def _special_ids(fast: Any) -> tuple[list[int], list[int]]:
+    """Find the ids that the tokenizer puts before and after a text."""
+    bare = fast.encode("a", add_special_tokens=False).ids
+    full = fast.encode("a", add_special_tokens=True).ids
+    start = next(i for i in range(len(full) + 1) if full[i : i + len(bare)] == bare)
+    return full[:start], full[start + len(bare) :]

@@ -1,0 +1,112 @@
+"""Turn an embedding request of any protocol into vectors: find the model, ask the engine, wait.
+
+Knows the residency and the engine; does not know JSON, HTTP or which protocol asks. A request's own
+faults are told before the model's, and those before an option's, as Ollama does
+(shared/reference/ollama.md section 1.1, read 2026-11).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import lru_cache
+from time import perf_counter_ns
+
+from simile.engine.residency import Residency, Resident
+from simile.errors import ModelNameError, ModelNotFoundError
+from simile.models.facts import ModelFacts
+from simile.models.names import ModelName, is_path
+from simile.server.errors import BodyError
+from simile.server.options import window_of
+from simile.types import EmbedResult, Role
+
+Wait = Callable[[Future[EmbedResult]], Awaitable[EmbedResult]]
+"""How to wait for the engine while the client may go."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """What a client asks for; built by the parse functions, which have checked it."""
+
+    model: str
+    texts: Sequence[str] = ()
+    token_ids: Sequence[Sequence[int]] = ()
+    truncate: bool = True
+    dimensions: int = 0
+    keep_alive_s: float | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    input_type: Role | None = None
+    base64: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What the engine answered; no result where nothing was asked but to load the model."""
+
+    result: EmbedResult | None
+    facts: ModelFacts
+    load_ns: int
+    total_ns: int
+
+    @property
+    def token_count(self) -> int:
+        """Tokens read for all texts together, special tokens included."""
+        return int(self.result.token_counts.sum()) if self.result else 0
+
+    @property
+    def truncated_count(self) -> int:
+        """Texts whose end was cut off."""
+        return int(self.result.truncated.sum()) if self.result else 0
+
+
+def check_model(model: str) -> str:
+    """Return a model's name as it came; ModelNotFoundError if blank, ModelNameError if no name."""
+    if not model.strip():
+        raise ModelNotFoundError(f"model '{model}' not found")
+    if is_path(model):
+        raise ModelNameError(f"{model!r} is a path; a client may only name models")
+    _parse(model)
+    return model
+
+
+_parse = lru_cache(maxsize=256)(ModelName.parse)
+
+
+async def embed(request: EmbedRequest, residency: Residency, wait: Wait) -> Embedded:
+    """Load the model if need be, and embed. Raises what the engine raises, and OptionError."""
+    start = perf_counter_ns()
+    try:
+        async with residency.using(request.model, keep_alive_s=request.keep_alive_s) as resident:
+            load_ns = max(1, perf_counter_ns() - start)
+            future = _submit(request, resident)
+            result = await wait(future) if future else None
+            return Embedded(result, resident.embedder.facts, load_ns, perf_counter_ns() - start)
+    except ModelNotFoundError as exc:
+        text = f'model "{request.model}" not found, try pulling it first'
+        raise ModelNotFoundError(text) from exc
+
+
+def _submit(request: EmbedRequest, resident: Resident) -> Future[EmbedResult] | None:
+    embedder = resident.embedder
+    window = window_of(request.options)
+    if window is not None and window <= 0:
+        window = embedder.context_length
+    prefix = resident.model.prompts.get(request.input_type, "") if request.input_type else ""
+    if request.token_ids:
+        _check_ids(request.token_ids, embedder.facts.vocab_size, prefix)
+        return embedder.submit_tokens(
+            request.token_ids, max_tokens=window, truncate=request.truncate
+        )
+    if not request.texts:
+        return None
+    return embedder.submit(
+        request.texts, prefix=prefix, max_tokens=window, truncate=request.truncate
+    )
+
+
+def _check_ids(token_ids: Sequence[Sequence[int]], vocab_size: int, prefix: str) -> None:
+    if prefix:
+        raise BodyError("input_type puts a prompt before text; expected text, got token ids")
+    low, high = min(map(min, token_ids)), max(map(max, token_ids))
+    if low < 0 or high >= vocab_size:
+        wrong = low if low < 0 else high
+        raise BodyError(f"token id {wrong} is unknown to the model; expected 0 to {vocab_size - 1}")

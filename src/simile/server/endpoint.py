@@ -1,0 +1,146 @@
+"""Turn a function from a call to an answer into an ASGI application: read, answer, send.
+
+Knows HTTP and one protocol's error envelope; does not know what is asked. A request of one text
+passes through here thousands of times a second, so this is plain ASGI: no middleware, and no task
+that a quick answer does not need.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from simile.errors import EngineClosedError
+from simile.server import errors
+
+T = TypeVar("T")
+
+MAX_BODY_BYTES = 256 * 2**20
+WATCH_AFTER_S = 0.05
+"""How long an answer may take before anyone looks whether the client is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What the answers of one protocol have in common."""
+
+    content_type: bytes
+    error_body: Callable[[Exception], bytes]
+
+
+OLLAMA = Protocol(b"application/json; charset=utf-8", errors.ollama_body)
+OPENAI = Protocol(b"application/json", errors.openai_body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body, in pieces where it is long, and headers beside the usual ones."""
+
+    body: bytes | Iterator[bytes]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Call:
+    """One request, and the client that waits for it."""
+
+    __slots__ = ("_gone", "_receive", "_watcher", "body", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, body: bytes) -> None:
+        self.scope = scope
+        self.body = body
+        self._receive = receive
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def wait(self, future: Future[T]) -> T:
+        """Wait for the engine's work; it is cancelled, with ClientGoneError, if the client goes."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(_settle, done))
+        timer = loop.call_later(WATCH_AFTER_S, self._watch, future)
+        try:
+            await done
+            return future.result()
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except CancelledError as exc:
+            if self._gone:
+                raise errors.ClientGoneError("the client closed the connection") from exc
+            raise EngineClosedError("the engine dropped the work") from exc
+        finally:
+            timer.cancel()
+            if self._watcher:
+                self._watcher.cancel()
+
+    def _watch(self, future: Future[T]) -> None:
+        self._watcher = asyncio.create_task(self._cancel_when_gone(future))
+
+    async def _cancel_when_gone(self, future: Future[T]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        future.cancel()
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+class Endpoint:
+    """An ASGI application that answers with a handler, and words its errors for one protocol."""
+
+    def __init__(self, handler: Handler, protocol: Protocol) -> None:
+        self._handler = handler
+        self._protocol = protocol
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        status = 200
+        try:
+            body = await read_body(receive)
+            answer = await self._handler(Call(scope, receive, body))
+        except Exception as exc:
+            errors.log(exc)
+            status, answer = errors.status_of(exc), Answer(self._protocol.error_body(exc))
+        await send_answer(send, status, self._protocol.content_type, answer)
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Read a whole body; BodyTooLargeError beyond MAX_BODY_BYTES, ClientGoneError if cut short."""
+    pieces, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise errors.ClientGoneError("the client closed the connection while sending")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > MAX_BODY_BYTES:
+            raise errors.BodyTooLargeError(
+                f"the body is too large: expected at most {MAX_BODY_BYTES} bytes; send fewer texts"
+            )
+        pieces.append(piece)
+        more = message.get("more_body", False)
+    return b"".join(pieces)
+
+
+async def send_answer(send: Send, status: int, content_type: bytes, answer: Answer) -> None:
+    """Send an answer; one in pieces goes out as it is made, and lets others in between."""
+    headers = [(b"content-type", content_type), *answer.headers]
+    if isinstance(answer.body, bytes):
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for piece in answer.body:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,105 @@
+"""Turn an exception into a status code, a text and each protocol's error envelope.
+
+The only place that knows status codes. Does not know routes, models or sockets; what follows from
+the text of a message is decided nowhere. Ollama's and OpenAI's envelopes as Ollama v0.33 writes
+them: shared/reference/ollama.md sections 0 and 1.6 (read 2026-11).
+"""
+
+import logging
+
+from simile import errors
+from simile.server.text import json_value
+
+logger = logging.getLogger("simile.server")
+
+
+class BodyError(errors.InputError):
+    """The body is not what the route takes."""
+
+
+class EmptyBodyError(BodyError):
+    """There is no body."""
+
+
+class BodyTooLargeError(BodyError):
+    """The body is larger than the server reads."""
+
+
+class OptionError(errors.InputError):
+    """An option of the model has a value of the wrong type."""
+
+
+class NotFiniteError(errors.EngineError):
+    """The model computed a vector that holds NaN or Inf."""
+
+
+class ClientGoneError(errors.SimileError):
+    """The client closed the connection before it was answered."""
+
+
+STATUS: dict[type[Exception], int] = {
+    errors.InputError: 400,
+    BodyTooLargeError: 413,
+    OptionError: 500,
+    errors.ConfigError: 500,
+    errors.ModelError: 500,
+    errors.ModelNotFoundError: 404,
+    errors.UnsupportedModelError: 501,
+    errors.StoreError: 500,
+    errors.EngineError: 500,
+    NotFiniteError: 400,
+    errors.EngineClosedError: 503,
+    errors.OverloadedError: 503,
+    errors.ServerError: 500,
+    errors.MissingExtraError: 500,
+    ClientGoneError: 499,
+}
+"""The status of an error is that of the nearest class above it."""
+
+_TEXTS: dict[type[Exception], str] = {
+    errors.ModelNameError: "invalid model name",
+    errors.TextTooLongError: "the input length exceeds the context length",
+    errors.WindowTooSmallError: "input after truncation exceeds maximum context length",
+    errors.OverloadedError: "server busy, please try again.  maximum pending requests exceeded",
+    EmptyBodyError: "missing request body",
+    NotFiniteError: "embedding contains NaN or Inf values",
+    ClientGoneError: "request canceled",
+}
+"""What clients of Ollama look for, in place of our own words."""
+
+_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
+
+
+def status_of(exc: Exception) -> int:
+    """Find the status code for an error; 500 for one that nobody planned."""
+    return next((STATUS[kind] for kind in type(exc).__mro__ if kind in STATUS), 500)
+
+
+def text_of(exc: Exception) -> str:
+    """Word an error for the client; the text of one that nobody planned is not shown."""
+    if not isinstance(exc, errors.SimileError):
+        return "internal server error"
+    return _TEXTS.get(type(exc)) or str(exc)
+
+
+def log(exc: Exception) -> None:
+    """Log an error that nobody planned with its traceback, one of the engine's in one line."""
+    if not isinstance(exc, errors.SimileError):
+        logger.error("unexpected error while answering a request", exc_info=exc)
+    elif status_of(exc) >= 500:
+        logger.warning("%s: %s", type(exc).__name__, exc)
+
+
+def ollama_body(exc: Exception) -> bytes:
+    """Write Ollama's envelope, without a trailing newline."""
+    return b'{"error":%b}' % json_value(text_of(exc))
+
+
+def openai_body(exc: Exception) -> bytes:
+    """Write OpenAI's envelope, with a trailing newline."""
+    text = "EOF" if isinstance(exc, EmptyBodyError) else text_of(exc)
+    kind = _TYPES.get(status_of(exc), "api_error")
+    return b'{"error":{"message":%b,"type":"%b","param":null,"code":null}}\n' % (
+        json_value(text),
+        kind.encode(),
+    )

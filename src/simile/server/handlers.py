@@ -1,0 +1,97 @@
+"""Answer each route: parse, call, render.
+
+Knows which functions belong to which route; does not know JSON keys, status codes or sockets.
+"""
+
+import asyncio
+
+from simile.engine.residency import Residency
+from simile.errors import (
+    EngineError,
+    ModelError,
+    ModelNotFoundError,
+    TextTooLongError,
+    WindowTooSmallError,
+)
+from simile.models.facts import ModelFacts, read_facts
+from simile.models.hub import Hub
+from simile.models.local import LocalModel
+from simile.server import ollama, ollama_models, openai
+from simile.server.embedding import Embedded, embed
+from simile.server.endpoint import Answer, Call
+from simile.server.errors import text_of
+
+
+class Handlers:
+    """The answers of one server, from its models and the engine that holds them."""
+
+    def __init__(self, hub: Hub, residency: Residency) -> None:
+        self._hub = hub
+        self._residency = residency
+
+    async def embed(self, call: Call) -> Answer:
+        """POST /api/embed."""
+        request = ollama.parse_embed(call.body)
+        embedded = await embed(request, self._residency, call.wait)
+        return Answer(ollama.render_embed(request, embedded), _truncated(embedded))
+
+    async def embeddings(self, call: Call) -> Answer:
+        """POST /api/embeddings; what goes wrong with the text is the server's fault here."""
+        request = ollama.parse_embeddings(call.body)
+        try:
+            embedded = await embed(request, self._residency, call.wait)
+        except (TextTooLongError, WindowTooSmallError) as exc:
+            raise EngineError(text_of(exc)) from exc
+        return Answer(ollama.render_embeddings(embedded))
+
+    async def openai_embeddings(self, call: Call) -> Answer:
+        """POST /v1/embeddings."""
+        request = openai.parse_embeddings(call.body)
+        embedded = await embed(request, self._residency, call.wait)
+        return Answer(openai.render_embeddings(request, embedded), _truncated(embedded))
+
+    async def tags(self, call: Call) -> Answer:
+        """GET /api/tags."""
+        return Answer(ollama_models.render_tags(await asyncio.to_thread(self._models_with_facts)))
+
+    async def show(self, call: Call) -> Answer:
+        """POST /api/show."""
+        name = ollama_models.parse_show(call.body)
+        model, facts = await asyncio.to_thread(self._look_up, name.display)
+        return Answer(ollama_models.render_show(model, facts))
+
+    async def ps(self, call: Call) -> Answer:
+        """GET /api/ps."""
+        return Answer(ollama_models.render_ps(self._residency.resident()))
+
+    async def version(self, call: Call) -> Answer:
+        """GET /api/version."""
+        return Answer(ollama_models.render_version())
+
+    async def openai_models(self, call: Call) -> Answer:
+        """GET /v1/models."""
+        return Answer(openai.render_models(await asyncio.to_thread(self._hub.list)))
+
+    def _look_up(self, name: str) -> tuple[LocalModel, ModelFacts]:
+        try:
+            model = self._hub.find(name)
+        except ModelNotFoundError as exc:
+            raise ModelNotFoundError(f"model '{name}' not found") from exc
+        return model, read_facts(model)
+
+    def _models_with_facts(self) -> list[tuple[LocalModel, ModelFacts | None]]:
+        return [(model, _facts_or_none(model)) for model in self._hub.list()]
+
+
+def _facts_or_none(model: LocalModel) -> ModelFacts | None:
+    """A damaged model is listed all the same."""
+    try:
+        return read_facts(model)
+    except ModelError:
+        return None
+
+
+def _truncated(embedded: Embedded) -> tuple[tuple[bytes, bytes], ...]:
+    """Say how many texts were cut; Ollama does not, so in a header that its clients pass over."""
+    count = embedded.truncated_count
+    return ((b"x-simile-truncated", b"%d" % count),) if count else ()

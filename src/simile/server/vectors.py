@@ -1,0 +1,48 @@
+"""Turn the engine's vectors into the numbers that go over the wire: checked, of length 1, cut.
+
+Knows arrays; does not know JSON keys or protocols. Normalisation as Ollama's: float32 sums, length
+at least 1e-12, and once more after a Matryoshka cut (shared/reference/ollama.md 1.4, read 2026-11).
+"""
+
+import math
+from base64 import b64encode
+from collections.abc import Iterator
+
+import numpy as np
+
+from simile.server.errors import NotFiniteError
+from simile.types import Embeddings
+
+BLOCK_ROWS = 1024
+"""Rows turned into text at a time, so that a long answer neither fills memory nor blocks others."""
+
+
+def scales(vectors: Embeddings) -> Embeddings:
+    """Find what makes each row of (n, dim) as long as 1: (n, 1); NotFiniteError for NaN and Inf."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    # NaN and Inf in any value come out in the length of its row, and in the greatest length.
+    if not math.isfinite(lengths.max(initial=0)):
+        raise NotFiniteError("the model computed NaN or Inf")
+    scale: Embeddings = 1 / np.maximum(lengths, np.float32(1e-12))
+    return scale[:, None]
+
+
+def blocks(vectors: Embeddings, dimensions: int) -> Iterator[Embeddings]:
+    """Give rows (n, dim) of length 1, block by block, cut to the first `dimensions` if fewer.
+
+    A cut row is brought to length 1 again. NotFiniteError comes at once, before the first block.
+    """
+    scale = scales(vectors)
+    cut = 0 < dimensions < vectors.shape[1]
+
+    def block(start: int) -> Embeddings:
+        rows = slice(start, start + BLOCK_ROWS)
+        unit = vectors[rows] * scale[rows]
+        return unit[:, :dimensions] * scales(unit[:, :dimensions]) if cut else unit
+
+    return map(block, range(0, len(vectors), BLOCK_ROWS))
+
+
+def base64_text(vector: Embeddings) -> bytes:
+    """Encode one vector (dim,) as padded base64 of little-endian float32."""
+    return b64encode(vector.astype("<f4", copy=False).tobytes())

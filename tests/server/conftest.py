@@ -1,0 +1,212 @@
+"""A server whose engine is a few lines long: vectors from words, futures that a test controls."""
+
+import queue
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+import numpy as np
+import pytest
+from hypothesis import settings
+from starlette.types import ASGIApp
+
+from simile.errors import ModelNotFoundError, TextTooLongError, WindowTooSmallError
+from simile.models.facts import ModelFacts
+from simile.models.local import LocalModel
+from simile.models.names import ModelName
+from simile.server.app import create_app
+from simile.server.run import Server, listen
+from simile.types import EmbedResult
+
+settings.register_profile("simile", deadline=None, derandomize=True)
+settings.load_profile("simile")
+
+FACTS = ModelFacts(
+    model_type="bert",
+    parameter_count=22_713_216,
+    dim=8,
+    layer_count=6,
+    head_count=12,
+    feed_forward_size=1536,
+    layer_norm_eps=1e-12,
+    context_length=512,
+    max_tokens=256,
+    pooling="mean",
+    normalize=True,
+    vocab_size=100,
+    weight_format="F32",
+    tokenizer_kind="bert",
+)
+MODEL = LocalModel(
+    name="all-minilm:latest",
+    folder=Path("all-minilm"),
+    digest="ab" * 32,
+    size_bytes=45_960_996,
+    modified_at=datetime(2026, 5, 4, 3, 2, 1, 120_000, tzinfo=UTC),
+    source="a test",
+    licence="Apache-2.0",
+    prompts={"query": "query: "},
+)
+
+Rows = list[list[str]]
+"""The words of each text."""
+
+
+class StubEmbedder:
+    """Shared words give near vectors; a few words do other things, see `_answer`."""
+
+    name = MODEL.name
+    dim = FACTS.dim
+    max_tokens = FACTS.max_tokens
+    context_length = FACTS.context_length
+    fingerprint = "stub"
+
+    def __init__(self) -> None:
+        self.facts = FACTS
+        self.seen: list[dict[str, Any]] = []
+        self.hung: queue.SimpleQueue[Future[EmbedResult]] = queue.SimpleQueue()
+
+    def submit(
+        self,
+        texts: Sequence[str],
+        *,
+        prefix: str = "",
+        max_tokens: int | None = None,
+        truncate: bool = True,
+    ) -> Future[EmbedResult]:
+        self.seen.append({"prefix": prefix, "max_tokens": max_tokens, "truncate": truncate})
+        return self._answer([(prefix + text).split() for text in texts], max_tokens, truncate)
+
+    def submit_tokens(
+        self,
+        ids: Sequence[Sequence[int]],
+        *,
+        max_tokens: int | None = None,
+        truncate: bool = True,
+    ) -> Future[EmbedResult]:
+        return self._answer([list(map(str, row)) for row in ids], max_tokens, truncate)
+
+    def _answer(self, rows: Rows, max_tokens: int | None, truncate: bool) -> Future[EmbedResult]:
+        future: Future[EmbedResult] = Future()
+        limit = (max_tokens or self.max_tokens) - 2
+        if limit <= 0:
+            raise WindowTooSmallError("no room")
+        if not truncate and any(len(words) > limit for words in rows):
+            future.set_exception(TextTooLongError("too long"))
+        elif ["hang"] in rows:
+            self.hung.put(future)
+        elif ["boom"] in rows:
+            raise ZeroDivisionError("a secret")
+        else:
+            future.set_result(self._result(rows, limit))
+        return future
+
+    def _result(self, rows: Rows, limit: int) -> EmbedResult:
+        vectors = np.full((len(rows), self.dim), 0.25, np.float32)
+        for vector, words in zip(vectors, rows, strict=True):
+            for word in words[:limit]:
+                vector[zlib.crc32(word.lower().encode()) % self.dim] += 1
+            if "nan" in words:
+                vector[0] = np.nan
+        counts = [min(len(words), limit) + 2 for words in rows]
+        cut = [len(words) > limit for words in rows]
+        return EmbedResult(vectors, np.array(counts, np.int32), np.array(cut, np.bool_))
+
+
+@dataclass
+class StubResident:
+    model: LocalModel
+    embedder: StubEmbedder
+    load_duration_ns: int = 1
+    expires_at: datetime | None = None
+    size_bytes: int = 90_000_000
+
+
+class StubResidency:
+    def __init__(self) -> None:
+        self.one = StubResident(MODEL, StubEmbedder())
+        self.kept: list[float | None] = []
+
+    @asynccontextmanager
+    async def using(self, name, *, keep_alive_s=None):
+        if not ModelName.parse(name).matches(ModelName.parse(MODEL.name)):
+            raise ModelNotFoundError("nothing of that name")
+        self.kept.append(keep_alive_s)
+        yield self.one
+
+    def resident(self):
+        later = datetime.now(UTC) + timedelta(minutes=5)
+        return [replace(self.one, expires_at=later), self.one]
+
+
+@dataclass
+class StubHub:
+    models: list[LocalModel] = field(default_factory=lambda: [MODEL])
+
+    def list(self):
+        return self.models
+
+    def find(self, name):
+        for model in self.models:
+            if ModelName.parse(model.name).matches(ModelName.parse(name)):
+                return model
+        raise ModelNotFoundError("nothing of that name")
+
+
+@pytest.fixture
+def facts() -> ModelFacts:
+    return FACTS
+
+
+@pytest.fixture
+def model() -> LocalModel:
+    return MODEL
+
+
+@pytest.fixture(scope="session")
+def residency() -> StubResidency:
+    return StubResidency()
+
+
+@pytest.fixture(scope="session")
+def hub() -> StubHub:
+    return StubHub()
+
+
+@contextmanager
+def _serving(app: ASGIApp) -> Iterator[str]:
+    urls: queue.SimpleQueue[str] = queue.SimpleQueue()
+    server = Server(app, listen("127.0.0.1", 0), urls.put)
+    thread = threading.Thread(target=server.serve_until_stopped)
+    thread.start()
+    try:
+        yield urls.get(timeout=30)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[ASGIApp], AbstractContextManager[str]]:
+    """Answer on a free port from a thread of its own; gives the base URL."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def url(hub: StubHub, residency: StubResidency) -> Iterator[str]:
+    """Where the stub answers."""
+    with _serving(create_app(cast(Any, hub), cast(Any, residency))) as base:
+        yield base
+
+
+@pytest.fixture(scope="session")
+def http(url: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=url, timeout=30) as client:
+        yield client
