@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from starlette.types import ASGIApp
 
-from simile.errors import ModelNotFoundError, TextTooLongError, WindowTooSmallError
+from simile.errors import InputError, ModelNotFoundError, TextTooLongError, WindowTooSmallError
 from simile.models.facts import ModelFacts
 from simile.models.local import LocalModel
 from simile.models.names import ModelName
@@ -43,6 +43,7 @@ FACTS = ModelFacts(
     vocab_size=100,
     weight_format="F32",
     tokenizer_kind="bert",
+    prompts={"query": "query: "},
 )
 MODEL = LocalModel(
     name="all-minilm:latest",
@@ -52,7 +53,6 @@ MODEL = LocalModel(
     modified_at=datetime(2026, 5, 4, 3, 2, 1, 120_000, tzinfo=UTC),
     source="a test",
     licence="Apache-2.0",
-    prompts={"query": "query: "},
 )
 
 Rows = list[list[str]]
@@ -91,6 +91,8 @@ class StubEmbedder:
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> Future[EmbedResult]:
+        if any(not 0 <= token < FACTS.vocab_size for row in ids for token in row):
+            raise InputError("an unknown token id")
         return self._answer([list(map(str, row)) for row in ids], max_tokens, truncate)
 
     def _answer(self, rows: Rows, max_tokens: int | None, truncate: bool) -> Future[EmbedResult]:

@@ -10,7 +10,7 @@ import numpy as np
 import ollama
 import openai
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoints import SPECIALS, VOCAB, write_tiny_bert
 
 from simile.engine.residency import Residency
 from simile.models.hub import Hub
@@ -94,12 +94,14 @@ def test_odd_texts_are_answered(tiny_http):
 
 
 def test_token_ids_give_the_vector_of_their_text(tiny_http):
-    by_text = post(tiny_http, "/v1/embeddings", input="a").json()
-    vocabulary = 1000
-    too_high = post(tiny_http, "/v1/embeddings", input=[vocabulary])
-    assert too_high.status_code == 400
-    ids = post(tiny_http, "/v1/embeddings", input=[5]).json()
-    assert ids["usage"]["prompt_tokens"] == by_text["usage"]["prompt_tokens"]
+    words = ["why", "is", "the", "sky"]
+    ids = [len(SPECIALS) + VOCAB.index(word) for word in words]
+    by_text = post(tiny_http, "/v1/embeddings", input=" ".join(words)).json()
+    by_ids = post(tiny_http, "/v1/embeddings", input=ids).json()
+    assert by_ids == by_text
+    unknown = post(tiny_http, "/v1/embeddings", input=[ids, [len(SPECIALS) + len(VOCAB)]])
+    assert unknown.status_code == 400
+    assert "token id" in unknown.json()["error"]["message"]
 
 
 def test_tags(ollama_client, tiny_http, tiny_hub):

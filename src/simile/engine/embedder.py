@@ -150,4 +150,3 @@ def _check_texts(texts: Sequence[str]) -> None:
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"text {place} is {type(text).__name__}; expected a string")
-

@@ -17,9 +17,7 @@ Text = TypeVar("Text")
 class Job(Generic[Text]):
     """Texts of one call, each distinct one once, and the arrays that their vectors go to."""
 
-    def __init__(
-        self, texts: Sequence[Text], *, dim: int, window: int, truncate: bool
-    ) -> None:
+    def __init__(self, texts: Sequence[Text], *, dim: int, window: int, truncate: bool) -> None:
         places: dict[Text, int] = {}
         self._inverse = [places.setdefault(text, len(places)) for text in texts]
         self.texts = list(places)

@@ -56,7 +56,9 @@ class Residency:
         self._closed = False
 
     @asynccontextmanager
-    async def using(self, name: str, *, keep_alive_s: float | None = None) -> AsyncIterator[Resident]:
+    async def using(
+        self, name: str, *, keep_alive_s: float | None = None
+    ) -> AsyncIterator[Resident]:
         """Hold a model for one request, loading it if need be.
 
         keep_alive_s counts from the end of its last request: 0 unloads, infinity keeps for ever,

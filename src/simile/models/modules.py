@@ -57,8 +57,8 @@ def read_modules(checkpoint: Checkpoint) -> Modules:
     listed = checkpoint.find_json("modules.json")
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise CheckpointError(
-            f"{checkpoint.folder / 'modules.json'} is missing or no list: it says how token vectors "
-            "become one vector, which is never guessed; save the model with sentence-transformers"
+            f"{checkpoint.folder / 'modules.json'} is missing or no list: it says how token "
+            "vectors become one, which is never guessed; save the model with sentence-transformers"
         )
     steps = [(_kind(entry), str(entry.get("path", ""))) for entry in listed]
     kinds = [kind for kind, _ in steps if kind != "Dropout"]
@@ -88,7 +88,7 @@ def read_window(checkpoint: Checkpoint, context_length: int) -> tuple[int, bool]
     The window is sentence_bert_config.json's, else the tokenizer's, and at most context_length.
     """
     names = (f"sentence_{kind}_config.json" for kind in _WINDOW_FILES)
-    config = next((c for c in map(checkpoint.find_json, names) if c), {})
+    config: dict[str, Any] = next((c for c in map(checkpoint.find_json, names) if c), {})
     tokenizer = checkpoint.find_json("tokenizer_config.json") or {}
     loading = config.get("tokenizer_args") or config.get("processor_kwargs") or {}
     asked = (

@@ -90,9 +90,10 @@ def _submit(request: EmbedRequest, resident: Resident) -> Future[EmbedResult] | 
     window = window_of(request.options)
     if window is not None and window <= 0:
         window = embedder.context_length
-    prefix = resident.model.prompts.get(request.input_type, "") if request.input_type else ""
+    prefix = embedder.facts.prefix(request.input_type) if request.input_type else ""
     if request.token_ids:
-        _check_ids(request.token_ids, embedder.facts.vocab_size, prefix)
+        if prefix:
+            raise BodyError("input_type puts a prompt before text; expected text, got token ids")
         return embedder.submit_tokens(
             request.token_ids, max_tokens=window, truncate=request.truncate
         )
@@ -101,12 +102,3 @@ def _submit(request: EmbedRequest, resident: Resident) -> Future[EmbedResult] | 
     return embedder.submit(
         request.texts, prefix=prefix, max_tokens=window, truncate=request.truncate
     )
-
-
-def _check_ids(token_ids: Sequence[Sequence[int]], vocab_size: int, prefix: str) -> None:
-    if prefix:
-        raise BodyError("input_type puts a prompt before text; expected text, got token ids")
-    low, high = min(map(min, token_ids)), max(map(max, token_ids))
-    if low < 0 or high >= vocab_size:
-        wrong = low if low < 0 else high
-        raise BodyError(f"token id {wrong} is unknown to the model; expected 0 to {vocab_size - 1}")
