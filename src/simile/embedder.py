@@ -4,6 +4,8 @@ Chooses the implementation; holds no logic of its own.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
 
 from simile.config import read_settings
 from simile.types import Embeddings, EmbedResult, Precision, Role
@@ -66,6 +68,21 @@ class Embedder:
         """Embed any number of texts in bounded memory; yields float32 (some, dim), in order."""
         return self._local.embed_stream(texts, role=role)
 
+    def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
+        """As embed_stream, with the counts of each text."""
+        return self._local.embed_stream_counted(texts, role=role)
+
     def close(self) -> None:
-        """Free the model; also done when the object is forgotten."""
+        """Free the model; also done when the object is forgotten, or at the end of a `with`."""
         self._local.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

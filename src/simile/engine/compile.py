@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int32]
 
 THREADS_PER_STREAM = 2
-"""On two cores one stream of two threads is as fast for bulk as two of one, and faster for one text."""
+"""On two cores one stream of two is as fast for bulk as two of one, and faster for one text."""
 EXACT_TOKENS = 32
-"""With precision "auto", a batch of so few padded tokens is computed in f32: half a millisecond more
-for one query (1.9 against 1.4 ms), and its vector is the reference's to six digits, not three."""
+"""With precision "auto", a batch of so few padded tokens is computed in f32: half a millisecond
+more for one query (1.9 against 1.4 ms), and its vector equals the reference's to six digits."""
 
 
 class CompiledEncoder:

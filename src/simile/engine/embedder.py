@@ -7,6 +7,7 @@ Does not know HTTP, nor where the model's files came from.
 import asyncio
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import islice
@@ -20,8 +21,9 @@ from simile.models.local import LocalModel
 from simile.models.tokenizer import Text, Tokenizer
 from simile.types import Embeddings, EmbedResult, Precision, Role
 
-STREAM_TEXTS = 4096
-"""Texts per slice of a stream; two slices are under way at a time."""
+STREAM_TEXTS = 2048
+STREAM_SLICES = 2
+"""A stream goes through in slices of so many texts, so many slices at a time."""
 
 
 class LocalEmbedder:
@@ -68,15 +70,17 @@ class LocalEmbedder:
 
     def embed_stream(self, texts: Iterable[str], *, role: Role) -> Iterator[Embeddings]:
         """Embed any number of texts in bounded memory; yields float32 (some, dim), in order."""
-        source, ahead = iter(texts), []
-        while True:
-            part = list(islice(source, STREAM_TEXTS))
-            if part:
-                ahead.append(self._submit_role(part, role=role, truncate=True))
-            if not ahead:
-                return
-            if len(ahead) == 2 or not part:
-                yield ahead.pop(0).result().vectors
+        return (result.vectors for result in self.embed_stream_counted(texts, role=role))
+
+    def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
+        """As embed_stream, with the counts of each text."""
+        source, ahead = iter(texts), deque[Future[EmbedResult]]()
+        while part := list(islice(source, STREAM_TEXTS)):
+            ahead.append(self._submit_role(part, role=role, truncate=True))
+            if len(ahead) == STREAM_SLICES:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
     def submit(
         self,

@@ -1,7 +1,7 @@
 """Which models are loaded: loads one on first use, once, and forgets it when nobody asks any more.
 
 Knows the hub and the engine; does not know HTTP. Belongs to one event loop, whose thread alone
-changes its state; loading and unloading happen in threads beside it, so others are served meanwhile.
+changes its state; loading and unloading happen in threads beside it, so others are served.
 """
 
 import asyncio

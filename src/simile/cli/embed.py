@@ -1,0 +1,93 @@
+"""`simile embed`: texts, or the lines of standard input, to JSON arrays or a .npy file."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from simile.cli import options
+from simile.types import EmbedResult, Precision, Role
+
+
+@click.command("embed")
+@click.argument("texts", nargs=-1, required=True, metavar="TEXT... | -")
+@options.model
+@click.option(
+    "--role",
+    type=click.Choice(["query", "document"]),
+    default="document",
+    show_default=True,
+    help="What the texts are: some models put another prefix before each.",
+)
+@options.precision
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a float32 NumPy array (.npy) here, and nothing to stdout.",
+)
+def command(
+    texts: tuple[str, ...], model: str, role: Role, precision: Precision, output: Path | None
+) -> None:
+    """Print one vector per TEXT as a JSON array; `-` reads one text per line from stdin."""
+    from simile.cli.vectors import open_output
+    from simile.embedder import Embedder
+
+    source: Iterable[str] = _lines() if texts == ("-",) else texts
+    start = perf_counter()
+    with Embedder(model, precision=precision) as embedder:
+        results = _counting(embedder.embed_stream_counted(source, role=role))
+        with open_output(output, embedder.dim) as write:
+            tally = _Tally()
+            for result in results:
+                write(result.vectors)
+                tally.add(result)
+        tally.report(perf_counter() - start, embedder.max_tokens, quiet=texts != ("-",))
+
+
+def _lines() -> Iterator[str]:
+    """Give the lines of stdin; every line is a text, empty ones too, so that rows match lines."""
+    for line in sys.stdin.buffer:
+        yield line.rstrip(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+
+
+def _counting(results: Iterator[EmbedResult]) -> Iterator[EmbedResult]:
+    """Show texts, tokens per second on a terminal while a long input goes through."""
+    if not sys.stderr.isatty():
+        yield from results
+        return
+    from tqdm import tqdm
+
+    # Half a second's delay: a few texts need no bar.
+    with tqdm(unit=" tokens", unit_scale=True, delay=0.5, leave=False, file=sys.stderr) as bar:
+        texts = 0
+        for result in results:
+            texts += len(result.vectors)
+            bar.set_description(f"{texts:,} texts", refresh=False)
+            bar.update(int(result.token_counts.sum()))
+            yield result
+
+
+class _Tally:
+    """What went through, for the summary line on stderr."""
+
+    def __init__(self) -> None:
+        self.texts = self.tokens = self.cut = 0
+
+    def add(self, result: EmbedResult) -> None:
+        """Count one part of the stream."""
+        self.texts += len(result.vectors)
+        self.tokens += int(result.token_counts.sum())
+        self.cut += int(result.truncated.sum())
+
+    def report(self, seconds: float, max_tokens: int, *, quiet: bool) -> None:
+        """Say what was cut, and unless quiet how much was done."""
+        if not quiet:
+            rate = self.tokens / seconds
+            line = f"{self.texts:,} texts, {self.tokens:,} tokens, {seconds:.1f} s, {rate:,.0f}/s"
+            print(f"simile: {line}", file=sys.stderr)
+        if self.cut:
+            line = f"{self.cut:,} of {self.texts:,} texts were longer than {max_tokens} tokens"
+            print(f"simile: {line}; their ends were not read", file=sys.stderr)

@@ -1,0 +1,28 @@
+"""`simile list`: the models on this machine; a table on a terminal, JSON lines otherwise."""
+
+import json
+import sys
+
+import click
+
+
+@click.command("list")
+def command() -> None:
+    """List the models that were pulled, newest first."""
+    from simile.cli.hub import open_hub
+
+    models = open_hub().list()
+    if not sys.stdout.isatty():
+        for model in models:
+            fields = {"name": model.name, "digest": model.digest, "size_bytes": model.size_bytes}
+            print(json.dumps({**fields, "modified_at": model.modified_at.isoformat()}))
+        return
+    if not models:
+        print("simile: no models yet; try: simile pull all-minilm", file=sys.stderr)
+        return
+    width = max(len(model.name) for model in models)
+    print(f"{'NAME':{width}}  {'DIGEST':12}  {'SIZE':>8}  MODIFIED")
+    for model in models:
+        size = f"{model.size_bytes / 1e6:.0f} MB"
+        changed = model.modified_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        print(f"{model.name:{width}}  {model.digest[:12]}  {size:>8}  {changed}")

@@ -1,0 +1,64 @@
+"""The `simile` command: finds the verb, and turns errors into one line and an exit code.
+
+Exit codes: 0 found or done, 1 nothing found, 2 an error, 130 interrupted.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from simile import __version__
+from simile.errors import SimileError
+
+VERBS = ("embed", "list", "pull", "rm", "serve", "show", "similarity")
+"""Each is a module of this package that holds a `command`."""
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module when it is asked for, so that none waits for another's imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = import_module(f"simile.cli.{name}").command
+        return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="simile")
+def cli() -> None:
+    """Turn text into vectors on this machine."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command line (by default the process's own), and exit."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        # Without standalone mode click returns a command's result and raises its errors.
+        result: Any = cli.main(arguments, prog_name="simile", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as exc:
+        exc.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        print("simile: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has seen enough; nothing is left to tell it.
+        sys.stderr.close()
+        return 0
+    except SimileError as exc:
+        print(f"simile: {exc}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""`simile pull`: bring a model to this machine."""
+
+import sys
+
+import click
+
+
+@click.command("pull")
+@click.argument("name")
+@click.option("--refresh", is_flag=True, help="Fetch it again even if it is here.")
+def command(name: str, *, refresh: bool) -> None:
+    """Bring the model NAME (all-minilm, hf.co/ORG/REPO) to this machine, checked and whole."""
+    from simile.cli.hub import open_hub
+    from simile.models.progress import PullReport
+
+    with PullReport() as report:
+        model = open_hub().pull(name, progress=report, refresh=refresh)
+    print(f"simile: {model.name} is here, {model.size_bytes / 1e6:.0f} MB", file=sys.stderr)

@@ -1,0 +1,31 @@
+"""`simile show`: what a model's files say; lines on a terminal, one JSON object otherwise."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+
+@click.command("show")
+@click.argument("name")
+def command(name: str) -> None:
+    """Show what is known of the model NAME: width, window, pooling, prompts, source, licence."""
+    from simile.cli.hub import open_hub
+    from simile.models.facts import read_facts
+
+    model = open_hub().find(name)
+    fields = {
+        "name": model.name,
+        **asdict(read_facts(model)),
+        "size_bytes": model.size_bytes,
+        "digest": model.digest,
+        "licence": model.licence,
+        "source": model.source,
+        "folder": str(model.folder),
+    }
+    if not sys.stdout.isatty():
+        print(json.dumps(fields))
+        return
+    for key, value in fields.items():
+        print(f"{key:18} {value}")

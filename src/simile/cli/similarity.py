@@ -1,0 +1,22 @@
+"""`simile similarity`: how near two texts are, as the cosine of their vectors."""
+
+import click
+
+from simile.cli import options
+from simile.types import Precision
+
+
+@click.command("similarity")
+@click.argument("first")
+@click.argument("second")
+@options.model
+@options.precision
+def command(first: str, second: str, model: str, precision: Precision) -> None:
+    """Print the cosine similarity of two texts: 1 is the same direction, 0 unrelated."""
+    import numpy as np
+
+    from simile.embedder import Embedder
+
+    with Embedder(model, precision=precision) as embedder:
+        a, b = embedder.embed([first, second], role="document").astype(np.float64)
+    print(f"{a @ b / (np.linalg.norm(a) * np.linalg.norm(b)):.6f}")

@@ -1,0 +1,69 @@
+"""Write vectors as they come: JSON lines on stdout, or a NumPy file that is whole or not there."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import orjson
+
+from simile.errors import InputError
+from simile.types import Embeddings
+
+Write = Callable[[Embeddings], None]
+
+
+@contextmanager
+def open_output(path: Path | None, dim: int) -> Iterator[Write]:
+    """Give a function that takes vectors (n, dim); InputError if the file cannot be written."""
+    if path is None:
+        yield _print_lines
+        return
+    try:
+        with _npy_file(path, dim) as write:
+            yield write
+    except OSError as exc:
+        raise InputError(f"--output {path} cannot be written: {exc.strerror}") from exc
+
+
+def _print_lines(vectors: Embeddings) -> None:
+    out = sys.stdout.buffer
+    for vector in vectors:
+        out.write(orjson.dumps(np.ascontiguousarray(vector), option=_JSON))
+    out.flush()
+
+
+_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+
+
+@contextmanager
+def _npy_file(path: Path, dim: int) -> Iterator[Write]:
+    """Append to a .npy file beside the target, and put it in its place when all is written."""
+    partial = path.with_name(f"{path.name}.partial")
+    rows = 0
+    with partial.open("wb") as file:
+
+        def write(vectors: Embeddings) -> None:
+            nonlocal rows
+            rows += len(vectors)
+            file.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
+
+        _write_header(file, 0, dim)
+        try:
+            yield write
+        except BaseException:
+            file.close()
+            partial.unlink()
+            raise
+        # NumPy leaves room in the header for any number of rows, so its size does not change.
+        file.seek(0)
+        _write_header(file, rows, dim)
+    os.replace(partial, path)
+
+
+def _write_header(file: BinaryIO, rows: int, dim: int) -> None:
+    header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dim)}
+    np.lib.format.write_array_header_1_0(file, header)
