@@ -1,7 +1,7 @@
 """Turn the environment into settings; the only module that reads it for simile's own variables.
 
-Reads when asked, never at import. The Hugging Face variables (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE,
-HF_HOME) are read by huggingface_hub itself, the package index ones by pip or uv.
+Reads when asked, never at import. The Hugging Face variables (HF_ENDPOINT, HF_TOKEN,
+HF_HUB_OFFLINE, HF_HOME) are read by huggingface_hub itself, the package index ones by pip or uv.
 """
 
 import os

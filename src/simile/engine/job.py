@@ -5,6 +5,7 @@ Holds what is asked for and fills in what has come; the scheduler moves it along
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -26,6 +27,7 @@ class Job(Generic[Text]):
         self.tokenised = 0
         """How many of `texts` have been handed to the tokenizer."""
         self.future: Future[EmbedResult] = Future()
+        self._unanswered = Lock()
         count = len(self.texts)
         self._left = count
         self._vectors = np.empty((count, dim), dtype=np.float32)
@@ -50,7 +52,7 @@ class Job(Generic[Text]):
 
     def finish(self) -> None:
         """Answer the caller, unless it has gone."""
-        if not self.future.set_running_or_notify_cancel():
+        if not self._may_answer():
             return
         arrays = (self._vectors, self._token_counts, self._truncated)
         if len(self._inverse) != len(self.texts):
@@ -59,5 +61,11 @@ class Job(Generic[Text]):
 
     def fail(self, error: Exception) -> None:
         """Answer the caller with an error, unless it has gone or been answered."""
-        if self.wanted and self.future.set_running_or_notify_cancel():
+        if self._may_answer():
             self.future.set_exception(error)
+
+    def _may_answer(self) -> bool:
+        """Say yes once, and only if the caller has not gone; threads may ask at the same time."""
+        return self._unanswered.acquire(blocking=False) and (
+            self.future.set_running_or_notify_cancel()
+        )

@@ -1,16 +1,16 @@
 """Turn texts of many callers into vectors, merged into batches, by a few threads of its own.
 
-One thread tokenises ahead (in Rust, all cores) into a pool per lane, one thread per runner takes
-batches from the pools. Short calls go into the interactive lane, which is served before the bulk
-lane, but not for ever. Holds at most a fixed number of waiting tokens, whatever is asked for. Does
-not know HTTP, roles or prompts.
+A short call is tokenised at once, in its caller's thread, into the interactive pool; the texts of
+a long one are tokenised ahead by a thread (in Rust, on all cores) into the bulk pool, only so far
+that a fixed number of tokens waits. One thread per runner takes batches, interactive before bulk,
+but not for ever. Does not know HTTP, roles or prompts.
 """
 
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Protocol
 
 from simile.engine.batching import Pool, Waiting, pad
@@ -42,27 +42,6 @@ class BatchRunner(Protocol):
         ...
 
 
-class _Lane:
-    def __init__(self) -> None:
-        self.jobs: deque[Job[Text]] = deque()
-        """Jobs with texts that are not tokenised yet."""
-        self.pool: Pool[Owner] = Pool()
-
-    def next_texts(self) -> list[Owner]:
-        """Hand out the next texts to tokenise: a bounded slice over the jobs, first come first."""
-        taken: list[Owner] = []
-        chars = 0
-        while self.jobs and len(taken) < TOKENISE_TEXTS and chars < TOKENISE_CHARS:
-            job = self.jobs[0]
-            if not job.wanted or job.tokenised == len(job.texts):
-                self.jobs.popleft()
-                continue
-            taken.append((job, job.tokenised))
-            chars += len(job.texts[job.tokenised])
-            job.tokenised += 1
-        return taken
-
-
 class Scheduler:
     """The queue of one loaded model; safe to use from any thread."""
 
@@ -70,10 +49,15 @@ class Scheduler:
         """Start the threads: one that tokenises, and one per runner."""
         self._tokenise = tokenise
         self._dim = dim
-        self._interactive, self._bulk = _Lane(), _Lane()
+        self._jobs: deque[Job[Text]] = deque()
+        """Long calls whose texts are not all tokenised yet."""
+        self._interactive: Pool[Owner] = Pool()
+        self._bulk: Pool[Owner] = Pool()
         self._streak = 0
         self._closed = False
-        self._changed = Condition()
+        self._lock = Lock()
+        self._may_tokenise = Condition(self._lock)
+        self._may_run = Condition(self._lock)
         self._threads = [
             Thread(target=self._tokenise_loop, name="simile-tokenise", daemon=True),
             *(
@@ -95,83 +79,113 @@ class Scheduler:
         job = Job(texts, dim=self._dim, window=window, truncate=truncate)
         if not job.texts:
             job.finish()
-            return job.future
-        small = len(job.texts) <= INTERACTIVE_TEXTS
-        small = small and sum(map(len, job.texts)) <= INTERACTIVE_CHARS
-        with self._changed:
-            if self._closed:
-                raise EngineClosedError("the model was unloaded; ask for it again")
-            (self._interactive if small else self._bulk).jobs.append(job)
-            self._changed.notify_all()
+        elif len(job.texts) <= INTERACTIVE_TEXTS and sum(map(len, job.texts)) <= INTERACTIVE_CHARS:
+            self._tokenise_into(self._interactive, [(job, n) for n in range(len(job.texts))])
+        else:
+            with self._lock:
+                self._refuse_if_closed()
+                self._jobs.append(job)
+                self._may_tokenise.notify()
         return job.future
 
     def close(self) -> None:
         """Fail what waits and stop the threads; blocks until the batches in flight are done."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._may_tokenise.notify_all()
+            self._may_run.notify_all()
         for thread in self._threads:
             thread.join()
+        items = self._interactive.take_all() + self._bulk.take_all()
+        waiting = [*self._jobs, *(job for item in items for job, _ in item.owners)]
         gone = EngineClosedError("the model was unloaded before this text's turn; ask again")
-        for lane in (self._interactive, self._bulk):
-            waiting = {id(job): job for job in lane.jobs}
-            for item in lane.pool.take_all():
-                waiting.update((id(job), job) for job, _ in item.owners)
-            for job in waiting.values():
-                job.fail(gone)
+        for job in waiting:
+            job.fail(gone)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise EngineClosedError("the model was unloaded; ask for it again")
+
+    def _tokenise_into(self, pool: Pool[Owner], owners: list[Owner]) -> None:
+        try:
+            tokenised = self._tokenise(
+                [job.texts[place] for job, place in owners], [job.window for job, _ in owners]
+            )
+        except Exception as exc:
+            _fail(owners, exc)
+            return
+        too_long = []
+        with self._lock:
+            self._refuse_if_closed()
+            for (job, place), text in zip(owners, tokenised, strict=True):
+                if text.truncated and not job.truncate:
+                    too_long.append(job)
+                    continue
+                job.count(place, len(text.ids), text.truncated)
+                pool.add(text.ids, (job, place))
+            self._may_run.notify()
+        for job in too_long:
+            job.fail(TextTooLongError("the input length exceeds the context length"))
 
     def _tokenise_loop(self) -> None:
-        while True:
-            with self._changed:
-                lane, owners = self._wait_for_texts()
-                if lane is None:
-                    return
+        while owners := self._wait_for_texts():
             try:
-                tokenised = self._tokenise(
-                    [job.texts[place] for job, place in owners], [job.window for job, _ in owners]
-                )
-            except Exception as exc:
-                self._fail(owners, exc)
+                self._tokenise_into(self._bulk, owners)
+            except EngineClosedError as exc:
+                _fail(owners, exc)
+
+    def _wait_for_texts(self) -> list[Owner]:
+        """Wait for texts and room, and give the next few; none when closed."""
+        with self._lock:
+            while not self._closed:
+                if self._bulk.tokens < MAX_WAITING_TOKENS and (owners := self._next_texts()):
+                    return owners
+                self._may_tokenise.wait()
+            return []
+
+    def _next_texts(self) -> list[Owner]:
+        """Take a bounded slice of texts over the jobs, first come first."""
+        taken: list[Owner] = []
+        chars = 0
+        while self._jobs and len(taken) < TOKENISE_TEXTS and chars < TOKENISE_CHARS:
+            job = self._jobs[0]
+            if not job.wanted or job.tokenised == len(job.texts):
+                self._jobs.popleft()
                 continue
-            with self._changed:
-                for owner, text in zip(owners, tokenised, strict=True):
-                    self._enter(lane, owner, text)
-                self._changed.notify_all()
-
-    def _wait_for_texts(self) -> tuple[_Lane | None, list[Owner]]:
-        while not self._closed:
-            for lane in (self._interactive, self._bulk):
-                if lane.jobs and lane.pool.tokens < MAX_WAITING_TOKENS:
-                    if owners := lane.next_texts():
-                        return lane, owners
-            self._changed.wait()
-        return None, []
-
-    def _enter(self, lane: _Lane, owner: Owner, text: TokenizedText) -> None:
-        job, place = owner
-        if text.truncated and not job.truncate:
-            job.fail(TextTooLongError("the input length exceeds the context length"))
-            return
-        job.count(place, len(text.ids), text.truncated)
-        lane.pool.add(text.ids, owner)
+            taken.append((job, job.tokenised))
+            chars += len(job.texts[job.tokenised])
+            job.tokenised += 1
+        return taken
 
     def _run_loop(self, runner: BatchRunner) -> None:
-        while True:
-            with self._changed:
-                batch = self._wait_for_batch()
-            if not batch:
-                return
+        while batch := self._wait_for_batch():
             try:
                 vectors = runner.run(*pad([item.ids for item in batch]))
             except Exception as exc:
-                self._fail([owner for item in batch for owner in item.owners], exc)
+                _fail([owner for item in batch for owner in item.owners], exc)
                 continue
             for job in self._deliver(batch, vectors):
                 job.finish()
 
+    def _wait_for_batch(self) -> list[Waiting[Owner]]:
+        """Wait for a batch and take it; empty when closed."""
+        with self._lock:
+            while not self._closed:
+                pools = [self._interactive, self._bulk]
+                if self._streak >= INTERACTIVE_STREAK:
+                    pools.reverse()
+                for pool in pools:
+                    if batch := pool.take(MAX_BATCH_TOKENS, _is_wanted):
+                        self._streak = self._streak + 1 if pool is self._interactive else 0
+                        self._may_tokenise.notify()  # There may be room for more tokens now.
+                        self._may_run.notify()  # One notice may stand for more than one batch.
+                        return batch
+                self._may_run.wait()
+            return []
+
     def _deliver(self, batch: list[Waiting[Owner]], vectors: Embeddings) -> list[Job[Text]]:
         """Put vectors (batch, dim) in their places; give the jobs that are complete now."""
-        with self._changed:
+        with self._lock:
             return [
                 job
                 for item, vector in zip(batch, vectors, strict=True)
@@ -179,26 +193,14 @@ class Scheduler:
                 if job.deliver(place, vector)
             ]
 
-    def _wait_for_batch(self) -> list[Waiting[Owner]]:
-        while not self._closed:
-            lanes = [self._interactive, self._bulk]
-            if self._streak >= INTERACTIVE_STREAK:
-                lanes.reverse()
-            for lane in lanes:
-                if batch := lane.pool.take(MAX_BATCH_TOKENS, _is_wanted):
-                    self._streak = self._streak + 1 if lane is self._interactive else 0
-                    self._changed.notify_all()  # There may be room for more tokens now.
-                    return batch
-            self._changed.wait()
-        return []
 
-    def _fail(self, owners: Sequence[Owner], exc: Exception) -> None:
-        """Answer the callers of a failed step; the next step goes on."""
-        if not isinstance(exc, EngineError):
-            log.exception("a batch failed")
-            exc = EngineError(f"embedding failed: {exc}")
-        for job in {id(job): job for job, _ in owners}.values():
-            job.fail(exc)
+def _fail(owners: Sequence[Owner], exc: Exception) -> None:
+    """Answer the callers of a step that failed; the next step goes on."""
+    if not isinstance(exc, EngineError):
+        log.exception("a batch failed", exc_info=exc)
+        exc = EngineError(f"embedding failed: {exc}")
+    for job, _ in owners:
+        job.fail(exc)
 
 
 def _is_wanted(owner: Owner) -> bool:

@@ -1,0 +1,118 @@
+"""Turn the running interpreter's standard library into the texts that the benchmarks embed.
+
+Real prose and code: docstrings, found with ast, chosen by length so that the mix is that of
+documents cut at 256 tokens (5 % at most 12 tokens, median 50, 90 % at most 256). The same
+interpreter and tokenizer give the same texts; another version of Python gives others of the same
+lengths. Knows nothing of any engine.
+"""
+
+import ast
+import sysconfig
+import warnings
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+WINDOW = 256
+"""Longest text, in tokens, special tokens included."""
+LENGTHS = ((0.0, 4), (0.05, 12), (0.5, 50), (0.75, 126), (0.87, WINDOW), (1.0, WINDOW))
+"""Quantile to tokens; linear between."""
+SHORT_WORDS = 6
+
+_LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idle_test"}
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Texts, cut so that no engine has to, and how many tokens each has."""
+
+    texts: list[str]
+    tokens: list[int]
+    """Tokens of each text, special tokens included."""
+    short: list[str]
+    """The first words of each text and a number, so that all differ."""
+    short_tokens: list[int]
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of the texts, hexadecimal."""
+        return sha256("\0".join(self.texts).encode()).hexdigest()
+
+    @property
+    def total(self) -> int:
+        """Tokens of all texts."""
+        return sum(self.tokens)
+
+    def percentiles(self, *ranks: int) -> list[int]:
+        """Tokens at these percentiles."""
+        return [int(value) for value in np.percentile(self.tokens, ranks)]
+
+
+def build(tokenizer_json: Path, count: int) -> Corpus:
+    """Gather, cut and choose `count` texts; ValueError if the library has not so many."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_json))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    found = sorted(set(_docstrings(Path(sysconfig.get_paths()["stdlib"]))))
+    if len(found) < count:
+        raise ValueError(
+            f"--texts is {count}; expected at most {len(found)}, which is all there is"
+        )
+    cut = _cut(tokenizer, found)
+    texts = _choose(list(zip(_lengths(tokenizer, cut), cut, strict=True)), count)
+    short = [" ".join([*text.split()[:SHORT_WORDS], str(i)]) for i, text in enumerate(texts)]
+    return Corpus(texts, _lengths(tokenizer, texts), short, _lengths(tokenizer, short))
+
+
+def _docstrings(root: Path) -> Iterator[str]:
+    for path in sorted(root.rglob("*.py")):
+        if _LEFT_OUT.intersection(path.relative_to(root).parts):
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError):  # Some files of the library are wrong on purpose.
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, _Documented) and (text := ast.get_docstring(node)):
+                yield text
+
+
+def _cut(tokenizer: Any, texts: Sequence[str]) -> list[str]:
+    """Cut each text after the last token that fits the window."""
+    room = WINDOW - tokenizer.num_special_tokens_to_add(False)
+    encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
+    return [
+        text if len(encoding) <= room else text[: encoding.offsets[room - 1][1]]
+        for text, encoding in zip(texts, encodings, strict=True)
+    ]
+
+
+def _lengths(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    return [len(encoding) for encoding in tokenizer.encode_batch(texts)]
+
+
+def _choose(found: list[tuple[int, str]], count: int) -> list[str]:
+    """Take the text of nearest length for each quantile, each once, in an order of no meaning."""
+    rest = sorted({(length, _key(text), text) for length, text in found})
+    ranks = (np.arange(count) + 0.5) / count
+    wanted = np.interp(ranks, [rank for rank, _ in LENGTHS], [tokens for _, tokens in LENGTHS])
+    chosen = []
+    for tokens in reversed(wanted.round().astype(int).tolist()):
+        place = bisect_left(rest, (tokens, ""))
+        near = [at for at in (place - 1, place) if 0 <= at < len(rest)]
+        chosen.append(rest.pop(min(near, key=lambda at: abs(rest[at][0] - tokens)))[2])
+    return sorted(chosen, key=_key)
+
+
+def _key(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

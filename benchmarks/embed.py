@@ -1,0 +1,72 @@
+"""Measure embedding: the engine, the whole server, and other engines beside them, in one run.
+
+    python benchmarks/embed.py [--model NAME] [--texts N] [--skip-peers] [--json FILE]
+
+What the figures mean: benchmarks/README.md.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.corpus import Corpus
+    from benchmarks.report import Report
+
+
+def main() -> None:
+    # Python puts this folder on the path; the modules beside are found by the one above.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from benchmarks import corpus, engine, machine, peers, serving
+    from benchmarks.report import Report
+
+    from simile.config import read_settings
+    from simile.engine.embedder import LocalEmbedder
+    from simile.models.hub import Hub
+    from simile.models.progress import find_or_pull
+
+    options = _options()
+    report = Report()
+    settings = read_settings()
+    model = find_or_pull(Hub(settings.home, settings.model_folders), options.model)
+    report.section("Machine")
+    for name, value in machine.describe().items():
+        report.row(name, value)
+    texts = corpus.build(model.folder / "tokenizer.json", options.texts)
+    _describe(report, texts)
+    embedder = LocalEmbedder(model)
+    precision = embedder.precision
+    embedder.close()
+    vectors = engine.measure(report, model, texts, runs=options.runs)
+    serving.measure(report, options.model, texts, precision=precision, runs=options.runs)
+    serving.measure_start(report, options.model)
+    if not options.skip_peers:
+        peers.measure(report, model, texts, vectors, precision=precision)
+    engine.measure_again(report, model, texts, runs=options.runs)
+    if options.json:
+        report.write(options.json)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure embedding on this machine.")
+    parser.add_argument("--model", default="all-minilm", help="all-minilm")
+    parser.add_argument("--texts", type=int, default=1000, help="how many texts (1000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts (3)")
+    parser.add_argument("--skip-peers", action="store_true", help="measure simile alone")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    return parser.parse_args()
+
+
+def _describe(report: "Report", texts: "Corpus") -> None:
+    report.section("Texts: docstrings of this Python's standard library")
+    report.row("texts", len(texts.texts), "", f"sha256 {texts.digest[:16]}")
+    report.row("tokens", texts.total, "", f"{texts.total / len(texts.texts):.0f} per text")
+    places = texts.percentiles(5, 25, 50, 75, 90)
+    report.row("tokens at 5, 25, 50, 75, 90 %", ", ".join(map(str, places)))
+    mean = sum(texts.short_tokens) / len(texts.short)
+    report.row("tokens of a short text, mean", mean)
+
+
+if __name__ == "__main__":
+    main()

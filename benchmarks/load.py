@@ -1,0 +1,120 @@
+"""Ask a server over keep-alive connections, as cheaply as Python can: it shares the server's cores.
+
+Requests are bytes made beforehand; one thread waits for all sockets; of an answer only its status
+and its end are looked at. Knows HTTP/1.1; does not know what is asked.
+"""
+
+import selectors
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from urllib.parse import urlsplit
+
+import orjson
+
+_PIECE = 1 << 18
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a crowd of clients got."""
+
+    requests_per_s: float
+    client_cores: float
+    """Cores that the clients themselves kept busy."""
+
+
+def embed_request(url: str, model: str, texts: Sequence[str]) -> bytes:
+    """Write POST /api/embed; one text goes as a string, as clients send it."""
+    value = texts[0] if len(texts) == 1 else list(texts)
+    body = orjson.dumps({"model": model, "input": value})
+    lines = (
+        "POST /api/embed HTTP/1.1",
+        f"Host: {urlsplit(url).netloc}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Client:
+    """One connection, with at most one request under way."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.socket = socket.create_connection((parts.hostname or "", parts.port or 80))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._pieces = bytearray()
+        self._end: int | None = None
+
+    def send(self, request: bytes) -> None:
+        """Send one request."""
+        self._pieces.clear()
+        self._end = None
+        self.socket.sendall(request)
+
+    def receive(self) -> bool:
+        """Read what is there, or wait for something; say whether the answer is whole now."""
+        data = self.socket.recv(_PIECE)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        self._pieces += data
+        if self._end is None and not self._read_head():
+            return False
+        if self._end == 0:
+            return self._pieces.endswith(b"\r\n0\r\n\r\n")
+        return len(self._pieces) >= (self._end or 0)
+
+    def ask(self, request: bytes) -> bytes:
+        """Send a request and wait for its whole answer, head included."""
+        self.send(request)
+        while not self.receive():
+            pass
+        return bytes(self._pieces)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.socket.close()
+
+    def _read_head(self) -> bool:
+        """Find where the answer ends; 0 = chunked."""
+        stop = self._pieces.find(b"\r\n\r\n")
+        if stop < 0:
+            return False
+        head = bytes(self._pieces[:stop]).lower()
+        if not head.startswith(b"http/1.1 200"):
+            raise ConnectionError(f"the server answered {bytes(self._pieces[:500])!r}")
+        _, found, rest = head.partition(b"\r\ncontent-length:")
+        self._end = stop + 4 + int(rest.partition(b"\r\n")[0]) if found else 0
+        return True
+
+
+def crowd(url: str, requests: Sequence[bytes], *, clients: int, seconds: float) -> Load:
+    """Keep `clients` connections busy with the requests in turn, and count answers."""
+    supply = cycle(requests)
+    selector = selectors.DefaultSelector()
+    crowd = [Client(url) for _ in range(clients)]
+    for client in crowd:
+        selector.register(client.socket, selectors.EVENT_READ, client)
+        client.send(next(supply))
+    _answer(selector, supply.__next__, until=time.perf_counter() + seconds / 4)  # Warm up.
+    start, busy = time.perf_counter(), time.process_time()
+    count = _answer(selector, supply.__next__, until=start + seconds)
+    taken, busy = time.perf_counter() - start, time.process_time() - busy
+    for client in crowd:
+        client.close()
+    selector.close()
+    return Load(count / taken, busy / taken)
+
+
+def _answer(selector: selectors.BaseSelector, supply: Callable[[], bytes], *, until: float) -> int:
+    count = 0
+    while time.perf_counter() < until:
+        for key, _ in selector.select():
+            client: Client = key.data
+            if client.receive():
+                count += 1
+                client.send(supply())
+    return count

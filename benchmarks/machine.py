@@ -1,0 +1,72 @@
+"""Say what machine and which versions the figures belong to."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    *("openvino", "numpy", "tokenizers", "uvicorn", "uvloop", "httptools", "starlette", "orjson"),
+    *("torch", "sentence-transformers", "llama-cpp-python"),
+)
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows
+        return os.cpu_count() or 1
+
+
+def describe() -> dict[str, str]:
+    """Facts in words, by name."""
+    from openvino import Core
+
+    core = Core()
+    packages = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]
+    return {
+        "CPU": f"{core.get_property('CPU', 'FULL_DEVICE_NAME')}, {cores()} cores",
+        "flags": " ".join(flag for flag in _FLAGS if flag in _cpu_flags()) or "unknown",
+        "OpenVINO says": " ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+        "system": f"{platform.platform()}, Python {platform.python_version()}",
+        "load before": " ".join(f"{load:.2f}" for load in _load()) or "unknown",
+        "packages": ", ".join(packages),
+    }
+
+
+def peak_memory_bytes(pid: int) -> int | None:
+    """Most resident memory a process has had; None where this platform does not say."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import psutil  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    except ModuleNotFoundError:
+        return None
+    memory = psutil.Process(pid).memory_info()
+    return int(getattr(memory, "peak_wset", memory.rss))
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    lines = [line for line in text.splitlines() if line.startswith(("flags", "Features"))]
+    return set(lines[0].split()) if lines else set()
+
+
+def _load() -> tuple[float, ...]:
+    return os.getloadavg() if hasattr(os, "getloadavg") else ()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,67 @@
+"""What exists is documented, and what is documented exists."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+import simile
+from simile import errors
+from simile.cli.main import VERBS, cli
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_and_option_is_documented(verb):
+    section = re.search(rf"^## simile {verb}\b(.*?)(?=^## |\Z)", COMMANDS, re.M | re.S)
+    assert section, f"docs/commands.md has no section on simile {verb}"
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    assert all(f"`{option.opts[0]}`" in section.group(1) for option in options)
+
+
+def test_every_setting_is_documented():
+    used = set(re.findall(r"SIMILE_[A-Z_]+", read("src/simile/config.py")))
+    assert used == set(re.findall(r"^\| `(SIMILE_[A-Z_]+)`", read("docs/settings.md"), re.M))
+
+
+def test_every_route_is_documented():
+    routes = set(re.findall(r'Route\("(?:[A-Z]+", ")?(/[^"]*)"', read("src/simile/server/app.py")))
+    routes |= set(re.findall(r'_route\("[A-Z]+", "(/[^"]*)"', read("src/simile/server/app.py")))
+    documented = set(re.findall(r"^\| `[A-Z]+ (/[^`]*)`", read("docs/http.md"), re.M))
+    assert routes == documented
+
+
+def test_every_error_is_documented():
+    classes = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
+    assert classes == set(re.findall(r"^\| `(\w+)`", read("docs/errors.md"), re.M))
+
+
+def test_every_dependency_is_explained():
+    pyproject, page = read("pyproject.toml"), read("docs/dependencies.md")
+    listed = re.search(r"^dependencies = \[(.*?)^\]", pyproject, re.M | re.S)
+    assert listed
+    names = re.findall(r'"([a-z0-9-]+)', listed.group(1))
+    assert len(names) > 10
+    assert [name for name in names if name not in page] == []
+
+
+def test_public_names_are_in_the_readme():
+    names = set(simile.__all__) - {"__version__"}
+    assert [name for name in names if name not in read("README.md")] == []
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
