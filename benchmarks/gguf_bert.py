@@ -42,7 +42,7 @@ def write(folder: Path, target: Path) -> None:
 
     checkpoint = Checkpoint(folder)
     writer = gguf.GGUFWriter(str(target), "bert")
-    _add_facts(writer, checkpoint)
+    _add_facts(gguf, writer, checkpoint)
     _add_vocabulary(writer, folder, checkpoint.config)
     tensors = load_file(folder / "model.safetensors")
     prefix = "bert." if "bert.embeddings.LayerNorm.weight" in tensors else ""
@@ -65,7 +65,7 @@ def _names(layers: int) -> dict[str, str]:
     return names
 
 
-def _add_facts(writer: Any, checkpoint: Checkpoint) -> None:
+def _add_facts(gguf: Any, writer: Any, checkpoint: Checkpoint) -> None:
     config = checkpoint.config
     pooling = checkpoint.find_json("1_Pooling/config.json") or {}
     writer.add_block_count(config["num_hidden_layers"])
@@ -75,7 +75,8 @@ def _add_facts(writer: Any, checkpoint: Checkpoint) -> None:
     writer.add_head_count(config["num_attention_heads"])
     writer.add_layer_norm_eps(config["layer_norm_eps"])
     writer.add_causal_attention(False)
-    writer.add_pooling_type(2 if pooling.get("pooling_mode_cls_token") else 1)
+    kind = gguf.PoolingType.CLS if pooling.get("pooling_mode_cls_token") else gguf.PoolingType.MEAN
+    writer.add_pooling_type(kind)
     writer.add_file_type(1)
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.checkpoints import change_json, write_json, write_safetensors, write_tiny_bert
 
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.models.bert import IGNORED_TENSORS
 from simile.models.checkpoint import Checkpoint, Tensors
 from simile.models.encoder import Encoder
 from simile.models.plain_folder import open_folder
-from tests.checkpoints import change_json, write_json, write_safetensors, write_tiny_bert
 
 QUERY = "encoder.layer.1.attention.self.query.weight"
 
@@ -49,8 +49,11 @@ def as_float32(array):
         return array.astype(np.float32)
 
 
-@given(st.dictionaries(st.text(max_size=8).filter(lambda n: n != "__metadata__"),
-                       arrays_of_any_kind(), max_size=5))
+@given(
+    st.dictionaries(
+        st.text(max_size=8).filter(lambda n: n != "__metadata__"), arrays_of_any_kind(), max_size=5
+    )
+)
 def test_what_was_written_is_taken(tmp_path_factory, arrays):
     path = tmp_path_factory.mktemp("round") / "model.safetensors"
     write_safetensors(path, arrays)
@@ -112,7 +115,14 @@ def test_a_file_that_is_not_there_says_so(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\x01", b"12345678", bytes(16), b"PK\x03\x04" * 10, (2**63).to_bytes(8, "little") + b"{}"],
+    [
+        b"",
+        b"\x01",
+        b"12345678",
+        bytes(16),
+        b"PK\x03\x04" * 10,
+        (2**63).to_bytes(8, "little") + b"{}",
+    ],
     ids=["empty", "one byte", "no header", "zeros", "zip", "endless header"],
 )
 def test_what_is_no_safetensors_file_is_refused(tmp_path, content):
@@ -264,9 +274,7 @@ def split_weights(folder: Path) -> dict[str, str]:
     shards = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
     places = {name: shards[number % 2] for number, name in enumerate(sorted(arrays))}
     for shard in shards:
-        write_safetensors(
-            folder / shard, {n: a for n, a in arrays.items() if places[n] == shard}
-        )
+        write_safetensors(folder / shard, {n: a for n, a in arrays.items() if places[n] == shard})
     del whole
     (folder / "model.safetensors").unlink()
     return places

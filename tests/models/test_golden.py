@@ -11,7 +11,12 @@ from simile.engine.embedder import LocalEmbedder
 from simile.models.plain_folder import open_folder
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-FOLDERS = ["bert-cls", "bert-dense", "bert-plain", pytest.param("all-minilm", marks=pytest.mark.real)]
+FOLDERS = [
+    "bert-cls",
+    "bert-dense",
+    "bert-plain",
+    pytest.param("all-minilm", marks=pytest.mark.real),
+]
 ELEMENT = {"f32": 1e-5, "bf16": None}
 """Largest difference of an element, as part of the vector's length."""
 COSINE = {"f32": 0.99999, "bf16": 0.9999}

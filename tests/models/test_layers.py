@@ -26,7 +26,8 @@ def sigmoid(x):
 ACTIVATIONS = {
     **dict.fromkeys(["gelu", "gelu_python"], erf_gelu),
     **dict.fromkeys(
-        ["gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate", "gelu_python_tanh"], tanh_gelu
+        ["gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate", "gelu_python_tanh"],
+        tanh_gelu,
     ),
     "relu": lambda x: max(x, 0.0),
     "silu": lambda x: x * sigmoid(x),

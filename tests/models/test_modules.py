@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.checkpoints import change_json, write_json, write_tiny_bert
 
 from simile.errors import CheckpointError, SimileError, UnsupportedModelError
 from simile.models.checkpoint import Checkpoint
@@ -10,7 +11,6 @@ from simile.models.encoder import Encoder
 from simile.models.facts import read_facts
 from simile.models.modules import Dense, read_modules, read_prompts, read_window
 from simile.models.plain_folder import open_folder
-from tests.checkpoints import change_json, write_json, write_tiny_bert
 
 OLD = "sentence_transformers.models."
 NEW = {
@@ -34,7 +34,11 @@ def list_modules(folder, *names):
     write_json(
         folder / "modules.json",
         [
-            {"idx": i, "path": f"{i}_{name}" if i else "", "type": name if "." in name else OLD + name}
+            {
+                "idx": i,
+                "path": f"{i}_{name}" if i else "",
+                "type": name if "." in name else OLD + name,
+            }
             for i, name in enumerate(names)
         ],
     )

@@ -1,0 +1,99 @@
+"""The real command in a process of its own, over a small random checkpoint."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tests.checkpoints import write_tiny_bert
+
+
+@pytest.fixture(scope="session")
+def environ(tmp_path_factory):
+    """A home of its own, and a folder from which the model `tiny` can be pulled."""
+    folders = tmp_path_factory.mktemp("folders")
+    write_tiny_bert(folders / "tiny", dim=16, max_tokens=32)
+    home = tmp_path_factory.mktemp("home")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    return kept | {
+        "SIMILE_HOME": str(home),
+        "SIMILE_MODEL_FOLDERS": str(folders),
+        "PYTHONUTF8": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def simile(environ):
+    """Run a command line; gives the finished process, with bytes as output."""
+
+    def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "simile.cli.main", *arguments],
+            input=stdin,
+            capture_output=True,
+            env=environ,
+            timeout=60,
+        )
+
+    return run
+
+
+class Serving:
+    """A running `simile serve`, and what it has said on stderr."""
+
+    def __init__(self, arguments: list[str], environ: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "simile.cli.main", "serve", *arguments],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            env=environ,
+            text=True,
+            encoding="utf-8",
+        )
+        self.said: list[str] = []
+        self._ready = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.said.append(line)
+            if "curl " in line:
+                self._ready.set()
+        self._ready.set()
+
+    @property
+    def url(self) -> str:
+        assert self._ready.wait(60)
+        line = next((line for line in self.said if "ready on " in line), "")
+        assert line, self.said
+        return line.partition("ready on ")[2].partition(";")[0]
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def serving(environ):
+    """Start servers; all are stopped afterwards."""
+    started: list[Serving] = []
+
+    def start(*arguments: str) -> Serving:
+        server = Serving(["--port", "0", "--model", "tiny", *arguments], environ)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.process.kill()
+        server.process.wait()
+        if server.process.stderr:
+            server.process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(environ) -> Path:
+    return Path(environ["SIMILE_MODEL_FOLDERS"]) / "tiny"

@@ -1,0 +1,435 @@
+"""Many callers, one engine: what shares a batch, who goes first, and what happens when things fail.
+
+The stub reads a character as a token and its vector is (sum, tokens); a gated runner computes a
+batch when the test lets it. Nothing here sleeps: `settle` waits until a text has been tokenised.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from simile.engine import scheduler as limits
+from simile.engine.scheduler import Scheduler
+from simile.errors import EngineClosedError, EngineError, TextTooLongError
+from simile.models.tokenizer import Text, TokenizedText
+
+WINDOW = 5000
+WAIT_S = 30
+BULK = limits.INTERACTIVE_TEXTS + 1
+
+
+class Runner:
+    """Computes at once, unless gated."""
+
+    def __init__(self, *, gated: bool = False) -> None:
+        self.started: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+        self.gate = threading.Semaphore(0)
+        self.gated = gated
+
+    def run(self, input_ids, token_mask):
+        rows = [row[: m.sum()] for row, m in zip(input_ids, token_mask, strict=True)]
+        texts = ["".join(map(chr, row)) for row in rows]
+        self.started.put(texts)
+        if self.gated:
+            assert self.gate.acquire(timeout=WAIT_S)
+        if "boom" in texts:
+            raise ZeroDivisionError("a failing batch")
+        return np.array([vector_of(text) for text in texts], dtype=np.float32)
+
+    def next_batch(self) -> list[str]:
+        """Wait for a batch to start, and let the one before it go on."""
+        return self.started.get(timeout=WAIT_S)
+
+    def open(self) -> None:
+        self.gated = False
+        self.gate.release()
+
+    def batches(self) -> list[list[str]]:
+        found = []
+        while not self.started.empty():
+            found.append(self.started.get())
+        return found
+
+
+class Engine:
+    """A scheduler over stubs."""
+
+    def __init__(self, *runners: Runner) -> None:
+        self.slices: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+        self.markers = 0
+        self.runner = runners[0]
+        self.scheduler = Scheduler(self.tokenise, runners, dim=2)
+
+    def tokenise(self, texts: Sequence[Text], windows: Sequence[int]) -> list[TokenizedText]:
+        words = [str(text) for text in texts]
+        self.slices.put(words)
+        if "unreadable" in words:
+            raise ZeroDivisionError("a failing tokenizer")
+        return [
+            TokenizedText(np.array([ord(c) for c in word[:window]], np.int32), len(word) > window)
+            for word, window in zip(words, windows, strict=True)
+        ]
+
+    def submit(self, texts, *, window=WINDOW, truncate=True):
+        return self.scheduler.submit(texts, window=window, truncate=truncate)
+
+    def settle(self, text: str, *, bulk: bool = False) -> None:
+        """Wait until a text waits in its lane's pool, or was handed to a runner.
+
+        Texts are tokenised in order, slice by slice: when a later one of its lane is, it is there.
+        The later ones are too long to share a batch with it.
+        """
+        self._wait_for(text)
+        self.markers += 1
+        names = range(BULK if bulk else 1)
+        marks = [f"{self.markers}/{n}".ljust(limits.MAX_BATCH_TOKENS - 100) for n in names]
+        self.submit(marks)
+        self._wait_for(marks[0])
+
+    def _wait_for(self, text: str) -> None:
+        while text not in self.slices.get(timeout=WAIT_S):
+            pass
+
+    def plug(self) -> None:
+        """Occupy the gated runner."""
+        self.submit(["plug"])
+        assert self.runner.next_batch() == ["plug"]
+        self.settle("plug")
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def build(*runners):
+        made.append(Engine(*runners))
+        return made[-1]
+
+    yield build
+    for engine in made:
+        engine.runner.gated = False
+        engine.runner.gate.release(10_000)
+        engine.scheduler.close()
+
+
+@pytest.fixture
+def engine(make):
+    return make(Runner())
+
+
+@pytest.fixture
+def gated(make):
+    return make(Runner(gated=True))
+
+
+def vector_of(text: str) -> tuple[float, float]:
+    return (float(sum(map(ord, text))), float(len(text)))
+
+
+def answer(future):
+    return future.result(timeout=WAIT_S)
+
+
+def assert_right(future, texts: Iterable[str]) -> None:
+    got = answer(future)
+    assert got.vectors.tolist() == [list(vector_of(text)) for text in texts]
+    assert got.token_counts.tolist() == [len(text) for text in texts]
+    assert not got.truncated.any()
+
+
+def many(count, lead="t"):
+    return [f"{lead}{n:06}" for n in range(count)]
+
+
+def test_no_texts_are_answered_with_no_vectors(engine):
+    got = answer(engine.submit([]))
+    assert got.vectors.shape == (0, 2)
+    assert got.vectors.dtype == np.float32
+    assert got.token_counts.shape == got.truncated.shape == (0,)
+
+
+def test_vectors_come_in_the_order_of_the_texts(engine):
+    lengths = np.random.default_rng(0).integers(1, 400, 700)
+    texts = [f"{n}".ljust(length, "x") for n, length in enumerate(lengths)]
+    assert_right(engine.submit(texts), texts)
+
+
+def test_texts_of_several_callers_share_a_batch(gated):
+    gated.plug()
+    first, second = gated.submit(["aa1", "aa2"]), gated.submit(["bb1"])
+    gated.settle("bb1")
+    gated.runner.open()
+    assert_right(first, ["aa1", "aa2"])
+    assert_right(second, ["bb1"])
+    assert ["aa1", "aa2", "bb1"] in gated.runner.batches()
+
+
+def test_equal_texts_of_one_call_run_once(engine):
+    texts = ["one", "two", "one", "one"]
+    assert_right(engine.submit(texts), texts)
+    ran = [text for batch in engine.runner.batches() for text in batch]
+    assert sorted(ran) == ["one", "two"]
+
+
+def test_equal_texts_of_several_callers_run_once(gated):
+    gated.plug()
+    first, second = gated.submit(["same", "left"]), gated.submit(["rite", "same"])
+    gated.settle("rite")
+    gated.runner.open()
+    assert_right(first, ["same", "left"])
+    assert_right(second, ["rite", "same"])
+    ran = [text for batch in gated.runner.batches() for text in batch]
+    assert ran.count("same") == 1
+
+
+def test_a_short_call_goes_before_bulk(gated):
+    gated.plug()
+    bulk = gated.submit(many(400))
+    gated.settle("t000255", bulk=True)
+    short = gated.submit(["short"])
+    gated.settle("short")
+    gated.runner.open()
+    assert_right(short, ["short"])
+    assert_right(bulk, many(400))
+    batches = gated.runner.batches()
+    place = next(n for n, batch in enumerate(batches) if "short" in batch)
+    assert all(not text.startswith("t0") for batch in batches[:place] for text in batch)
+
+
+def test_bulk_gets_its_turn_among_short_calls(gated):
+    gated.plug()
+    bulk = gated.submit(many(BULK))
+    gated.settle(many(BULK)[-1], bulk=True)
+    # Too long to share a batch with each other.
+    shorts = [f"s{n}".ljust(limits.MAX_BATCH_TOKENS - 50) for n in range(30)]
+    futures = [gated.submit([text]) for text in shorts]
+    gated.settle(shorts[-1])
+    gated.runner.open()
+    for future, text in zip(futures, shorts, strict=True):
+        assert_right(future, [text])
+    assert_right(bulk, many(BULK))
+    batches = gated.runner.batches()
+    place = next(n for n, batch in enumerate(batches) if "t000000" in batch)
+    assert place <= limits.INTERACTIVE_STREAK
+
+
+def test_work_whose_caller_has_gone_is_dropped(gated):
+    gated.plug()
+    gone, shared = gated.submit(["gone1", "both1"]), gated.submit(["both1", "mine1"])
+    gated.settle("mine1")
+    assert gone.cancel()
+    gated.runner.open()
+    assert_right(shared, ["both1", "mine1"])
+    ran = [text for batch in gated.runner.batches() for text in batch]
+    assert "gone1" not in ran
+    with pytest.raises(CancelledError):
+        answer(gone)
+
+
+def test_texts_of_a_caller_who_has_gone_are_not_even_tokenised(gated):
+    gated.plug()
+    rest = many(limits.MAX_WAITING_TOKENS // 7 + 5 * limits.TOKENISE_TEXTS)
+    gone = gated.submit(rest)
+    gated._wait_for(rest[0])
+    gone.cancel()
+    gated.runner.open()
+    assert_right(gated.submit(many(BULK, "u")), many(BULK, "u"))
+    assert not any(rest[-1] in words for words in drain(gated.slices))
+
+
+def test_texts_behind_dropped_work_are_answered(gated):
+    """A full pool whose callers have gone makes room without another call's push."""
+    gated.plug()
+    size, texts = 64, []
+    count = limits.MAX_WAITING_TOKENS // size + limits.TOKENISE_TEXTS
+    texts = [f"{n}".ljust(size) for n in range(count)]
+    gone = gated.submit(texts)
+    behind = gated.submit(many(BULK))
+    tokenised = 0
+    while tokenised < limits.MAX_WAITING_TOKENS // size:
+        tokenised += sum(len(text) == size for text in gated.slices.get(timeout=WAIT_S))
+    # The interactive lane is tokenised first, so when this mark is through the bulk pool is full.
+    gated.submit(["mark"])
+    gated._wait_for("mark")
+    gone.cancel()
+    gated.runner.open()
+    got = behind.result(timeout=5)
+    assert len(got.vectors) == BULK
+
+
+def test_a_failing_batch_fails_its_callers_and_no_others(gated):
+    gated.plug()
+    failing = gated.submit(["boom"])
+    with_it = gated.submit(["bomb", "a text of another length than that"])
+    apart = gated.submit(["a text of yet another length: not of that batch".ljust(300)])
+    gated.settle("a text of yet another length: not of that batch".ljust(300))
+    gated.runner.open()
+    for future in (failing, with_it):
+        with pytest.raises(EngineError, match="a failing batch"):
+            answer(future)
+    assert len(answer(apart).vectors) == 1
+    assert_right(gated.submit(["bomb"]), ["bomb"])
+
+
+def test_a_failing_tokenizer_fails_its_callers_and_the_engine_goes_on(engine):
+    with pytest.raises(EngineError, match="a failing tokenizer"):
+        answer(engine.submit(["fine", "unreadable"]))
+    assert_right(engine.submit(["fine"]), ["fine"])
+
+
+def test_texts_too_long_are_cut_or_refused_as_asked(engine):
+    got = answer(engine.submit(["abc", "abcdef"], window=4))
+    assert got.truncated.tolist() == [False, True]
+    assert got.token_counts.tolist() == [3, 4]
+    assert got.vectors.tolist() == [list(vector_of("abc")), list(vector_of("abcd"))]
+    with pytest.raises(TextTooLongError):
+        answer(engine.submit(["abc", "abcdef"], window=4, truncate=False))
+    assert_right(engine.submit(["abc", "abcd"], window=4, truncate=False), ["abc", "abcd"])
+
+
+def test_a_text_refused_as_too_long_leaves_other_callers_alone(gated):
+    gated.plug()
+    refused = gated.submit(["abcdef", "ab"], window=4, truncate=False)
+    cut = gated.submit(["abcdef", "ab"], window=4)
+    gated.settle("abcdef")
+    gated.runner.open()
+    with pytest.raises(TextTooLongError):
+        answer(refused)
+    assert answer(cut).truncated.tolist() == [True, False]
+
+
+def test_closing_fails_what_waits_and_what_comes_later(make):
+    engine = make(Runner(gated=True))
+    engine.plug()
+    waiting, bulk = engine.submit(["waits"]), engine.submit(many(1000))
+    engine.settle("waits")
+    closing = threading.Thread(target=engine.scheduler.close)
+    closing.start()
+    while True:
+        try:
+            engine.submit(["late"])
+        except EngineClosedError:
+            break
+    engine.runner.open()
+    closing.join(WAIT_S)
+    assert not closing.is_alive()
+    for future in (waiting, bulk):
+        with pytest.raises(EngineClosedError):
+            answer(future)
+    with pytest.raises(EngineClosedError, match="unloaded"):
+        engine.submit(["later"])
+
+
+def test_closing_answers_the_batch_in_flight(make):
+    engine = make(Runner(gated=True))
+    running = engine.submit(["now"])
+    assert engine.runner.next_batch() == ["now"]
+    closing = threading.Thread(target=engine.scheduler.close)
+    closing.start()
+    engine.runner.open()
+    closing.join(WAIT_S)
+    assert_right(running, ["now"])
+
+
+def test_closing_twice_is_closing(engine):
+    engine.scheduler.close()
+    engine.scheduler.close()
+
+
+def test_closing_ends_the_threads(make):
+    before = set(threading.enumerate())
+    engine = make(Runner(), Runner())
+    mine = set(threading.enumerate()) - before
+    assert len(mine) == 3
+    engine.scheduler.close()
+    assert not mine & set(threading.enumerate())
+
+
+def test_the_tokenizer_stops_when_enough_waits(gated):
+    ahead_at_slice, size = [], 64
+    count = 3 * limits.MAX_WAITING_TOKENS // size
+    texts = [f"{n}".ljust(size) for n in range(count)]
+    gated.plug()
+    future = gated.submit(texts)
+    tokenised = computed = 0
+    full = limits.MAX_WAITING_TOKENS // size
+    while tokenised < full:
+        tokenised += sum(len(text) == size for text in gated.slices.get(timeout=WAIT_S))
+    # The runner is held, so only its own batch may have left the pool: no more than one slice
+    # beyond the limit is ever tokenised, however long the runner takes.
+    while not future.done():
+        gated.runner.gate.release()
+        computed += sum(len(text) == size for text in gated.runner.next_batch())
+        tokenised += sum(len(text) == size for words in drain(gated.slices) for text in words)
+        ahead_at_slice.append(tokenised - computed)
+        if computed == count:
+            gated.runner.open()
+            break
+    assert max(ahead_at_slice) <= full + limits.TOKENISE_TEXTS + limits.MAX_BATCH_TOKENS // size
+    assert len(answer(future).vectors) == count
+
+
+def drain(source):
+    found = []
+    while not source.empty():
+        found.append(source.get())
+    return found
+
+
+def test_a_hundred_thousand_texts_of_one_call_are_answered(engine):
+    texts = many(100_000)
+    got = answer(engine.submit(texts))
+    np.testing.assert_array_equal(
+        got.vectors, np.array([vector_of(text) for text in texts], np.float32)
+    )
+
+
+def test_futures_are_awaited_and_cancelled_from_asyncio(gated):
+    gated.plug()
+
+    async def ask():
+        kept = asyncio.wrap_future(gated.submit(["kept1"]))
+        gone = gated.submit(["gone1"])
+        waiting = asyncio.ensure_future(asyncio.wrap_future(gone))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert gone.cancelled()
+        gated.settle("gone1")
+        gated.runner.open()
+        return await asyncio.wait_for(kept, WAIT_S)
+
+    assert asyncio.run(ask()).vectors.tolist() == [list(vector_of("kept1"))]
+    assert all("gone1" not in batch for batch in gated.runner.batches())
+
+
+def test_a_failure_reaches_asyncio(engine):
+    async def ask():
+        await asyncio.wrap_future(engine.submit(["boom"]))
+
+    with pytest.raises(EngineError, match="a failing batch"):
+        asyncio.run(ask())
+
+
+def test_many_threads_at_once_each_get_their_own(make):
+    engine = make(Runner(), Runner())
+
+    def call(number):
+        draw = np.random.default_rng(number)
+        for _ in range(15):
+            sizes = draw.integers(1, 90, draw.integers(1, 30))
+            texts = ["".join(map(chr, draw.integers(97, 123, size))) for size in sizes]
+            future = engine.submit(texts)
+            if draw.random() < 0.2 and future.cancel():
+                continue
+            assert_right(future, texts)
+        return number
+
+    with ThreadPoolExecutor(16) as threads:
+        assert list(threads.map(call, range(16))) == list(range(16))
