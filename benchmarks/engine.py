@@ -57,7 +57,12 @@ def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: in
     embedder.close()
     before = report.value(SECTION, embedder.precision) or 0.0
     rate = corpus.total / times.best
-    report.row(embedder.precision, rate, "tokens/s", f"{rate / before:.2f} of the first")
+    report.row(
+        embedder.precision,
+        rate,
+        "tokens/s",
+        f"{rate / before:.2f} of the first; {times.cores:.2f} cores busy",
+    )
 
 
 def _measure_one(
@@ -67,7 +72,8 @@ def _measure_one(
     assert result.token_counts.tolist() == corpus.tokens, "engine and corpus count alike"
     times = time_runs(lambda: embedder.embed(corpus.texts, role="document"), runs=runs)
     rate = corpus.total / times.best
-    report.row(name, rate, "tokens/s", f"median {corpus.total / times.middle:,.0f}")
+    note = f"median {corpus.total / times.middle:,.0f}; {times.cores:.2f} cores busy"
+    report.row(name, rate, "tokens/s", note)
     for shape in gemm.SHAPES:
         limit = report.value("Matrix products through OpenVINO", f"{name}, {shape}") or 0.0
         part = rate * flop / 1e9 / limit

@@ -59,6 +59,7 @@ def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs:
         _report_memory(report, pid, "peak memory after one query")
         _measure_latency(report, client, embed_request(url, model, [QUERY]))
         _measure_large(report, client, url, model, corpus, precision, runs)
+        _report_memory(report, pid, "peak memory after these requests")
         client.close()
         _measure_crowds(report, url, model, corpus, precision)
         _measure_wrk(report, url, model, corpus)

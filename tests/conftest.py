@@ -49,7 +49,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture(scope="session")
 def all_minilm() -> LocalModel:
-    """The real model, from the store of SIMILE_TEST_HOME or the developer's own; pulled if absent."""
+    """The real model, from the store of SIMILE_TEST_HOME or the developer's; pulled if absent."""
     if home := os.environ.get("SIMILE_TEST_HOME"):
         settings_here = read_settings({**os.environ, "SIMILE_HOME": home})
     else:

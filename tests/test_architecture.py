@@ -91,3 +91,12 @@ def test_only_config_reads_the_environment():
 def test_no_pickle():
     for path in FILES:
         assert not re.search(r"\bpickle\.|import pickle", path.read_text(encoding="utf-8")), path
+
+
+def test_only_one_door_leads_to_openvino():
+    doors = {
+        name
+        for name, path in zip(names_of(FILES), FILES, strict=True)
+        if re.search(r"^\s*(import|from) openvino", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert doors == {"models/graph.py"}

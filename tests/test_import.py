@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.checkpoints import write_tiny_bert
+
 import simile
 
 
@@ -35,3 +37,28 @@ def test_run_time_needs_neither_torch_nor_transformers_nor_onnx():
         "print([n for n in ('torch', 'transformers', 'onnx') if n in sys.modules])"
     )
     assert run(code) == "[]"
+
+
+def test_nothing_calls_home(tmp_path):
+    """Sockets are refused, and the telemetry package is not even imported."""
+    write_tiny_bert(tmp_path / "tiny")
+    code = f"""
+import sys
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.gethostbyname"):
+        print(event, arguments)
+        raise OSError("no network here")
+sys.addaudithook(refuse)
+from simile import Embedder
+with Embedder({str(tmp_path / "tiny")!r}) as embedder:
+    embedder.embed(["a text"], role="query")
+print([name for name in sys.modules if "telemetry" in name])
+"""
+    assert run(code) == "[]"
+
+
+def test_the_converter_of_openvino_can_still_be_imported():
+    code = (
+        "import simile.models.layers, openvino.tools.ovc as ovc; print(callable(ovc.convert_model))"
+    )
+    assert run(code) == "True"

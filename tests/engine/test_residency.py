@@ -40,7 +40,7 @@ async def ask(residency, name, **options):
 
 async def until(condition):
     async with asyncio.timeout(WAIT_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
 

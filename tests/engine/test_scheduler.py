@@ -244,22 +244,23 @@ def test_texts_of_a_caller_who_has_gone_are_not_even_tokenised(gated):
 
 def test_texts_behind_dropped_work_are_answered(gated):
     """A full pool whose callers have gone makes room without another call's push."""
-    gated.plug()
-    size, texts = 64, []
-    count = limits.MAX_WAITING_TOKENS // size + limits.TOKENISE_TEXTS
-    texts = [f"{n}".ljust(size) for n in range(count)]
-    gone = gated.submit(texts)
+    gated.submit(["plug"])
+    gated.runner.next_batch()
+    size = 64
+    full = limits.MAX_WAITING_TOKENS // size
+    gone = gated.submit([f"{n}".ljust(size) for n in range(full + limits.TOKENISE_TEXTS)])
     behind = gated.submit(many(BULK))
     tokenised = 0
-    while tokenised < limits.MAX_WAITING_TOKENS // size:
+    while tokenised < full:
         tokenised += sum(len(text) == size for text in gated.slices.get(timeout=WAIT_S))
-    # The interactive lane is tokenised first, so when this mark is through the bulk pool is full.
-    gated.submit(["mark"])
+    mark = gated.submit(["mark"])
     gated._wait_for("mark")
+    while not gated.scheduler._changed._waiters:  # Until the tokenising thread has no more to do.
+        pass
     gone.cancel()
+    mark.cancel()
     gated.runner.open()
-    got = behind.result(timeout=5)
-    assert len(got.vectors) == BULK
+    assert len(behind.result(timeout=5).vectors) == BULK
 
 
 def test_a_failing_batch_fails_its_callers_and_no_others(gated):
@@ -400,6 +401,7 @@ def test_futures_are_awaited_and_cancelled_from_asyncio(gated):
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        await asyncio.sleep(0)
         assert gone.cancelled()
         gated.settle("gone1")
         gated.runner.open()

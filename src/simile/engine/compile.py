@@ -17,7 +17,7 @@ from simile.models.encoder import Encoder
 from simile.types import Embeddings, Precision
 
 if TYPE_CHECKING:
-    from openvino import Core
+    from simile.models.graph import Core
 
 Ints = NDArray[np.int32]
 
@@ -107,6 +107,6 @@ def _cores() -> int:
 
 @cache
 def _core() -> "Core":
-    from openvino import Core
+    from simile.models.graph import Core
 
     return Core()

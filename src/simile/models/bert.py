@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from openvino import Node
-from openvino import opset15 as ops
-
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.models import layers
 from simile.models.checkpoint import Floats, Tensors
+from simile.models.graph import Node, ops
 
 IGNORED_TENSORS = (
     "embeddings.position_ids",

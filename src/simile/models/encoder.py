@@ -12,7 +12,7 @@ from simile.models.local import LocalModel
 from simile.models.modules import Dense, read_modules, read_prompts, read_window
 
 if TYPE_CHECKING:
-    from openvino import Model, Node
+    from simile.models.graph import Model, Node
 
 ARCHITECTURES = ("bert",)
 """The model_type values that are built here; each is the name of a module of this room."""
@@ -40,10 +40,9 @@ class Encoder:
     def graph(self) -> "Model":
         """Build the graph: input_ids and token_mask (batch, seq) int32 to (batch, dim) float32."""
         import numpy as np
-        from openvino import Model
-        from openvino import opset15 as ops
 
         from simile.models import bert
+        from simile.models.graph import Model, ops
         from simile.models.pooling import pool
 
         input_ids = ops.parameter([-1, -1], np.int32, name="input_ids")
@@ -89,8 +88,7 @@ def _dense(vector: "Node", dense: Dense, tensors: Tensors) -> "Node":
 
 def _normalize(vector: "Node") -> "Node":
     """Scale to length 1; the divisor is at least 1e-12."""
-    from openvino import opset15 as ops
-
+    from simile.models.graph import ops
     from simile.models.layers import ints
 
     result: Any = ops.normalize_l2(vector, ints(1), 1e-24, "max")

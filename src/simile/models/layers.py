@@ -6,10 +6,9 @@ Shapes: batch, seq (padded tokens), width (hidden size), heads, head_size.
 
 import numpy as np
 from numpy.typing import NDArray
-from openvino import Node
-from openvino import opset15 as ops
 
 from simile.errors import UnsupportedModelError
+from simile.models.graph import Node, ops
 
 Floats = NDArray[np.float32]
 

@@ -9,9 +9,8 @@ https://arxiv.org/abs/2202.08904, equation 3). Knows no checkpoint and no normal
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from openvino import Node
-from openvino import opset15 as ops
 
+from simile.models.graph import Node, ops
 from simile.models.layers import ints
 
 Pool = Callable[[Node, Node], Node]
