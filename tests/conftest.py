@@ -16,13 +16,13 @@ settings.register_profile("simile", deadline=None, derandomize=True)
 settings.load_profile("simile")
 
 
-def is_loopback(address) -> bool:
+def is_loopback(address: object) -> bool:
     if not isinstance(address, tuple):
         return True  # A path: a Unix socket.
     try:
         return ipaddress.ip_address(address[0]).is_loopback
     except ValueError:
-        return address[0] == "localhost"
+        return bool(address[0] == "localhost")
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,7 +205,7 @@ def test_one_fingerprint_for_one_model_wherever_it_lies(tmp_path, embedder, fold
 
 @pytest.mark.parametrize("what", ["weights", "prompts", "pooling", "window", "normalize"])
 def test_what_changes_vectors_changes_the_fingerprint(tmp_path, embedder, what):
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "weights": {"seed": 1},
         "pooling": {"pooling": "cls"},
         "normalize": {"normalize": False},

@@ -202,7 +202,7 @@ def test_a_format_that_is_not_read_is_named(tmp_path, dtype):
 
 
 def test_a_missing_tensor_is_named_with_its_shape(tmp_path):
-    folder = write_tiny_bert(tmp_path, tensors_changed=lambda arrays: arrays.pop(QUERY))
+    folder = write_tiny_bert(tmp_path, tensors_changed=lambda arrays: arrays.__delitem__(QUERY))
     with pytest.raises(CheckpointError, match=rf"{QUERY} \[16, 16\] is missing"):
         build(folder)
 

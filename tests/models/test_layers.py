@@ -106,5 +106,5 @@ def test_attention_is_its_formula_and_sees_no_padding(heads):
         return layers.attention(q, k, v, layers.attention_mask(m), heads=heads)
 
     got = run(build, query, key, value, mask)
-    wanted = naive_attention(*(a.astype(np.float64) for a in (query, key, value)), mask, heads)
+    wanted = naive_attention(query, key, value, mask, heads)
     np.testing.assert_allclose(got, wanted, atol=2e-5)

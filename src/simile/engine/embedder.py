@@ -74,6 +74,11 @@ class LocalEmbedder:
 
     def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
         """As embed_stream, with the counts of each text."""
+        if isinstance(texts, str):
+            raise InputError(_ONE_STRING)
+        return self._stream(texts, role)
+
+    def _stream(self, texts: Iterable[str], role: Role) -> Iterator[EmbedResult]:
         source, ahead = iter(texts), deque[Future[EmbedResult]]()
         while part := list(islice(source, STREAM_TEXTS)):
             ahead.append(self._submit_role(part, role=role, truncate=True))
@@ -148,9 +153,12 @@ class LocalEmbedder:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
+_ONE_STRING = "texts is one string; expected a list of strings: [text]"
+
+
 def _check_texts(texts: Sequence[str]) -> None:
     if isinstance(texts, str):
-        raise InputError("texts is one string; expected a list of strings: [text]")
+        raise InputError(_ONE_STRING)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"text {place} is {type(text).__name__}; expected a string")

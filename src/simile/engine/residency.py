@@ -103,6 +103,9 @@ class Residency:
     async def _compile(self, model: LocalModel) -> Resident:
         start = perf_counter_ns()
         embedder = await asyncio.to_thread(LocalEmbedder, model, precision=self._precision)
+        if self._closed:
+            embedder.close()
+            raise EngineClosedError("the server is shutting down")
         duration_ns = perf_counter_ns() - start
         resident = Resident(model, embedder, duration_ns, self._keep_alive_s)
         self._loaded[model.digest] = resident

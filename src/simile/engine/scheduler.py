@@ -177,9 +177,12 @@ class Scheduler:
                 for pool in pools:
                     if batch := pool.take(MAX_BATCH_TOKENS, _is_wanted):
                         self._streak = self._streak + 1 if pool is self._interactive else 0
-                        self._may_tokenise.notify()  # There may be room for more tokens now.
                         self._may_run.notify()  # One notice may stand for more than one batch.
-                        return batch
+                        break
+                # Room for more tokens, also where only unwanted texts were taken out.
+                self._may_tokenise.notify()
+                if batch:
+                    return batch
                 self._may_run.wait()
             return []
 

@@ -6,6 +6,7 @@ little-endian header length, a JSON header, the data. Pickled weights are never 
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ class Checkpoint:
             what = "is missing" if found is None else "is not a JSON object"
             raise CheckpointError(f"{self.folder / name} {what}; pull the model again")
         return found
+
+    def find_object(self, name: str) -> dict[str, Any]:
+        """Read a JSON object, empty where there is no such file or it holds null."""
+        found = self.find_json(name)
+        if found is not None and not isinstance(found, dict):
+            raise CheckpointError(f"{self.folder / name} is not a JSON object")
+        return found or {}
 
     def find_json(self, name: str) -> Any:
         """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
@@ -148,20 +156,33 @@ def _open_safetensors(path: Path) -> dict[str, tuple[str, NDArray[Any]]]:
     except (ValueError, AttributeError) as exc:
         raise CheckpointError(f"{path} has a damaged header: {exc}") from exc
     body = data[8 + size :]
-    return {name: _view(path, name, entry, body) for name, entry in entries.items()}
+    views = {name: _view(path, name, entry, body) for name, entry in entries.items()}
+    _refuse_overlaps(path, entries)
+    return views
+
+
+def _refuse_overlaps(path: Path, entries: Mapping[str, Any]) -> None:
+    end = 0
+    for name, (start, stop) in sorted(
+        ((name, entry["data_offsets"]) for name, entry in entries.items()), key=lambda e: e[1]
+    ):
+        if start < end:
+            raise CheckpointError(f"{path}: tensor {name} overlaps another")
+        end = stop
 
 
 def _view(path: Path, name: str, entry: Any, body: NDArray[np.uint8]) -> tuple[str, NDArray[Any]]:
     try:
         kind, shape, (start, stop) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         sound = all(type(n) is int and n >= 0 for n in (*shape, start, stop)) and start <= stop
+        known = kind in _DTYPES
     except (TypeError, KeyError, ValueError) as exc:
         raise CheckpointError(f"{path}: damaged entry for tensor {name}") from exc
-    if kind not in _DTYPES:
-        known = ", ".join(_DTYPES)
-        raise UnsupportedModelError(f"{path}: tensor {name} is {kind}; expected one of {known}")
+    if not known:
+        kinds = ", ".join(_DTYPES)
+        raise UnsupportedModelError(f"{path}: tensor {name} is {kind}; expected one of {kinds}")
     dtype = _DTYPES[kind]
-    if not sound or stop - start != int(np.prod(shape, dtype=np.int64)) * dtype.itemsize:
+    if not sound or stop - start != math.prod(shape) * dtype.itemsize:
         raise CheckpointError(f"{path}: tensor {name} {list(shape)} does not fill its bytes")
     if stop > body.size:
         raise CheckpointError(

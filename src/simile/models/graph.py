@@ -1,7 +1,7 @@
 """The one door to OpenVINO: the names that graphs are built of, and the runtime's core.
 
-`import openvino` also imports its converter, `openvino.tools.ovc`, which at once reports the import
-to its makers (2026.4, `openvino/tools/ovc/__init__.py`) and takes as long to import as all the rest.
+`import openvino` also imports its converter, `openvino.tools.ovc`, which at once reports the
+import to its makers (2026.4, `openvino/tools/ovc/__init__.py`) and takes as long as all the rest.
 The package does without it where it is missing, so it is missing while we import: nothing calls
 home.
 """

@@ -7,12 +7,14 @@ sentence-transformers 2 to 6 (https://sbert.net/docs/package_reference, read 202
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.models.checkpoint import Checkpoint
 
 _WINDOW_FILES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+_ST_CONFIG = "config_sentence_transformers.json"
 _OLD_POOLING_KEYS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -60,7 +62,8 @@ def read_modules(checkpoint: Checkpoint) -> Modules:
             f"{checkpoint.folder / 'modules.json'} is missing or no list: it says how token "
             "vectors become one, which is never guessed; save the model with sentence-transformers"
         )
-    steps = [(_kind(entry), str(entry.get("path", ""))) for entry in listed]
+    _refuse_other_uses(checkpoint)
+    steps = [(_kind(entry), _path(entry)) for entry in listed]
     kinds = [kind for kind, _ in steps if kind != "Dropout"]
     shape = ["Transformer", "Pooling", *(k for k in kinds[2:] if k == "Dense")]
     if kinds not in (shape, [*shape, "Normalize"]):
@@ -78,7 +81,9 @@ def read_modules(checkpoint: Checkpoint) -> Modules:
 
 def read_prompts(checkpoint: Checkpoint) -> Mapping[str, str]:
     """Read the prefixes that the checkpoint's own file puts before texts, by name."""
-    prompts = (checkpoint.find_json("config_sentence_transformers.json") or {}).get("prompts") or {}
+    prompts = checkpoint.find_object(_ST_CONFIG).get("prompts") or {}
+    if not isinstance(prompts, dict):
+        raise CheckpointError(f"{_ST_CONFIG}: prompts is {prompts!r}; expected an object")
     return {str(name): text for name, text in prompts.items() if isinstance(text, str)}
 
 
@@ -88,9 +93,11 @@ def read_window(checkpoint: Checkpoint, context_length: int) -> tuple[int, bool]
     The window is sentence_bert_config.json's, else the tokenizer's, and at most context_length.
     """
     names = (f"sentence_{kind}_config.json" for kind in _WINDOW_FILES)
-    config: dict[str, Any] = next((c for c in map(checkpoint.find_json, names) if c), {})
-    tokenizer = checkpoint.find_json("tokenizer_config.json") or {}
+    config = next((c for c in map(checkpoint.find_object, names) if c), {})
+    tokenizer = checkpoint.find_object("tokenizer_config.json")
     loading = config.get("tokenizer_args") or config.get("processor_kwargs") or {}
+    if not isinstance(loading, dict):
+        raise CheckpointError(f"sentence_bert_config.json: {loading!r}; expected an object")
     asked = (
         loading.get("model_max_length"),
         config.get("max_seq_length"),
@@ -98,6 +105,22 @@ def read_window(checkpoint: Checkpoint, context_length: int) -> tuple[int, bool]
     )
     window = next((n for n in asked if isinstance(n, int | float) and n > 0), context_length)
     return int(min(window, context_length)), bool(config.get("do_lower_case"))
+
+
+def _refuse_other_uses(checkpoint: Checkpoint) -> None:
+    config = checkpoint.find_object(_ST_CONFIG)
+    kind = config.get("model_type", "SentenceTransformer")
+    if kind != "SentenceTransformer":
+        raise UnsupportedModelError(f"{_ST_CONFIG}: model_type {kind} is not built here")
+    if config.get("truncate_dim"):
+        raise UnsupportedModelError(f"{_ST_CONFIG}: truncate_dim is not built here")
+
+
+def _path(entry: Mapping[str, Any]) -> str:
+    path = str(entry.get("path", ""))
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise CheckpointError(f"modules.json: path {path!r} lies outside the model folder")
+    return path
 
 
 def _kind(entry: Mapping[str, Any]) -> str:
@@ -115,8 +138,8 @@ def _pooling(config: Mapping[str, Any]) -> tuple[str, ...]:
         return chosen or ("mean",)
     modes = config["pooling_mode"]
     names = [modes] if isinstance(modes, str) else modes
-    unknown = [name for name in names if name not in _NEW_POOLING_NAMES]
-    if unknown or not names:
+    known_names = isinstance(names, list) and set(map(str, names)) <= _NEW_POOLING_NAMES.keys()
+    if not known_names or not names:
         known = ", ".join(_NEW_POOLING_NAMES)
         raise UnsupportedModelError(f"1_Pooling: pooling_mode {modes!r}; expected of {known}")
     return tuple(_NEW_POOLING_NAMES[name] for name in names)
@@ -129,6 +152,8 @@ def _dense(checkpoint: Checkpoint, path: str) -> Dense:
         raise CheckpointError(f"{path}/config.json: in_features and out_features must be integers")
     if config.get("use_residual"):
         raise UnsupportedModelError(f"{path}: use_residual is not built here")
+    if config.get("module_input_name", "sentence_embedding") != "sentence_embedding":
+        raise UnsupportedModelError(f"{path}: module_input_name is not built here")
     full = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     if not full.startswith("torch."):
         raise UnsupportedModelError(f"{path}: activation_function {full} is not built here")

@@ -5,6 +5,7 @@ engine. A text that is far longer than its window is tokenised only as far as th
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ Text = str | tuple[int, ...]
 
 _HEAD_CHARS_PER_TOKEN = 16
 """A text longer than this times its window is first tried by its head alone."""
+_LONG_RUN_CHARS = 1000
+_LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}")
+"""Letters that make one word, or blanks. To BERT's tokenizer a word of over 100 characters is
+unknown and blanks are nothing, however many: ten megabytes of them need not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,10 @@ class Tokenizer:
         """Load tokenizer.json or vocab.txt; CheckpointError where neither can be used."""
         self._fast = _load(folder)
         self._lowercase = lowercase
+        self._is_word_piece = type(self._fast.model).__name__ == "WordPiece"
         self._before, self._after = _special_ids(self._fast)
-        self.vocab_size: int = self._fast.get_vocab_size(with_added_tokens=True)
+        ids = self._fast.get_vocab(with_added_tokens=True).values()
+        self.vocab_size: int = max(ids, default=-1) + 1
 
     @property
     def special_count(self) -> int:
@@ -100,6 +107,8 @@ class Tokenizer:
         The tokens of a word are final once another word follows it, so a head is enough if the
         first token past the room belongs to a word before the head's last.
         """
+        if self._is_word_piece:
+            text = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], text)
         chars = _HEAD_CHARS_PER_TOKEN * room
         while chars < len(text):
             encoding = self._fast.encode(text[:chars], add_special_tokens=False)
@@ -123,16 +132,11 @@ def _load(folder: Path) -> Any:
     from tokenizers import Tokenizer as FastTokenizer
 
     config = _tokenizer_config(folder)
-    path, vocab = folder / "tokenizer.json", folder / "vocab.txt"
+    path = next((f for f in (folder / "tokenizer.json", folder / "vocab.txt") if f.is_file()), None)
+    if path is None:
+        raise CheckpointError(f"{folder} has neither tokenizer.json nor vocab.txt")
     try:
-        if path.is_file():
-            fast = FastTokenizer.from_str(path.read_text(encoding="utf-8"))
-        elif vocab.is_file():
-            fast = _word_piece(vocab)
-        else:
-            raise CheckpointError(f"{folder} has neither tokenizer.json nor vocab.txt")
-    except CheckpointError:
-        raise
+        fast = FastTokenizer.from_file(str(path)) if path.suffix == ".json" else _word_piece(path)
     except Exception as exc:  # The library raises bare Exception for a file it cannot parse.
         raise CheckpointError(f"{path} is not a tokenizer that can be read: {exc}") from exc
     if config.get("tokenizer_class", "BertTokenizer") in ("BertTokenizer", "BertTokenizerFast"):
