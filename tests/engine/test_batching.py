@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simile.engine.batching import Pool, pad
+from simile.engine.batching import Pool, pad, round_up
 
 BUDGET = 24
 
@@ -112,3 +112,14 @@ def test_padding_is_on_the_right_and_masked(texts):
     assert input_ids.dtype == token_mask.dtype == np.int32
     assert input_ids.tolist() == [ids + [0] * (width - len(ids)) for ids in texts]
     assert token_mask.tolist() == [[1] * len(ids) + [0] * (width - len(ids)) for ids in texts]
+
+
+@given(size=st.integers(1, 100_000))
+def test_sizes_are_rounded_up_by_an_eighth_at_most(size):
+    rounded = round_up(size)
+    assert size <= rounded <= size * 9 / 8
+    assert round_up(rounded) == rounded
+
+
+def test_a_batch_may_have_only_so_many_shapes():
+    assert len({round_up(size) for size in range(1, 513)}) == 15 + 8 * 5 + 1

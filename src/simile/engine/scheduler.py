@@ -191,7 +191,7 @@ class Scheduler:
         with self._lock:
             return [
                 job
-                for item, vector in zip(batch, vectors, strict=True)
+                for item, vector in zip(batch, vectors, strict=False)
                 for job, place in item.owners
                 if job.deliver(place, vector)
             ]
