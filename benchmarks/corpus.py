@@ -23,6 +23,7 @@ WINDOW = 256
 LENGTHS = ((0.0, 4), (0.05, 12), (0.5, 50), (0.75, 126), (0.87, WINDOW), (1.0, WINDOW))
 """Quantile to tokens; linear between."""
 SHORT_WORDS = 6
+COPIES = 3
 
 _LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idle_test"}
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -38,6 +39,10 @@ class Corpus:
     short: list[str]
     """The first words of each text and a number, so that all differ."""
     short_tokens: list[int]
+    varied: list[str]
+    """The texts COPIES times, each time with another number before: for crowds of clients, as an
+    engine may compute once what several ask for at the same time."""
+    varied_tokens: list[int]
 
     @property
     def digest(self) -> str:
@@ -69,7 +74,10 @@ def build(tokenizer_json: Path, count: int) -> Corpus:
     cut = _cut(tokenizer, found)
     texts = _choose(list(zip(_lengths(tokenizer, cut), cut, strict=True)), count)
     short = [" ".join([*text.split()[:SHORT_WORDS], str(i)]) for i, text in enumerate(texts)]
-    return Corpus(texts, _lengths(tokenizer, texts), short, _lengths(tokenizer, short))
+    varied = _cut(tokenizer, [f"{copy} {text}" for copy in range(COPIES) for text in texts])
+    kinds = (texts, short, varied)
+    counts = [_lengths(tokenizer, kind) for kind in kinds]
+    return Corpus(texts, counts[0], short, counts[1], varied, counts[2])
 
 
 def _docstrings(root: Path) -> Iterator[str]:

@@ -7,6 +7,7 @@ and its end are looked at. Knows HTTP/1.1; does not know what is asked.
 import selectors
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -107,6 +108,33 @@ def crowd(url: str, requests: Sequence[bytes], *, clients: int, seconds: float) 
         client.close()
     selector.close()
     return Load(count / taken, busy / taken)
+
+
+def drain(url: str, requests: Sequence[bytes], *, clients: int) -> float:
+    """Share the requests out among `clients` connections; seconds until the last answer.
+
+    For requests so long that only few would be answered in a window of time.
+    """
+    waiting = deque(requests)
+    selector = selectors.DefaultSelector()
+    crowd = [Client(url) for _ in range(min(clients, len(waiting)))]
+    start = time.perf_counter()
+    for client in crowd:
+        selector.register(client.socket, selectors.EVENT_READ, client)
+        client.send(waiting.popleft())
+    left = len(requests)
+    while left:
+        for key, _ in selector.select():
+            asked: Client = key.data
+            if asked.receive():
+                left -= 1
+                if waiting:
+                    asked.send(waiting.popleft())
+    taken = time.perf_counter() - start
+    for client in crowd:
+        client.close()
+    selector.close()
+    return taken
 
 
 def _answer(selector: selectors.BaseSelector, supply: Callable[[], bytes], *, until: float) -> int:

@@ -14,7 +14,7 @@ from time import perf_counter
 import numpy as np
 from benchmarks import engine
 from benchmarks.corpus import Corpus
-from benchmarks.load import Client, crowd, embed_request
+from benchmarks.load import Client, crowd, drain, embed_request
 from benchmarks.machine import peak_memory_bytes
 from benchmarks.report import Report
 from benchmarks.timing import time_runs
@@ -99,10 +99,10 @@ def _measure_large(
 def _measure_crowds(report: Report, url: str, model: str, corpus: Corpus, precision: str) -> None:
     single = [embed_request(url, model, [text]) for text in corpus.short]
     groups = [
-        embed_request(url, model, corpus.texts[at : at + GROUP])
-        for at in range(0, len(corpus.texts) - GROUP + 1, GROUP)
+        embed_request(url, model, corpus.varied[at : at + GROUP])
+        for at in range(0, len(corpus.varied) - GROUP + 1, GROUP)
     ]
-    tokens = sum(corpus.tokens[: GROUP * len(groups)]) / len(groups) if groups else 0.0
+    tokens = sum(corpus.varied_tokens[: GROUP * len(groups)])
     alone = report.value(engine.SECTION, f"{precision}, short texts") or 0.0
     bulk = report.value(engine.SECTION, precision) or 0.0
     for clients in CLIENTS:
@@ -113,8 +113,7 @@ def _measure_crowds(report: Report, url: str, model: str, corpus: Corpus, precis
         note += f" clients use {best.client_cores:.2f} cores"
         report.row(f"{clients} clients, one short text each", best.requests_per_s, "texts/s", note)
     for clients in CLIENTS if groups else ():
-        loads = [crowd(url, groups, clients=clients, seconds=2 * SECONDS) for _ in range(2)]
-        rate = tokens * max(load.requests_per_s for load in loads)
+        rate = tokens / drain(url, groups, clients=clients)
         note = f"{100 * rate / bulk:.0f} % of the engine"
         report.row(f"{clients} clients, {GROUP} texts each", rate, "tokens/s", note)
 

@@ -48,6 +48,8 @@ class CompiledEncoder:
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": _cores(),
+            # A pinned thread waits for its core while a server's other threads are on it.
+            "ENABLE_CPU_PINNING": False,
         }
         try:
             with self._compiling:
