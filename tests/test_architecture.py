@@ -9,13 +9,14 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
 BASE = {"errors", "types", "config"}
 FACES = {"embedder"}
-ROOMS = {"models", "engine", "server", "cli", "examples"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "config": {"errors"},
     "models": BASE - {"config"},
     "engine": BASE | {"models"},
+    "documents": BASE,
+    "store": BASE,
     "embedder": BASE | {"models", "engine"},
     "server": BASE | FACES | {"models", "engine"},
     "cli": BASE | FACES | {"models", "engine", "server"},

@@ -3,8 +3,8 @@
 Knows NumPy and the standard library only; holds no logic.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,6 +15,9 @@ Role = Literal["query", "document"]
 
 Embeddings = NDArray[np.float32]
 """Vectors, one row per text: float32 (n, dim)."""
+
+MetadataValue = str | int | float | bool | None
+"""What a document's metadata may hold under a name."""
 
 Precision = Literal["auto", "f32", "bf16"]
 """Arithmetic of the matrix products; `auto` is bf16 where the CPU computes it natively."""
@@ -30,6 +33,38 @@ class EmbedResult:
     """int32 (n,): tokens that the model read, special tokens included, after truncation."""
     truncated: NDArray[np.bool_]
     """bool (n,): whether the end of the text was cut off."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with what is known of it; its chunks inherit its access list."""
+
+    id: str
+    """Where it came from: a path, a URL, a key. Unique in an index."""
+    text: str
+    title: str | None = None
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    acl: Sequence[str] = ("public",)
+    """Principals that may read it: `user:alice`, `group:eng`, `public`."""
+    pages: Sequence[int] = ()
+    """Offset in `text` at which each page begins, for sources that have pages."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A span of a document: `document.text[start:end] == text`, always."""
+
+    start: int
+    """Offset of the first character in the document's text."""
+    end: int
+    """Offset behind the last character."""
+    text: str
+    headings: tuple[str, ...] = ()
+    """The headings above it, outermost first."""
+    lines: tuple[int, int] = (1, 1)
+    """First and last line, counted from 1."""
+    page: int | None = None
+    """Page on which it starts, counted from 1; None where the source has no pages."""
 
 
 class EmbeddingModel(Protocol):

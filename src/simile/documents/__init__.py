@@ -1,0 +1,8 @@
+"""Files to documents, and documents to chunks; the libraries for each format come late."""
+
+from simile.documents.chunking import chunk, embedded_text
+from simile.documents.folder import Folder
+from simile.documents.loaders import LoadFailure, load, load_stream
+from simile.documents.reading import Limits
+
+__all__ = ["Folder", "Limits", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]

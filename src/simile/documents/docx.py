@@ -1,0 +1,67 @@
+"""DOCX to a document: paragraphs, headings and tables, in Markdown's notation.
+
+Headings become `## …` and the rows of a table `| a | b |`, so that the chunker sees them.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from simile.documents.fields import title_of
+from simile.documents.optional import optional
+from simile.documents.reading import Limits, read_bytes, too_large
+from simile.errors import InputError
+from simile.types import Document
+
+_HEADING_STYLE = re.compile(r"heading (\d)", re.I)
+
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # RuntimeError: encrypted
+    *(KeyError, ValueError, AttributeError, IndexError, TypeError, SyntaxError),
+)
+"""What python-docx lets through of a damaged file; lxml's errors are SyntaxErrors."""
+
+
+def read_docx(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+    """The text of a Word file; InputError if it is none, encrypted, or unpacks to too much."""
+    library = optional("docx", extra="docx")
+    data = read_bytes(path, limits)
+    _check_size(data, limits)
+    try:
+        document = library.Document(BytesIO(data))
+        text = "\n\n".join(part for part in _parts(document) if part.strip())
+        title = title_of(document.core_properties.title)
+    except _BROKEN as exc:
+        raise InputError(f"not a Word file: {exc}") from exc
+    return Document(name, text, title, {}, tuple(acl))
+
+
+def _check_size(data: bytes, limits: Limits) -> None:
+    """A zip bomb says how large it is: zipfile reads no more of a member than it declares."""
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile as exc:
+        raise InputError("not a Word file (no zip archive); is it encrypted?") from exc
+    if size > limits.max_bytes:
+        raise InputError(f"unpacked, {too_large(size, limits)}")
+
+
+def _parts(document: Any) -> Iterator[str]:
+    for item in document.iter_inner_content():
+        if hasattr(item, "rows"):
+            yield "\n".join(_row(row) for row in item.rows)
+            continue
+        style = getattr(item.style, "name", None) or ""
+        heading = _HEADING_STYLE.match(style)
+        level = 1 if style == "Title" else int(heading[1]) if heading else 0
+        text = item.text
+        yield f"{'#' * min(level, 6)} {' '.join(text.split())}" if level and text.strip() else text
+
+
+def _row(row: Any) -> str:
+    return "| " + " | ".join(" ".join(cell.text.split()) for cell in row.cells) + " |"

@@ -1,0 +1,148 @@
+"""Files to documents, by suffix. A file that cannot be read is a record, never an exception.
+
+Knows which loader reads what; the libraries are imported by the loaders, when the first such file
+comes. Nothing here decides who may read a document beyond what the file itself says.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from simile.documents.docx import read_docx
+from simile.documents.fields import acl_of, metadata_of, title_of
+from simile.documents.front_matter import split_front_matter
+from simile.documents.html import read_html
+from simile.documents.pdf import read_pdf
+from simile.documents.reading import (
+    DEFAULT_LIMITS,
+    Limits,
+    decode,
+    read_bytes,
+    read_text,
+    too_large,
+)
+from simile.documents.rows import csv_rows, document_of, json_rows, ndjson_rows
+from simile.documents.suffixes import CSV, DOCX, HTML, JSON, MARKDOWN, NDJSON, PDF
+from simile.errors import InputError, MissingExtraError
+from simile.types import Document
+
+PUBLIC = ("public",)
+
+
+@dataclass(frozen=True)
+class LoadFailure:
+    """A file, or a row of it, that could not be read."""
+
+    path: str
+    """As a document's id would be."""
+    reason: str
+
+
+Loaded = Document | LoadFailure
+_Reader = Callable[[Path, str, Sequence[str], Limits], Document]
+_Rows = Iterator[tuple[str, object]]
+
+
+def load(
+    path: Path,
+    *,
+    acl: Sequence[str] = PUBLIC,
+    root: Path | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Iterator[Loaded]:
+    """The documents of one file, lazily; a LoadFailure for each thing that cannot be read.
+
+    A document's id is its path from `root` (or as given), with `/`; rows add `#row 2`, unless
+    they bring an id. `acl` is for documents whose file names none. Blocks while reading.
+    """
+    name = document_id(path, root)
+    try:
+        yield from _load(path, name, acl, limits)
+    except (InputError, MissingExtraError) as exc:
+        yield LoadFailure(name, str(exc))
+    except OSError as exc:
+        yield LoadFailure(name, exc.strerror or str(exc))
+    except MemoryError:
+        yield LoadFailure(name, "out of memory")
+
+
+def load_stream(
+    stream: BinaryIO,
+    *,
+    name: str = "-",
+    acl: Sequence[str] = PUBLIC,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Iterator[Loaded]:
+    """The text that comes from stdin, as one document. Blocks until the stream ends."""
+    data = stream.read(limits.max_bytes + 1)
+    if len(data) > limits.max_bytes:
+        yield LoadFailure(name, too_large(len(data), limits))
+    else:
+        yield Document(name, decode(data), acl=tuple(acl))
+
+
+def document_id(path: Path, root: Path | None = None) -> str:
+    """The path from the root with `/`; bytes that are not UTF-8 appear as backslash escapes."""
+    shown = path
+    if root is not None and path.is_relative_to(root) and path != root:
+        shown = path.relative_to(root)
+    return os.fsencode(shown.as_posix()).decode("utf-8", errors="backslashreplace")
+
+
+def _load(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Iterator[Loaded]:
+    if not path.is_file():
+        raise InputError("not a file" if path.exists() else "no such file")
+    suffix = path.suffix.lower()
+    rows = _rows(path, suffix, limits)
+    if rows is None:
+        yield _READERS.get(suffix, _read_plain)(path, name, acl, limits)
+        return
+    for row_name, row in rows:
+        try:
+            yield _row_document(row, f"{name}#{row_name}", acl)
+        except InputError as exc:
+            yield LoadFailure(f"{name}#{row_name}", str(exc))
+
+
+def _rows(path: Path, suffix: str, limits: Limits) -> _Rows | None:
+    if suffix in CSV:
+        return csv_rows(path, limits)
+    if suffix in NDJSON:
+        return ndjson_rows(path, limits)
+    if suffix in JSON:
+        return json_rows(read_bytes(path, limits))
+    return None
+
+
+def _row_document(row: object, name: str, acl: Sequence[str]) -> Document:
+    if isinstance(row, InputError):
+        raise row
+    if not isinstance(row, dict):
+        raise InputError(f"{type(row).__name__}; expected an object with a text")
+    return document_of(row, name, acl)
+
+
+def _read_plain(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+    return Document(name, read_text(path, limits), acl=tuple(acl))
+
+
+def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+    fields, text = split_front_matter(read_text(path, limits))
+    metadata = fields.get("metadata")
+    return Document(
+        id=name,
+        text=text,
+        title=title_of(fields.get("title")),
+        metadata=metadata_of(metadata if isinstance(metadata, dict) else {}),
+        acl=acl_of(fields.get("acl"), acl),
+    )
+
+
+_READERS: dict[str, _Reader] = {
+    **dict.fromkeys(MARKDOWN, _read_markdown),
+    **dict.fromkeys(HTML, read_html),
+    **dict.fromkeys(PDF, read_pdf),
+    **dict.fromkeys(DOCX, read_docx),
+}

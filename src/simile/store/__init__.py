@@ -1,0 +1,51 @@
+"""What is remembered: documents, chunks, vectors and who may read them; the only SQL."""
+
+from typing import TYPE_CHECKING
+
+from simile.store.protocol import (
+    PUBLIC,
+    CheckReport,
+    Having,
+    ManifestEntry,
+    Mask,
+    Store,
+    StoredChunk,
+    StoredDocument,
+    StoreStats,
+    View,
+)
+
+if TYPE_CHECKING:
+    from simile.store.cache import EmbeddingCache, hash_text
+    from simile.store.sqlite import SqliteStore
+
+_LATE = {
+    "EmbeddingCache": "simile.store.cache",
+    "hash_text": "simile.store.cache",
+    "SqliteStore": "simile.store.sqlite",
+}
+
+__all__ = [
+    "PUBLIC",
+    "CheckReport",
+    "EmbeddingCache",
+    "Having",
+    "ManifestEntry",
+    "Mask",
+    "SqliteStore",
+    "Store",
+    "StoreStats",
+    "StoredChunk",
+    "StoredDocument",
+    "View",
+    "hash_text",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import tantivy and sqlite3 only for those who use them."""
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATE[name]), name)

@@ -1,0 +1,100 @@
+"""Vectors of texts that were embedded before, shared by all indexes of a user.
+
+A SQLite file of its own: it can be lost at any time and only costs computing. Keyed by the
+model's fingerprint and the exact text.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.errors import StoreError
+from simile.store.database import mapped
+from simile.types import Embeddings
+
+_TABLE = """CREATE TABLE IF NOT EXISTS embeddings (
+    fingerprint TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, text)) WITHOUT ROWID"""
+_PART = 500
+
+
+def hash_text(text: str) -> bytes:
+    """What a text is known by."""
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+class EmbeddingCache:
+    """May be shared by threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file; a damaged one is replaced."""
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{path.parent} cannot be made: {exc}") from exc
+        with mapped(path):
+            try:
+                self._connection = _open(path)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:  # not a database, or torn
+                for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+                    with suppress(OSError):
+                        path.with_name(name).unlink()
+                self._connection = _open(path)
+
+    def get(self, fingerprint: str, hashes: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The vectors that are known, float32 (dim,), by the text's hash."""
+        found: dict[bytes, NDArray[np.float32]] = {}
+        with self._lock, mapped(self._path):
+            for begin in range(0, len(hashes), _PART):
+                part = hashes[begin : begin + _PART]
+                sql = f"""SELECT text, vector FROM embeddings
+                    WHERE fingerprint = ? AND text IN ({",".join("?" * len(part))})"""
+                for text, vector in self._connection.execute(sql, (fingerprint, *part)):
+                    found[text] = np.frombuffer(vector, np.float32)
+        return found
+
+    def put(self, fingerprint: str, hashes: Sequence[bytes], vectors: Embeddings) -> None:
+        """Remember vectors, float32 (n, dim); those that are not finite are left out."""
+        rows = np.ascontiguousarray(vectors, dtype=np.float32)
+        pairs = zip(hashes, rows, strict=True)
+        values = [
+            (fingerprint, hash, row.tobytes()) for hash, row in pairs if np.isfinite(row).all()
+        ]
+        with self._lock, mapped(self._path), self._connection:
+            sql = "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)"
+            self._connection.executemany(sql, values)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock, mapped(self._path):
+            with self._connection:
+                self._connection.execute("DELETE FROM embeddings")
+            self._connection.execute("VACUUM")
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        with self._lock, mapped(self._path):
+            self._connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with connection:
+            connection.execute(_TABLE)
+    except BaseException:
+        with closing(connection):
+            raise
+    return connection

@@ -1,0 +1,82 @@
+"""Compare a folder's derived files with its SQLite file, and that file with itself."""
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+
+from simile.store.database import Database
+from simile.store.inverted import HEAD as INVERTED_HEAD
+from simile.store.inverted import load_inverted
+from simile.store.source import Source
+from simile.store.vectors import HEAD as MATRIX_HEAD
+from simile.store.vectors import load_matrix
+
+_ORPHANS = {
+    "chunks without a document": "chunks WHERE document NOT IN (SELECT id FROM documents)",
+    "vectors without a chunk": "vectors WHERE chunk NOT IN (SELECT id FROM chunks)",
+    "chunks without a vector": "chunks WHERE id NOT IN (SELECT chunk FROM vectors)",
+    "access entries without a document": "acl WHERE document NOT IN (SELECT id FROM documents)",
+    "metadata without a document": "metadata WHERE document NOT IN (SELECT id FROM documents)",
+    "documents without an access list": "documents WHERE id NOT IN (SELECT document FROM acl)",
+    "dead chunks that live": "dead WHERE chunk IN (SELECT id FROM chunks)",
+}
+
+
+def check_store(
+    database: Database, folder: Path, language: str, *, repair: bool
+) -> tuple[str, ...]:
+    """What is wrong, in words; orphans are removed where asked. For the holder of the lock.
+
+    A derived file that is not there, or behind, is no fault: the next view mends it.
+    """
+    problems = [f"SQLite: {row[0]}" for row in database.rows("PRAGMA integrity_check")]
+    problems = [problem for problem in problems if problem != "SQLite: ok"]
+    orphans = _orphans(database)
+    if orphans and repair:
+        with database.transaction() as connection:
+            for what in orphans:
+                connection.execute(f"DELETE FROM {_ORPHANS[what]}")
+            sql = "UPDATE meta SET value = value + 1 WHERE name = 'generation'"
+            connection.execute(sql)
+    problems += [f"{count} {what}" for what, count in orphans.items()]
+    with database.snapshot() as connection:
+        problems += _matrix_problems(connection, folder)
+        problems += _inverted_problems(connection, folder, language)
+    return tuple(problems)
+
+
+def _orphans(database: Database) -> dict[str, int]:
+    counts = {what: database.rows(f"SELECT count(*) FROM {_ORPHANS[what]}") for what in _ORPHANS}
+    return {what: int(rows[0][0]) for what, rows in counts.items() if rows[0][0]}
+
+
+def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
+    source = Source(connection)
+    matrix = load_matrix(folder, source.index)
+    if matrix is None:
+        return ["the vector matrix is damaged"] if (folder / MATRIX_HEAD).exists() else []
+    if matrix.generation != source.generation:
+        return []  # only behind: the next view brings it up to date
+    if not np.array_equal(matrix.ids[matrix.alive], source.ids()):
+        return ["the vector matrix holds other chunks than the documents have"]
+    rows = np.flatnonzero(matrix.alive)
+    begin = 0
+    for pairs, blob in source.vectors(0):
+        part = rows[begin : begin + len(pairs)]
+        begin += len(pairs)
+        same = np.array_equal(matrix.document_rows[part], pairs[:, 1])
+        if not same or matrix.vectors[part].tobytes() != blob:
+            return ["the vector matrix holds other values than were stored"]
+    return []
+
+
+def _inverted_problems(connection: sqlite3.Connection, folder: Path, language: str) -> list[str]:
+    source = Source(connection)
+    inverted = load_inverted(folder, source.index, language)
+    if inverted is None:
+        return ["the inverted index is damaged"] if (folder / INVERTED_HEAD).exists() else []
+    if inverted.generation == source.generation and inverted.searcher.num_docs != source.count:
+        held = f"{inverted.searcher.num_docs} chunks, the documents have {source.count}"
+        return [f"the inverted index holds {held}"]
+    return []

@@ -1,0 +1,99 @@
+"""A SQLite file: how it is opened, and how its transactions begin and end.
+
+Write-ahead log, so that readers and the writer never wait for each other. `synchronous` is FULL:
+one fsync per batch of documents costs little, and without it a power cut could take back
+transactions that the derived files, which name them by number, already hold.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from simile.errors import StoreError
+from simile.store.migrations import migrate
+
+BUSY_TIMEOUT_S = 30.0
+_BIND_LIMIT = 500
+Row = tuple[Any, ...]
+
+
+class Database:
+    """One connection that reads, one that writes, shared by threads; fresh ones for long reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        with mapped(path):
+            self._connection = _connect(path)
+            try:
+                migrate(self._connection)
+                self._writer = _connect(path)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside becomes true at once, or not at all."""
+        with self._write_lock, mapped(self.path):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own that sees one moment, however long it reads."""
+        with mapped(self.path), closing(_connect(self.path)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+        with self._lock, mapped(self.path):
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def rows_in(self, sql: str, values: Sequence[object]) -> list[Row]:
+        """All rows of a query whose `IN (?)` takes the values, however many."""
+        found: list[Row] = []
+        for begin in range(0, len(values), _BIND_LIMIT):
+            part = values[begin : begin + _BIND_LIMIT]
+            found += self.rows(sql.replace("(?)", f"({','.join('?' * len(part))})"), part)
+        return found
+
+    def close(self) -> None:
+        """Close the connections; safe to call twice."""
+        with self._lock, self._write_lock, mapped(self.path):
+            self._connection.close()
+            self._writer.close()
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors as StoreError that names the file."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise StoreError(f"{path}: {exc}") from exc
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

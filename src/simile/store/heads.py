@@ -1,0 +1,58 @@
+"""Head files: a small checked JSON note with bytes behind it, replaced in one step.
+
+A head says which data files belong to which generation. It is written last, so a crash leaves
+the old head and the old data, or both new. Readers open, read and close it.
+"""
+
+import json
+import os
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+_MAGIC = b"simile1 "
+_RETRIES = 50
+
+
+def write_head(path: Path, fields: dict[str, Any], tail: bytes = b"") -> None:
+    """Replace the head, down to the disk."""
+    body = json.dumps(fields, sort_keys=True).encode() + b"\n" + tail
+    aside = path.with_name(f"{path.name}.new")
+    with aside.open("wb") as file:
+        file.write(_MAGIC + b"%08x\n" % zlib.crc32(body) + body)
+        file.flush()
+        os.fsync(file.fileno())
+    for attempt in range(_RETRIES):
+        try:
+            aside.replace(path)
+            break
+        except PermissionError:  # Windows, while a reader has it open
+            if attempt == _RETRIES - 1:
+                raise
+            time.sleep(0.02)
+    sync_folder(path.parent)
+
+
+def read_head(path: Path) -> tuple[dict[str, Any], bytes] | None:
+    """Fields and tail; None where there is no head or a damaged one."""
+    try:
+        content = path.read_bytes()
+        first, _, body = content.partition(b"\n")
+        if first != _MAGIC + b"%08x" % zlib.crc32(body):
+            return None
+        line, _, tail = body.partition(b"\n")
+        fields = json.loads(line)
+    except (OSError, ValueError):
+        return None
+    return (fields, tail) if isinstance(fields, dict) else None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable, where the platform has a way."""
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,89 @@
+"""One writer per folder: a lock of the operating system, and a note that says who holds it.
+
+The lock dies with its process, so a note left behind by a killed one is harmless.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from simile.errors import StoreError
+
+_POLL_S = 0.02
+
+
+class WriterLock:
+    """Held by a process, as often as its threads take it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._note = folder / "writer.json"
+        self._lock = FileLock(folder / "writer.lock", thread_local=False)
+        self._mutex = threading.Lock()
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds it."""
+        return self._lock.is_locked
+
+    def acquire(self, *, timeout_s: float) -> None:
+        """Wait for it; StoreError names the holder when the time is over."""
+        end = time.monotonic() + timeout_s
+        while not self._take():
+            if time.monotonic() >= end:
+                raise StoreError(
+                    f"{self._folder} is being written by {self._holder()}; waited "
+                    f"{timeout_s:g} s. Try again when it has finished"
+                )
+            time.sleep(_POLL_S)
+
+    def _take(self) -> bool:
+        with self._mutex:
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                return False
+            except OSError as exc:
+                raise StoreError(f"{self._folder} cannot be locked for writing: {exc}") from exc
+            if self._lock.lock_counter == 1:
+                self._write_note()
+            return True
+
+    def try_acquire(self) -> bool:
+        """Take it if nobody has it and the folder can be written."""
+        try:
+            self.acquire(timeout_s=0)
+        except StoreError:
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give it back, once per acquire."""
+        with self._mutex:
+            if self._lock.lock_counter == 1:
+                with suppress(OSError):  # being read on Windows; a stale note is harmless
+                    self._note.unlink(missing_ok=True)
+            self._lock.release()
+
+    def _write_note(self) -> None:
+        note = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        with suppress(OSError):  # only a courtesy to those who wait
+            self._note.write_text(json.dumps(note), encoding="utf-8")
+
+    def _holder(self) -> str:
+        try:
+            note = json.loads(self._note.read_text(encoding="utf-8"))
+            return f"process {note['pid']} on {note['host']} since {note['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another process"

@@ -1,0 +1,125 @@
+"""Documents as rows and back; what cannot be stored is refused before anything is written."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+import numpy as np
+
+from simile.errors import InputError
+from simile.store.database import Row
+from simile.store.protocol import StoredChunk, StoredDocument
+from simile.types import Chunk, Document
+
+DOCUMENT = "key, text, title, metadata, acl, pages"
+CHUNK = (
+    'chunks.id, key, title, ordinal, start, "end", first_line, last_line, page, headings, '
+    "chunks.text FROM chunks JOIN documents ON documents.id = chunks.document"
+)
+_MAX_PRINCIPAL = 1000
+_INT64 = range(-(2**63), 2**63)
+
+
+def require_storable(stored: StoredDocument, dim: int | None) -> int:
+    """The document's dim (`dim` if it has no chunks); InputError says what cannot be stored."""
+    document, vectors = stored.document, stored.vectors
+    name = ascii(document.id)
+    strings = [document.id, document.title or "", document.text, *document.acl]
+    strings += [str(part) for pair in document.metadata.items() for part in pair]
+    strings += [part for chunk in stored.chunks for part in (chunk.text, *chunk.headings)]
+    for string in strings:
+        _require_unicode(string, name)
+    if any(not 0 < len(principal) <= _MAX_PRINCIPAL for principal in document.acl):
+        raise InputError(f"{name}: a principal has 1 to {_MAX_PRINCIPAL} characters")
+    if vectors.ndim != 2 or len(vectors) != len(stored.chunks):
+        got = f"{len(stored.chunks)} chunks came with vectors of shape {vectors.shape}"
+        raise InputError(f"{name}: {got}; expected one row per chunk")
+    if not len(vectors):
+        return dim or 0
+    if dim and vectors.shape[1] != dim:
+        raise InputError(f"{name}: vectors have width {vectors.shape[1]}, the index has {dim}")
+    if not np.isfinite(vectors).all():
+        raise InputError(f"{name}: its vectors hold values that are not finite numbers")
+    return int(vectors.shape[1])
+
+
+def _require_unicode(string: str, name: str) -> None:
+    try:
+        string.isascii() or string.encode()
+    except UnicodeEncodeError as exc:
+        raise InputError(
+            f"{name}: not Unicode text at character {exc.start}: {exc.reason}"
+        ) from exc
+
+
+def insert_document(connection: sqlite3.Connection, stored: StoredDocument) -> None:
+    """Add the document, its access list, metadata, chunks and vectors; its id must be free."""
+    document = stored.document
+    acl = sorted(set(document.acl)) or ["public"]
+    row = (
+        document.id, document.text, document.title, json.dumps(dict(document.metadata)),
+        json.dumps(acl), json.dumps(list(document.pages)), stored.content_hash,
+        stored.fingerprint, stored.mtime_ns, stored.size_bytes,
+    )  # fmt: skip
+    number = connection.execute(
+        f"""INSERT INTO documents ({DOCUMENT}, content_hash, fingerprint, mtime_ns, size_bytes)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        row,
+    ).lastrowid
+    connection.executemany("INSERT INTO acl VALUES (?, ?)", [(number, who) for who in acl])
+    connection.executemany(
+        "INSERT INTO metadata VALUES (?, ?, ?, ?)",
+        [
+            (number, name, _column(value), isinstance(value, bool))
+            for name, value in document.metadata.items()
+        ],
+    )
+    rows = np.ascontiguousarray(stored.vectors, dtype=np.float32)
+    for ordinal, (chunk, vector) in enumerate(zip(stored.chunks, rows, strict=True)):
+        id = connection.execute(
+            "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, ordinal, chunk.start, chunk.end, *chunk.lines, chunk.page,
+             json.dumps(chunk.headings), chunk.text),
+        ).lastrowid  # fmt: skip
+        connection.execute("INSERT INTO vectors VALUES (?, ?)", (id, vector.tobytes()))
+
+
+def delete_documents(connection: sqlite3.Connection, keys: Iterable[str], generation: int) -> int:
+    """Remove documents with all they have, and note their chunks as dead; how many there were."""
+    found = 0
+    for key in keys:
+        row = connection.execute("SELECT id FROM documents WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            continue
+        found += 1
+        connection.execute(
+            "INSERT INTO dead SELECT id, ? FROM chunks WHERE document = ?", (generation, row[0])
+        )
+        connection.execute("DELETE FROM documents WHERE id = ?", row)
+    return found
+
+
+def read_document(row: Row) -> Document:
+    """A row of DOCUMENT."""
+    key, text, title, metadata, acl, pages = row
+    return Document(
+        id=key, text=text, title=title, metadata=json.loads(metadata),
+        acl=tuple(json.loads(acl)), pages=tuple(json.loads(pages)),
+    )  # fmt: skip
+
+
+def read_chunk(row: Row) -> StoredChunk:
+    """A row of CHUNK."""
+    id, key, title, ordinal, start, end, first, last, page, headings, text = row
+    chunk = Chunk(start, end, text, tuple(json.loads(headings)), (first, last), page)
+    return StoredChunk(id, key, title, ordinal, chunk)
+
+
+def _column(value: object) -> object:
+    """What SQLite can hold: whole numbers beyond 64 bits as floats."""
+    if isinstance(value, int) and value not in _INT64:
+        try:
+            return float(value)
+        except OverflowError:
+            return None
+    return value

@@ -1,0 +1,80 @@
+"""One moment of the truth, as the derived files read it: what is new, what is gone since when."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.types import MetadataValue
+
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """What the inverted index needs of a chunk."""
+
+    id: int
+    title: str | None
+    text: str
+    acl: tuple[str, ...]
+    metadata: Mapping[str, MetadataValue]
+
+
+class Source:
+    """Reads one connection whose transaction is held open by the caller."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        notes = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+        self.index = str(notes["index"])
+        self.generation = int(notes["generation"])
+        self.dim = int(notes.get("dim", 0))
+        self._dead_since = int(notes["dead_since"])
+        self.last_id = self._number("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'")
+        self.count = self._number("SELECT count(*) FROM vectors")
+
+    def _number(self, sql: str) -> int:
+        row = self._connection.execute(sql).fetchone()
+        return int(row[0]) if row else 0
+
+    def knows_dead_since(self, generation: int) -> bool:
+        """Whether `dead` is complete for a file of that generation."""
+        return self._dead_since <= generation <= self.generation
+
+    def dead(self, generation: int) -> NDArray[np.int64]:
+        """Ids of the chunks deleted after that generation, ascending."""
+        sql = "SELECT chunk FROM dead WHERE generation > ? ORDER BY chunk"
+        rows = self._connection.execute(sql, (generation,)).fetchall()
+        return np.array([row[0] for row in rows], dtype=np.int64)
+
+    def ids(self) -> NDArray[np.int64]:
+        """Ids of all chunks that have a vector, ascending."""
+        rows = self._connection.execute("SELECT chunk FROM vectors ORDER BY chunk").fetchall()
+        return np.array([row[0] for row in rows], dtype=np.int64)
+
+    def vectors(self, after: int) -> Iterator[tuple[NDArray[np.int64], bytes]]:
+        """Blocks of chunks with a greater id: (chunk, document) int64 (n, 2), and their floats."""
+        cursor = self._connection.execute(
+            """SELECT chunks.id, chunks.document, vector FROM vectors
+            JOIN chunks ON chunks.id = vectors.chunk WHERE vectors.chunk > ?
+            ORDER BY vectors.chunk""",
+            (after,),
+        )
+        while rows := cursor.fetchmany(_BLOCK):
+            pairs = np.array([row[:2] for row in rows], dtype=np.int64)
+            yield pairs, b"".join(row[2] for row in rows)
+
+    def texts(self, after: int) -> Iterator[SourceText]:
+        """Chunks with a greater id, ascending."""
+        cursor = self._connection.execute(
+            """SELECT chunks.id, title, chunks.text, acl, metadata FROM chunks
+            JOIN documents ON documents.id = chunks.document WHERE chunks.id > ?
+            ORDER BY chunks.id""",
+            (after,),
+        )
+        for id, title, text, acl, metadata in cursor:
+            yield SourceText(id, title, text, tuple(json.loads(acl)), json.loads(metadata))

@@ -1,0 +1,237 @@
+"""The default store: a folder whose SQLite file is the truth, with two indexes derived from it.
+
+Writing touches the truth only; the derived files follow at `flush`, or when a view is asked for
+and nobody else is writing. A reader that cannot bring them up to date uses what is there, or its
+memory. Holds no SQL beyond what names its own tables' rows; see `records`, `source`, `view`.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from simile.errors import InputError, StoreError
+from simile.store import inverted as inverted_file
+from simile.store import vectors as vectors_file
+from simile.store.check import check_store
+from simile.store.database import Database
+from simile.store.lock import WriterLock
+from simile.store.protocol import (
+    CheckReport,
+    ManifestEntry,
+    StoredChunk,
+    StoredDocument,
+    StoreStats,
+)
+from simile.store.records import (
+    CHUNK,
+    DOCUMENT,
+    delete_documents,
+    insert_document,
+    read_chunk,
+    read_document,
+    require_storable,
+)
+from simile.store.source import Source
+from simile.store.view import SqliteView
+from simile.types import Document
+
+FILE = "index.sqlite"
+_RESERVED = {"generation", "index", "dead_since", "dim", "fingerprint", "language"}
+_MOST_DEAD = 100_000
+
+
+class SqliteStore:
+    """A `protocol.Store` in a folder. May be shared by threads; StoreError where it fails."""
+
+    def __init__(self, folder: Path, *, create: bool = False, language: str | None = None) -> None:
+        """`language` stems the texts; kept with the index, English where nothing was said."""
+        if not create and not (folder / FILE).is_file():
+            raise StoreError(f"{folder} holds no index; `simile index PATH -i {folder}` makes one")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{folder} cannot be made: {exc}") from exc
+        self.folder = folder
+        self._database = Database(folder / FILE)
+        self._writer = WriterLock(folder)
+        self._lock = threading.RLock()
+        self._write_lock = threading.RLock()
+        self._view: SqliteView | None = None
+        self._view_state: tuple[int, bool] | None = None
+        if language is not None and self.language != language:
+            self._set("language", language)
+            self._view = None
+
+    @property
+    def language(self) -> str:
+        """Whose stemmer the inverted index uses."""
+        return self.meta().get("language", "english")
+
+    @contextmanager
+    def writing(self, *, timeout_s: float = 10.0) -> Iterator[None]:
+        """See `protocol.Store`; other threads of this process wait as well."""
+        if not self._write_lock.acquire(timeout=timeout_s):
+            raise StoreError(f"{self.folder} is being written by another thread of this process")
+        try:
+            self._writer.acquire(timeout_s=timeout_s)
+            try:
+                yield
+            finally:
+                self._writer.release()
+        finally:
+            self._write_lock.release()
+
+    def write(self, documents: Sequence[StoredDocument]) -> None:
+        """InputError, with nothing written, for what cannot be stored; see `protocol.Store`."""
+        with self.writing(), self._database.transaction() as connection:
+            notes = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+            dim, fingerprint = int(notes.get("dim", 0)), notes.get("fingerprint")
+            generation = int(notes["generation"]) + 1
+            for stored in documents:
+                dim = require_storable(stored, dim)
+                fingerprint = fingerprint or stored.fingerprint
+                if stored.fingerprint != fingerprint:
+                    raise InputError(
+                        f"the index was made with {fingerprint}, and {ascii(stored.document.id)} "
+                        f"comes with {stored.fingerprint}; `simile reindex` rebuilds the index"
+                    )
+                delete_documents(connection, [stored.document.id], generation)
+                insert_document(connection, stored)
+            new = {"generation": str(generation), "fingerprint": fingerprint or ""}
+            new |= {"dim": str(dim)} if dim else {}
+            rows = [item for item in new.items() if item[1]]
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """See `protocol.Store`."""
+        with self.writing(), self._database.transaction() as connection:
+            sql = "SELECT value FROM meta WHERE name = 'generation'"
+            generation = int(connection.execute(sql).fetchone()[0]) + 1
+            found = delete_documents(connection, map(_key, ids), generation)
+            if found:
+                sql = "UPDATE meta SET value = ? WHERE name = 'generation'"
+                connection.execute(sql, (str(generation),))
+            return found
+
+    def flush(self) -> None:
+        """See `protocol.Store`; waits for the writer's lock."""
+        with self.writing():
+            self.view()
+            with self._database.transaction() as connection:
+                if connection.execute("SELECT count(*) FROM dead").fetchone()[0] > _MOST_DEAD:
+                    connection.execute("DELETE FROM dead")
+                    sql = """UPDATE meta SET value = (SELECT value FROM meta WHERE name =
+                        'generation') WHERE name = 'dead_since'"""
+                    connection.execute(sql)
+
+    def document(self, id: str) -> Document | None:
+        """See `protocol.Store`."""
+        sql = f"SELECT {DOCUMENT} FROM documents WHERE key = ?"
+        rows = self._database.rows(sql, (_key(id),))
+        return read_document(rows[0]) if rows else None
+
+    def documents(self) -> Iterator[Document]:
+        """One at a time, as they are at the first; see `protocol.Store`."""
+        with self._database.snapshot() as connection:
+            for row in connection.execute(f"SELECT {DOCUMENT} FROM documents ORDER BY key"):
+                yield read_document(row)
+
+    def chunks(self, ids: Iterable[int]) -> dict[int, StoredChunk]:
+        """See `protocol.Store`."""
+        numbers = [int(id) for id in ids]
+        rows = self._database.rows_in(f"SELECT {CHUNK} WHERE chunks.id IN (?)", numbers)
+        return {row[0]: read_chunk(row) for row in rows}
+
+    def document_chunks(self, id: str) -> list[StoredChunk]:
+        """See `protocol.Store`."""
+        sql = f"SELECT {CHUNK} WHERE key = ? ORDER BY ordinal"
+        return [read_chunk(row) for row in self._database.rows(sql, (_key(id),))]
+
+    def manifest(self) -> dict[str, ManifestEntry]:
+        """See `protocol.Store`."""
+        sql = "SELECT key, content_hash, fingerprint, mtime_ns, size_bytes FROM documents"
+        return {row[0]: ManifestEntry(*row[1:]) for row in self._database.rows(sql)}
+
+    def meta(self) -> Mapping[str, str]:
+        """See `protocol.Store`."""
+        return dict(self._database.rows("SELECT name, value FROM meta"))
+
+    def set_meta(self, name: str, value: str) -> None:
+        """InputError for the names that the store keeps itself; see `protocol.Store`."""
+        if name in _RESERVED:
+            raise InputError(f"{name} is the store's own note; choose another name")
+        self._set(name, value)
+
+    def _set(self, name: str, value: str) -> None:
+        with self.writing(), self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def stats(self) -> StoreStats:
+        """See `protocol.Store`."""
+        counts = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)"
+        [(documents, chunks)] = self._database.rows(counts)
+        notes = self.meta()
+        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        dim = int(notes["dim"]) if "dim" in notes else None
+        return StoreStats(documents, chunks, dim, int(notes["generation"]), size)
+
+    def view(self) -> SqliteView:
+        """See `protocol.Store`; the first after a change brings the derived files up to date."""
+        with self._lock:
+            sql = "SELECT value FROM meta WHERE name = 'generation'"
+            generation = int(self._database.rows(sql)[0][0])
+            if self._view is None or self._view_state != (generation, True):
+                self._view = self._new_view(rebuild=False)
+            return self._view
+
+    def _new_view(self, *, rebuild: bool) -> SqliteView:
+        current = self._writer.try_acquire()
+        try:
+            with self._database.snapshot() as connection:
+                source = Source(connection)
+                if self._view and not current and self._view_state == (source.generation, False):
+                    return self._view
+                matrix, inverted = self._derived(source, current=current, rebuild=rebuild)
+        except OSError as exc:
+            if isinstance(exc, StoreError):
+                raise
+            raise StoreError(f"{self.folder}: {exc}") from exc
+        finally:
+            if current:
+                self._writer.release()
+        self._view_state = (source.generation, current)
+        return SqliteView(source.generation, matrix, inverted, self._database)
+
+    def _derived(
+        self, source: Source, *, current: bool, rebuild: bool
+    ) -> tuple[vectors_file.Matrix, inverted_file.Inverted]:
+        if current:
+            return (
+                vectors_file.update_matrix(self.folder, source, rebuild=rebuild),
+                inverted_file.update_inverted(self.folder, source, self.language, rebuild=rebuild),
+            )
+        matrix = vectors_file.load_matrix(self.folder, source.index)
+        inverted = inverted_file.load_inverted(self.folder, source.index, self.language)
+        return (
+            matrix or vectors_file.matrix_in_memory(source),
+            inverted or inverted_file.inverted_in_memory(source, self.language),
+        )
+
+    def check(self, *, repair: bool = False) -> CheckReport:
+        """See `protocol.Store`; takes the writer's lock, so that nothing moves meanwhile."""
+        with self.writing(), self._lock:
+            problems = check_store(self._database, self.folder, self.language, repair=repair)
+            if problems and repair:
+                self._view = self._new_view(rebuild=True)
+            return CheckReport(problems, repaired=bool(problems) and repair)
+
+    def close(self) -> None:
+        """See `protocol.Store`."""
+        with self._lock:
+            self._view = None
+            self._database.close()
+
+
+def _key(id: str) -> str:
+    return id.encode("utf-8", "replace").decode()

@@ -1,0 +1,105 @@
+"""Turn texts and queries into terms: the same way for both, whatever the script.
+
+Scripts without spaces become overlapping pairs of characters (as Lucene's CJKBigramFilter does),
+with the last character of a run alone, so that every character begins a term. A query is words
+and quoted phrases; nothing in it is an operator.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+
+from simile.errors import ConfigError
+from simile.types import MetadataValue
+
+LANGUAGES = (
+    "none", "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek",
+    "hungarian", "italian", "norwegian", "portuguese", "romanian", "russian", "spanish",
+    "swedish", "tamil", "turkish",
+)  # fmt: skip
+"""Stemmers; `none` compares words as they are."""
+
+_MAX_TERM_BYTES = 40
+_MAX_PHRASES = 16
+_MAX_PHRASE_TERMS = 64
+_PHRASE = re.compile(r'["“”„«»]([^"“”„«»]+)["“”„«»]')
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
+)
+
+
+@dataclass(frozen=True)
+class QueryTerms:
+    """What a query asks for."""
+
+    words: Counter[str] = field(default_factory=Counter)
+    """Terms, with how often the query has each."""
+    letters: tuple[str, ...] = ()
+    """Single characters of a script without spaces: terms that begin with one of them match."""
+    phrases: tuple[tuple[str, ...], ...] = ()
+    """Terms that follow each other."""
+
+
+def make_analyzer(language: str) -> TextAnalyzer:
+    """Words, lower case, stemmed; Tantivy's own `en_stem` for English."""
+    if language not in LANGUAGES:
+        raise ConfigError(f"no stemmer for language {language!r}; known: {', '.join(LANGUAGES)}")
+    builder = TextAnalyzerBuilder(Tokenizer.simple())
+    builder = builder.filter(Filter.remove_long(_MAX_TERM_BYTES)).filter(Filter.lowercase())
+    return (builder if language == "none" else builder.filter(Filter.stemmer(language))).build()
+
+
+def segment(text: str, *, endings: bool = True) -> str:
+    """Text with pairs of characters in place of runs without spaces.
+
+    `endings` adds the last character of a run alone: wanted in texts, not in queries.
+    """
+    if text.isascii():
+        return text
+    return _UNSPACED.sub(lambda run: _pairs(run[0], endings), unicodedata.normalize("NFKC", text))
+
+
+def parse_query(query: str, analyzer: TextAnalyzer) -> QueryTerms:
+    """Words and phrases of a query; one that is nothing but phrases asks for the phrases alone."""
+    query = query.encode("utf-8", "replace").decode()
+    phrases = [_terms(found, analyzer) for found in _PHRASE.findall(query)[:_MAX_PHRASES]]
+    phrases = [phrase[:_MAX_PHRASE_TERMS] for phrase in phrases if len(phrase) > 1]
+    outside = _terms(_PHRASE.sub(" ", query), analyzer)
+    words = _terms(query, analyzer) if outside or not phrases else []
+    return QueryTerms(
+        words=Counter(word for word in words if not _is_letter(word)),
+        letters=tuple(sorted({word for word in words if _is_letter(word)})),
+        phrases=tuple(dict.fromkeys(tuple(phrase) for phrase in phrases)),
+    )
+
+
+def metadata_term(name: str, value: MetadataValue) -> str:
+    """One term for a name with a value; equal numbers give equal terms, whatever their type."""
+    if isinstance(value, int | float):
+        try:
+            value = float(value)
+        except OverflowError:
+            value = None
+    return blake2b(ascii((name, value)).encode(), digest_size=12).hexdigest()
+
+
+def _terms(text: str, analyzer: TextAnalyzer) -> Sequence[str]:
+    return analyzer.analyze(segment(text, endings=False))
+
+
+def _is_letter(word: str) -> bool:
+    return len(word) == 1 and _UNSPACED.match(word) is not None
+
+
+def _pairs(run: str, endings: bool) -> str:
+    letters = [letter for letter in run if letter.isalnum()]
+    pairs = [first + second for first, second in zip(letters, letters[1:], strict=False)]
+    if letters and (endings or len(letters) == 1):
+        pairs.append(letters[-1])
+    return f" {' '.join(pairs)} "

@@ -1,0 +1,244 @@
+"""What every store keeps to. A new store adds its factory to STORES."""
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simile.errors import InputError
+from simile.store import SqliteStore, Store, StoredDocument
+from simile.types import Chunk, Document
+
+DIM = 8
+STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda path: SqliteStore(path, create=True)}
+NASTY = ["'; DROP TABLE documents; --", '" OR 1=1', "a\nb", "\0", "%_*?", "日本", "x" * 1000, ""]
+
+
+@pytest.fixture(params=STORES)
+def make(request):
+    return STORES[request.param]
+
+
+@pytest.fixture
+def store(make, tmp_path):
+    store = make(tmp_path / "index")
+    yield store
+    store.close()
+
+
+def stored(id, *texts, acl=("public",), metadata=None, fingerprint="f", title=None):
+    chunks, begin = [], 0
+    for text in texts:
+        chunks.append(Chunk(begin, begin + len(text), text, ("A", "B"), (1, 2), 3))
+        begin += len(text) + 1
+    vectors = np.array([vector(text) for text in texts], np.float32).reshape(len(texts), DIM)
+    document = Document(id, "\n".join(texts), title, metadata or {}, acl, (0,))
+    hash = str(zlib.crc32(document.text.encode()))
+    return StoredDocument(document, chunks, vectors, hash, fingerprint, 7, 9)
+
+
+def vector(text):
+    return np.random.default_rng(zlib.crc32(text.encode())).standard_normal(DIM)
+
+
+def visible(store, *principals):
+    """Texts that these principals see, by row."""
+    view = store.view()
+    rows = np.flatnonzero(view.allowed(principals))
+    chunks = store.chunks(view.ids[rows].tolist())
+    return {chunks[int(view.ids[row])].chunk.text: int(row) for row in rows}
+
+
+def found(store, query, *principals, k=10, mask=None):
+    view = store.view()
+    rows, scores = view.lexical(query, k=k, principals=principals, mask=mask)
+    assert (np.diff(scores) <= 0).all()
+    chunks = store.chunks(view.ids[rows].tolist())
+    return [chunks[int(id)].chunk.text for id in view.ids[rows]]
+
+
+def test_an_empty_store_finds_nothing(store):
+    view = store.view()
+    assert view.vectors.shape[0] == 0 and view.allowed().shape == (0,)
+    assert found(store, "anything") == [] and store.manifest() == {}
+    assert view.metadata("x").shape == (0,)
+    assert list(store.documents()) == [] and store.stats().chunks == 0
+    assert store.check().problems == ()
+
+
+def test_what_was_written_comes_back(store):
+    one = stored("a", "first text", "second text", acl=("group:x",), metadata={"n": 1, "b": True})
+    store.write([one, stored("empty")])
+    assert store.document("a") == one.document
+    assert [document.id for document in store.documents()] == ["a", "empty"]
+    kept = store.document_chunks("a")
+    assert [chunk.chunk for chunk in kept] == one.chunks
+    view = store.view()
+    row = int(np.searchsorted(view.ids, kept[1].id))
+    np.testing.assert_array_equal(view.vectors[row], one.vectors[1])
+    entry = store.manifest()["a"]
+    assert (entry.content_hash, entry.mtime_ns, entry.size_bytes) == (one.content_hash, 7, 9)
+    assert store.meta()["fingerprint"] == "f" and store.stats().dim == DIM
+
+
+def test_a_document_written_again_replaces_what_it_had(store):
+    store.write([stored("a", "old words", "more old")])
+    assert found(store, "old") != []
+    store.write([stored("a", "new words")])
+    assert set(visible(store)) == {"new words"}
+    assert found(store, "old") == [] and found(store, "words") == ["new words"]
+    assert store.stats().chunks == 1 and store.check().problems == ()
+
+
+def test_delete_forgets_everything(store):
+    store.write([stored("a", "apple"), stored("b", "apple pie")])
+    store.view()
+    assert store.delete(["a", "unknown"]) == 1
+    assert found(store, "apple") == ["apple pie"] and store.document("a") is None
+    assert store.delete(["b"]) == 1 and visible(store) == {}
+
+
+def test_a_view_stays_as_it_was(store):
+    store.write([stored("a", "apple")])
+    view = store.view()
+    before = view.vectors.copy()
+    store.write([stored("b", "pear")])
+    store.delete(["a"])
+    store.view()
+    np.testing.assert_array_equal(view.vectors, before)
+    assert store.view().generation > view.generation
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_odd_strings_are_only_strings(store, nasty):
+    store.write([stored("other", "text", acl=("p",), metadata={"name": "x"})])
+    store.write([stored(nasty, "text", acl=(nasty or "q",), metadata={nasty: nasty}, title=nasty)])
+    assert store.document(nasty).metadata == {nasty: nasty}
+    assert store.view().metadata(nasty).tolist() == [None, nasty]
+    assert list(visible(store, nasty or "q")) == ["text"] and visible(store) == {}
+    found(store, nasty, nasty)
+    assert store.delete([nasty]) == 1 and store.document("other") is not None
+
+
+@pytest.mark.parametrize("bad", ["surrogate", "nan", "rows", "dim", "fingerprint", "principal"])
+def test_what_cannot_be_stored_writes_nothing(store, bad):
+    store.write([stored("a", "text")])
+    good = stored("b", "text")
+    wrong = {
+        "surrogate": stored("c\udc80"),
+        "nan": StoredDocument(good.document, good.chunks, good.vectors * np.nan, "h", "f"),
+        "rows": StoredDocument(good.document, good.chunks, good.vectors[:0], "h", "f"),
+        "dim": StoredDocument(good.document, good.chunks, good.vectors[:, 1:], "h", "f"),
+        "fingerprint": stored("d", "text", fingerprint="g"),
+        "principal": stored("e", "text", acl=("",)),
+    }[bad]
+    with pytest.raises(InputError):
+        store.write([stored("new", "text"), wrong])
+    assert set(store.manifest()) == {"a"} and store.check().problems == ()
+
+
+def test_metadata_keeps_its_types(store):
+    values = ["s", 3, 2.5, True, False, None, 2**70]
+    store.write([stored(str(i), "t", metadata={"v": value}) for i, value in enumerate(values)])
+    column = store.view().metadata("v").tolist()
+    assert column == [*values[:-1], float(2**70)]
+    assert [type(value) for value in column[:5]] == [str, int, float, bool, bool]
+    assert [d.metadata["v"] for d in store.documents()] == values
+
+
+def test_the_mask_bounds_the_lexical_arm(store):
+    """Few rows and many: a store may go about them in different ways."""
+    texts = [f"word {'filler ' * (i % 7)}{i}" for i in range(5000)]
+    store.write([stored(f"{i:04}", *texts[i : i + 10]) for i in range(0, 5000, 10)])
+    view = store.view()
+    everything, scores = view.lexical("word", k=5000)
+    assert len(everything) == 5000
+    for out_of_50 in (1, 25, 48):
+        mask = np.arange(5000) % 50 < out_of_50
+        rows, some = view.lexical("word", k=20, mask=mask)
+        assert rows.tolist() == [row for row in everything if mask[row]][:20]
+        by_row = dict(zip(everything.tolist(), scores.tolist(), strict=True))
+        np.testing.assert_allclose(some, [by_row[row] for row in rows.tolist()], rtol=1e-6)
+
+
+def test_what_all_have_bounds_the_lexical_arm_alike(store):
+    values = [2000, 2001.0, True, None, "x", "y" * 70000, 2**70]
+    texts = [f"word {'filler ' * (i % 5)}{i}" for i in range(1400)]
+    store.write([stored(f"{i:04}", t, metadata={"v": values[i % 7]}) for i, t in enumerate(texts)])
+    view = store.view()
+    column = view.metadata("v")
+    for wanted in ([2000.0], [2001], [1], [None], ["x", "y" * 70000], [float(2**70)], []):
+        mask = np.array([any(v == w for w in wanted) for v in column], np.bool_)
+        plain = view.lexical("word", k=50, mask=mask)
+        quick = view.lexical("word", k=50, mask=mask, having=[("v", wanted)])
+        np.testing.assert_array_equal(plain, quick)
+        assert len(plain[0]) == min(50, np.count_nonzero(mask))
+
+
+def test_quotes_ask_for_phrases(store):
+    store.write([stored("a", "new york city"), stored("b", "york is new"), stored("c", "nothing")])
+    assert found(store, '"new york"') == ["new york city"]
+    assert found(store, 'york "new york"')[0] == "new york city"
+    assert len(found(store, 'york "new york"')) == 2
+
+
+def test_scripts_without_spaces_are_found(store):
+    store.write(
+        [stored("ja", "東京都に住んでいます"), stored("zh", "我喜欢猫"), stored("th", "ภาษาไทยง่าย")]
+    )
+    assert found(store, "東京") == ["東京都に住んでいます"]
+    assert found(store, "猫") == ["我喜欢猫"] and found(store, "ไทย") == ["ภาษาไทยง่าย"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", " ", '"', '""', "AND OR NOT", "body:x^2 -y +(z~", "*", "\0\udc80", "word " * 20000,
+     " ".join(map(str, range(20000))), '"' + "word " * 20000 + '"', "猫" * 30000],
+    ids=range(12),
+)  # fmt: skip
+def test_no_query_is_syntax(store, query):
+    store.write([stored("a", "word and more")])
+    found(store, query)
+
+
+IDS = st.sampled_from(["a", "b", "c", "d"])
+WORDS = st.lists(st.sampled_from(["red", "green", "blue", "fish"]), min_size=1, max_size=4)
+PRINCIPALS = st.sets(st.sampled_from(["public", "u:1", "g:2"]), max_size=2)
+TEXTS = st.lists(WORDS.map(" ".join), max_size=3)
+STEP = st.tuples(st.just("write"), IDS, TEXTS, PRINCIPALS) | st.tuples(st.just("delete"), IDS)
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=QUIET)
+@given(steps=st.lists(STEP | st.tuples(st.just("view")), max_size=12), who=PRINCIPALS, words=WORDS)
+def test_random_changes_agree_with_a_dictionary(make, tmp_path_factory, steps, who, words):
+    store = make(tmp_path_factory.mktemp("s") / "index")
+    model: dict[str, tuple[list[str], set[str]]] = {}
+    for step in steps:
+        if step[0] == "view":
+            store.view()
+        elif step[0] == "delete":
+            assert store.delete([step[1]]) == (model.pop(step[1], None) is not None)
+        else:
+            acl = tuple(sorted(step[3])) or ("public",)
+            store.write([stored(step[1], *step[2], acl=acl)])
+            model[step[1]] = (step[2], set(acl))
+    assert {d.id: set(d.acl) for d in store.documents()} == {
+        id: acl for id, (_, acl) in model.items()
+    }
+    seen = [t for texts, acl in model.values() if acl & (who | {"public"}) for t in texts]
+    view = store.view()
+    rows = np.flatnonzero(view.allowed(who))
+    chunks = store.chunks(view.ids[rows].tolist())
+    assert sorted(chunk.chunk.text for chunk in chunks.values()) == sorted(seen)
+    for row in rows:
+        expected = vector(chunks[int(view.ids[row])].chunk.text).astype(np.float32)
+        np.testing.assert_array_equal(view.vectors[row], expected)
+    hits = sorted(text for text in seen if set(text.split()) & set(words))
+    assert sorted(found(store, " ".join(words), *who, k=99)) == hits
+    assert store.check().problems == ()
+    store.close()
