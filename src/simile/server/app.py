@@ -1,7 +1,7 @@
 """Bind paths and methods to handlers: the ASGI application of the server.
 
 Knows routes only. Unknown paths and wrong methods are answered in Ollama's words
-(shared/reference/ollama.md section 0, read 2026-11).
+(Ollama 0.33's API, read 2026-11).
 """
 
 from starlette.responses import PlainTextResponse

@@ -1,7 +1,7 @@
 """Turn a keep_alive value into seconds, by Go's duration grammar and with its error texts.
 
 Knows no route. Source: Go's time.ParseDuration and Ollama v0.33's api.Duration, as told by
-shared/reference/ollama.md section 1.2 (read 2026-11).
+Ollama 0.33's API (read 2026-11).
 """
 
 import math

@@ -2,7 +2,7 @@
 
 Knows the residency and the engine; does not know JSON, HTTP or which protocol asks. A request's own
 faults are told before the model's, and those before an option's, as Ollama does
-(shared/reference/ollama.md section 1.1, read 2026-11).
+(Ollama 0.33's API, read 2026-11).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

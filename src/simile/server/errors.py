@@ -2,7 +2,7 @@
 
 The only place that knows status codes. Does not know routes, models or sockets; what follows from
 the text of a message is decided nowhere. Ollama's and OpenAI's envelopes as Ollama v0.33 writes
-them: shared/reference/ollama.md sections 0 and 1.6 (read 2026-11).
+them: Ollama 0.33's API (read 2026-11).
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Turn bodies of Ollama's embedding routes into requests, and vectors into its answers.
 
 Pure: no socket, no model. POST /api/embed and /api/embeddings as Ollama v0.33 speaks them, told by
-shared/reference/ollama.md sections 1 and 2 (read 2026-11). `input_type` is our own addition.
+Ollama 0.33's API (read 2026-11). `input_type` is our own addition.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Turn what is known of local models into Ollama's answers about them: tags, show, ps, version.
 
 Pure: no socket, no disk. Keys, their order and their omission as Ollama v0.33 has them, told by
-shared/reference/ollama.md section 4 (read 2026-11).
+Ollama 0.33's API (read 2026-11).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Turn bodies of OpenAI's embedding routes into requests, and vectors into its answers.
 
 Pure: no socket, no model. POST /v1/embeddings and GET /v1/models as Ollama v0.33 speaks them, told
-by shared/reference/ollama.md sections 3 and 4 (read 2026-11); token ids as in OpenAI's reference of
+by Ollama 0.33's API (read 2026-11); token ids as in OpenAI's reference of
 embeddings/create (read 2026-11). `input_type` and `truncate` are our own additions.
 """
 

@@ -2,7 +2,7 @@
 
 Every option Ollama knows is checked for its type, as there; only num_ctx has an effect, since the
 rest are about sampling or about llama.cpp. Source: Ollama v0.33, api/types.go, Options.FromMap, and
-shared/reference/ollama.md section 1.3 (read 2026-11).
+Ollama 0.33's API (read 2026-11).
 """
 
 from collections.abc import Callable, Mapping

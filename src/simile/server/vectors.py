@@ -1,7 +1,7 @@
 """Turn the engine's vectors into the numbers that go over the wire: checked, of length 1, cut.
 
 Knows arrays; does not know JSON keys or protocols. Normalisation as Ollama's: float32 sums, length
-at least 1e-12, and once more after a Matryoshka cut (shared/reference/ollama.md 1.4, read 2026-11).
+at least 1e-12, and once more after a Matryoshka cut (Ollama 0.33's API, read 2026-11).
 """
 
 import math
