@@ -3,7 +3,6 @@
 SimileError
 ├── InputError (ValueError)             what the caller gave cannot be used
 │   ├── ModelNameError                  not a model name
-│   ├── ShapeError                      arrays do not fit each other
 │   ├── TextTooLongError                longer than the model's window, and truncation was declined
 │   └── WindowTooSmallError             the window asked for leaves no room for text
 ├── ConfigError (ValueError)            a setting has a value that cannot be used
@@ -34,10 +33,6 @@ class InputError(SimileError, ValueError):
 
 class ModelNameError(InputError):
     """The text is not a model name."""
-
-
-class ShapeError(InputError):
-    """Arrays do not fit each other."""
 
 
 class TextTooLongError(InputError):
