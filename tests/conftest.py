@@ -28,7 +28,7 @@ def is_loopback(address: object) -> bool:
 @pytest.fixture(autouse=True)
 def no_settings_of_the_developer(monkeypatch, tmp_path):
     for name in os.environ:
-        if name.startswith(("SIMILE_", "HF_", "HUGGING_FACE_")):
+        if name.startswith(("SIMILE_", "HF_", "HUGGING_FACE_", "OLLAMA_", "OPENAI_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SIMILE_HOME", str(tmp_path / "simile-home"))
 

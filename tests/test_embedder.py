@@ -9,6 +9,7 @@ from tests.checkpoints import write_tiny_bert
 from simile import Embedder
 from simile.errors import (
     CheckpointError,
+    ConfigError,
     EngineClosedError,
     InputError,
     ModelNameError,
@@ -74,3 +75,54 @@ def test_a_folder_that_is_not_there_is_named():
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="config.json"):
         Embedder(str(tmp_path))
+
+
+def test_tokens_are_counted_whole_and_without_specials(folder):
+    with Embedder(str(folder)) as embedder:
+        texts = ["the sky", "a cat " * 50, ""]
+        counts = embedder.count_tokens(texts)
+        assert counts.dtype == np.int32
+        assert counts.tolist() == [2, 100, 0]
+        assert embedder.special_tokens == 2
+        read = embedder.embed_counted(["the sky"], role="query").token_counts
+        assert read[0] == counts[0] + embedder.special_tokens
+        with pytest.raises(InputError, match="one string"):
+            embedder.count_tokens("the sky")
+
+
+def test_an_engine_elsewhere_is_chosen_by_name(monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    with Embedder("ollama/all-minilm", precision="f32") as embedder:
+        assert embedder.name == "ollama/all-minilm"
+        assert embedder.count_tokens(["the sky"]).tolist() == [3]
+        assert embedder.special_tokens == 2
+
+
+@pytest.mark.parametrize("name", ["ollama/", "openai/"])
+def test_an_engine_elsewhere_needs_a_model(name, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    with pytest.raises(InputError, match="names no model"):
+        Embedder(name)
+
+
+def test_openai_needs_a_key():
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
+        Embedder("openai/text-embedding-3-small")
+
+
+def test_a_wrong_address_is_in_nobody_elses_way(folder, monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", "x:y")
+    with Embedder(str(folder)) as embedder:
+        assert embedder.dim == 8
+    with pytest.raises(ConfigError, match="OLLAMA_HOST"):
+        Embedder("ollama/all-minilm")
+
+
+@pytest.mark.parametrize("provider", ["ollama", "openai"])
+def test_a_folder_named_as_an_engine_is_a_folder(provider, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_tiny_bert(tmp_path / provider / "x", dim=16)
+    with Embedder(f"./{provider}/x") as embedder:
+        assert embedder.dim == 16
+    with Embedder(str(tmp_path / provider / "x")) as embedder:
+        assert embedder.dim == 16

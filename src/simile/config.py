@@ -1,13 +1,18 @@
 """Turn the environment into settings; the only module that reads it for simile's own variables.
 
-Reads when asked, never at import. The Hugging Face variables (HF_ENDPOINT, HF_TOKEN,
-HF_HUB_OFFLINE, HF_HOME) are read by huggingface_hub itself, the package index ones by pip or uv.
+Reads when asked, never at import. OLLAMA_HOST and OPENAI_* mean what they mean to the official
+Python clients (ollama 0.6, openai 3, read 2026-11). The Hugging Face variables (HF_ENDPOINT,
+HF_TOKEN, HF_HUB_OFFLINE, HF_HOME) are read by huggingface_hub itself, the package index ones by
+pip or uv.
 """
 
+import ipaddress
 import os
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from simile.errors import ConfigError
 
@@ -15,6 +20,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11434
 DEFAULT_MODEL = "all-minilm"
 DEFAULT_KEEP_ALIVE_S = 300.0
+DEFAULT_OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True)
@@ -25,12 +31,46 @@ class Settings:
     """Where models are kept (SIMILE_HOME), by default the platform's data folder."""
     model_folders: tuple[Path, ...]
     """Folders searched for checkpoints before a pull gives up (SIMILE_MODEL_FOLDERS)."""
+    ollama_host: str = field(default="", repr=False)
+    """OLLAMA_HOST as it stands; `ollama_url` is what it means."""
+    openai_base_url: str = field(default=DEFAULT_OPENAI_BASE_URL, repr=False)
+    """OPENAI_BASE_URL as it stands; `openai_url` is the same, checked."""
+    openai_api_key: str | None = field(default=None, repr=False)
+    """OPENAI_API_KEY, None if it is not set."""
+
+    @property
+    def embedding_cache(self) -> Path:
+        """The file that remembers vectors of texts, for all indexes."""
+        return self.home / "cache" / "embeddings.sqlite"
+
+    @property
+    def ollama_url(self) -> str:
+        """Where Ollama is asked, `scheme://host:port[/path]`; ConfigError if OLLAMA_HOST is wrong.
+
+        Read only where Ollama is used, so that a bad value is in nobody else's way.
+        """
+        return _ollama_url(self.ollama_host)
+
+    @property
+    def openai_url(self) -> str:
+        """Where OpenAI's API is asked; ConfigError if OPENAI_BASE_URL is no such address."""
+        if not _split("OPENAI_BASE_URL", self.openai_base_url, DEFAULT_OPENAI_BASE_URL).hostname:
+            raise ConfigError(
+                f"OPENAI_BASE_URL has no host; expected e.g. {DEFAULT_OPENAI_BASE_URL}"
+            )
+        return self.openai_base_url
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment into Settings; ConfigError names the variable that cannot be used."""
     env = os.environ if environ is None else environ
-    return Settings(home=_home(env), model_folders=_folders(env))
+    return Settings(
+        home=_home(env),
+        model_folders=_folders(env),
+        ollama_host=env.get("OLLAMA_HOST", ""),
+        openai_base_url=env.get("OPENAI_BASE_URL", "").strip() or DEFAULT_OPENAI_BASE_URL,
+        openai_api_key=env.get("OPENAI_API_KEY", "").strip() or None,
+    )
 
 
 def _home(env: Mapping[str, str]) -> Path:
@@ -48,3 +88,83 @@ def _home(env: Mapping[str, str]) -> Path:
 def _folders(env: Mapping[str, str]) -> tuple[Path, ...]:
     parts = env.get("SIMILE_MODEL_FOLDERS", "").split(os.pathsep)
     return tuple(Path(part).expanduser().absolute() for part in parts if part.strip())
+
+
+def _ollama_url(value: str) -> str:
+    """Fill in what is left out, as Ollama's client does, and turn "every address" into this one."""
+    value = value.strip().strip("\"'")
+    scheme, separator, rest = value.partition("://")
+    if not separator:
+        scheme, rest = "http", value
+    port = {"http": 80, "https": 443}[scheme] if separator and scheme in _SCHEMES else DEFAULT_PORT
+    parts = _split("OLLAMA_HOST", f"{scheme}://{rest or DEFAULT_HOST}", "127.0.0.1:11434")
+    host = _UNSPECIFIED.get(parts.hostname or "", parts.hostname) or DEFAULT_HOST
+    try:
+        if ipaddress.ip_address(host).version == 6:
+            host = f"[{host}]"
+    except ValueError:
+        pass  # A name.
+    path = parts.path.strip("/")
+    return f"{scheme}://{host}:{parts.port or port}" + (f"/{path}" if path else "")
+
+
+_SCHEMES = ("http", "https")
+_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What a server may listen on, but no client can ask."""
+
+
+def _split(variable: str, value: str, example: str) -> SplitResult:
+    """Take an address apart; ConfigError, which does not repeat it: it may hold a password."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  Only reading it says whether it is one.
+    except ValueError:
+        raise ConfigError(f"{variable} is no address; expected e.g. {example}") from None
+    if parts.scheme not in _SCHEMES or parts.query or parts.fragment:
+        raise ConfigError(
+            f"{variable} is no address that can be used; expected http or https, a host and at most"
+            f" a path, e.g. {example}"
+        )
+    return parts
+
+
+@dataclass(frozen=True)
+class DocumentRule:
+    """What a `simile.toml` says of the files that match a glob."""
+
+    match: str
+    """As in .gitignore, from the folder of the `simile.toml`."""
+    acl: tuple[str, ...] = ()
+    """Principals that may read them; empty where the rule says nothing of that."""
+    metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+def read_rules(path: Path) -> tuple[DocumentRule, ...]:
+    """The `[[documents]]` tables of a `simile.toml`; ConfigError says what cannot be used."""
+    try:
+        with path.open("rb") as file:
+            tables = tomllib.load(file)
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"{path} cannot be read: {exc}") from exc
+    rules = tables.pop("documents", [])
+    if tables or not isinstance(rules, list):
+        raise ConfigError(f"{path}: {', '.join(tables) or 'documents'}: expected [[documents]]")
+    return tuple(_rule(rule, f"{path}, rule {place}") for place, rule in enumerate(rules, 1))
+
+
+def _rule(table: object, where: str) -> DocumentRule:
+    if not isinstance(table, dict) or not table.keys() <= {"match", "acl", "metadata"}:
+        raise ConfigError(f"{where}: expected match, acl and metadata, and nothing else")
+    match, acl, metadata = (table.get(key) for key in ("match", "acl", "metadata"))
+    if not isinstance(match, str) or not match.strip():
+        raise ConfigError(f"{where}: match is {match!r}; expected a glob such as 'hr/**'")
+    if acl is not None and not (
+        isinstance(acl, list) and acl and all(isinstance(who, str) and who for who in acl)
+    ):
+        raise ConfigError(f"{where}: acl is {acl!r}; expected a list such as ['group:hr']")
+    values = {} if metadata is None else metadata
+    if not isinstance(values, dict) or not all(
+        isinstance(value, str | int | float | bool) for value in values.values()
+    ):
+        raise ConfigError(f"{where}: metadata is {values!r}; expected names with plain values")
+    return DocumentRule(match, tuple(acl or ()), values)

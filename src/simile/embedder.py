@@ -3,12 +3,15 @@
 Chooses the implementation; holds no logic of its own.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from simile.config import read_settings
-from simile.types import Embeddings, EmbedResult, Precision, Role
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.config import Settings, read_settings
+from simile.types import EmbeddingEngine, Embeddings, EmbedResult, Precision, Role
 
 
 class Embedder:
@@ -19,62 +22,80 @@ class Embedder:
 
         A known model that is not here yet is pulled first, which is announced on stderr. Raises
         ModelNameError, DownloadError, CheckpointError, UnsupportedModelError or EngineError.
+        `ollama/NAME` and `openai/NAME` are engines elsewhere: see docs/models.md; they choose their
+        own precision, are asked nothing yet, and raise ConfigError where a setting is missing.
         """
-        from simile.engine.embedder import LocalEmbedder
-        from simile.models.hub import Hub
-        from simile.models.progress import find_or_pull
-
+        provider, slash, name = model.partition("/")
         settings = read_settings()
-        hub = Hub(settings.home, settings.model_folders)
-        self._local = LocalEmbedder(find_or_pull(hub, model), precision=precision)
+        elsewhere = _ELSEWHERE.get(provider) if slash else None
+        self._engine = (
+            elsewhere(name, settings) if elsewhere else _local(model, settings, precision)
+        )
         self.name = model
 
     @property
     def dim(self) -> int:
         """Width of a vector."""
-        return self._local.dim
+        return self._engine.dim
 
     @property
     def max_tokens(self) -> int:
         """Longest text that is read whole, in tokens, special tokens included."""
-        return self._local.max_tokens
+        return self._engine.max_tokens
 
     @property
     def fingerprint(self) -> str:
         """Equal for equal vectors: model digest, pooling, prompts, precision family, width."""
-        return self._local.fingerprint
+        return self._engine.fingerprint
 
     def embed(self, texts: Sequence[str], *, role: Role, truncate: bool = True) -> Embeddings:
         """Embed texts; float32 (n, dim) in their order. Blocks until done.
 
         Raises InputError for what is no text, TextTooLongError if a text is longer than
-        max_tokens and truncate is False, EngineError if the computation failed.
+        max_tokens and truncate is False, EngineError if the computation failed; an engine elsewhere
+        also RemoteEngineError, ModelNotFoundError, and NotFiniteError, which holds the vectors.
         """
-        return self._local.embed(texts, role=role, truncate=truncate)
+        return self._engine.embed(texts, role=role, truncate=truncate)
 
     def embed_counted(
         self, texts: Sequence[str], *, role: Role, truncate: bool = True
     ) -> EmbedResult:
-        """Embed texts, and say how many tokens of each were read and which were cut."""
-        return self._local.embed_counted(texts, role=role, truncate=truncate)
+        """Embed texts, and say how many tokens of each were read and which were cut.
+
+        An engine elsewhere does not tell: see EmbedResult.
+        """
+        return self._engine.embed_counted(texts, role=role, truncate=truncate)
 
     async def embed_async(
         self, texts: Sequence[str], *, role: Role, truncate: bool = True
     ) -> Embeddings:
         """Embed texts without blocking the event loop; cancelling it drops the work."""
-        return await self._local.embed_async(texts, role=role, truncate=truncate)
+        return await self._engine.embed_async(texts, role=role, truncate=truncate)
 
     def embed_stream(self, texts: Iterable[str], *, role: Role) -> Iterator[Embeddings]:
         """Embed any number of texts in bounded memory; yields float32 (some, dim), in order."""
-        return self._local.embed_stream(texts, role=role)
+        return self._engine.embed_stream(texts, role=role)
 
     def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
         """As embed_stream, with the counts of each text."""
-        return self._local.embed_stream_counted(texts, role=role)
+        return self._engine.embed_stream_counted(texts, role=role)
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Count the tokens of each whole text, uncut and without special tokens; int32 (n,).
+
+        Exact for a local model; for an engine elsewhere an estimate on the safe side, a third of
+        the text's bytes. Raises InputError for what is no text.
+        """
+        return self._engine.count_tokens(texts)
+
+    @property
+    def special_tokens(self) -> int:
+        """Tokens that are added to each text; count_tokens and this must not exceed max_tokens."""
+        return self._engine.special_tokens
 
     def close(self) -> None:
         """Free the model; also done when the object is forgotten, or at the end of a `with`."""
-        self._local.close()
+        self._engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -86,3 +107,30 @@ class Embedder:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _local(model: str, settings: Settings, precision: Precision) -> EmbeddingEngine:
+    from simile.engine.embedder import LocalEmbedder
+    from simile.models.hub import Hub
+    from simile.models.progress import find_or_pull
+
+    hub = Hub(settings.home, settings.model_folders)
+    return LocalEmbedder(find_or_pull(hub, model), precision=precision)
+
+
+def _ollama(name: str, settings: Settings) -> EmbeddingEngine:
+    from simile.providers.ollama import OllamaEmbedder
+
+    return OllamaEmbedder(name, host=settings.ollama_url)
+
+
+def _openai(name: str, settings: Settings) -> EmbeddingEngine:
+    from simile.providers.openai import OpenAIEmbedder
+
+    return OpenAIEmbedder(name, base_url=settings.openai_url, api_key=settings.openai_api_key)
+
+
+_ELSEWHERE: dict[str, Callable[[str, Settings], EmbeddingEngine]] = {
+    "ollama": _ollama,
+    "openai": _openai,
+}

@@ -64,6 +64,34 @@ def test_a_cut_text_is_reported(simile):
     assert b"1 of 2 texts were longer than 32 tokens" in done.stderr
 
 
+def test_an_engine_elsewhere_is_asked_and_its_tokens_are_not_made_up(simile, serving, environ):
+    server = serving("--precision", "f32")
+    command = [sys.executable, "-m", "simile.cli.main", "embed", "-m", "ollama/tiny", "-"]
+    done = subprocess.run(
+        command,
+        input=b"one\ntwo words\n",
+        capture_output=True,
+        env=environ | {"OLLAMA_HOST": server.url},
+        timeout=60,
+    )
+    local = simile("embed", "-m", "tiny", "--precision", "f32", "one", "two words")
+    np.testing.assert_allclose(vectors_of(done.stdout), vectors_of(local.stdout), atol=1e-6)
+    assert b"2 texts, " in done.stderr and b" texts/s" in done.stderr
+    assert b"tokens" not in done.stderr
+
+
+def test_an_engine_elsewhere_that_is_not_there_is_one_line(environ):
+    done = subprocess.run(
+        [sys.executable, "-m", "simile.cli.main", "embed", "-m", "ollama/tiny", "one"],
+        capture_output=True,
+        env=environ | {"OLLAMA_HOST": "127.0.0.1:9"},
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert b"cannot be reached" in done.stderr and b"OLLAMA_HOST" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_similarity_of_a_text_with_itself_is_one(simile):
     assert simile("similarity", "-m", "tiny", "a b", "a b").stdout.strip() == b"1.000000"
 

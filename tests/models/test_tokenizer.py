@@ -65,6 +65,19 @@ def test_texts_of_one_call_are_tokenised_as_alone(tokenizer, texts, window):
     assert [t.ids.tolist() for t in together] == [ids_of(tokenizer, t, window) for t in texts]
 
 
+@given(texts=st.lists(TEXTS, max_size=4), part_chars=st.integers(1, 30))
+def test_tokens_are_counted_as_encoding_makes_them(either, texts, part_chars):
+    wanted = [len(ids_of(either, text)) - 2 for text in texts]
+    counts = either.count(texts, part_chars=part_chars)
+    assert counts.dtype == np.int32
+    assert counts.tolist() == wanted == either.count(texts).tolist()
+
+
+def test_megabytes_are_counted_whole(tokenizer):
+    texts = ["the cat " * 100_000, "x" * 3_000_000, " " * 3_000_000, "気" * 100_000, "cat\n" * 300]
+    assert tokenizer.count(texts).tolist() == [200_000, 1, 0, 100_000, 300]
+
+
 def test_words_get_the_specials_around_them(tokenizer):
     assert ids_of(tokenizer, "the cat") == [CLS, ID["the"], ID["cat"], SEP]
     assert tokenizer.special_count == 2

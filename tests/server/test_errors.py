@@ -2,6 +2,7 @@ import inspect
 import json
 import logging
 
+import numpy as np
 import pytest
 
 import simile.errors as tree
@@ -31,7 +32,12 @@ def test_every_error_has_a_status(kind):
             400,
             "input after truncation exceeds maximum context length",
         ),
-        (errors.NotFiniteError("nan"), 400, "embedding contains NaN or Inf values"),
+        (
+            tree.NotFiniteError("nan", vectors=np.zeros((1, 2), np.float32), rows=(0,)),
+            400,
+            "embedding contains NaN or Inf values",
+        ),
+        (tree.RemoteEngineError("Ollama did not answer"), 502, "Ollama did not answer"),
         (errors.EmptyBodyError("none"), 400, "missing request body"),
         (errors.BodyTooLargeError("too large"), 413, "too large"),
         (errors.OptionError("an option"), 500, "an option"),

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simile.errors import ModelNameError, ModelNotFoundError
+from simile.errors import ModelNameError, ModelNotFoundError, NotFiniteError
 from simile.models.facts import ModelFacts
 from simile.server.embedding import Embedded, EmbedRequest
-from simile.server.errors import BodyError, NotFiniteError, OptionError
+from simile.server.errors import BodyError, OptionError
 from simile.server.ollama import (
     parse_embed,
     parse_embeddings,

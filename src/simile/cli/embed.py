@@ -66,7 +66,10 @@ def _counting(results: Iterator[EmbedResult]) -> Iterator[EmbedResult]:
         for result in results:
             texts += len(result.vectors)
             bar.set_description(f"{texts:,} texts", refresh=False)
-            bar.update(int(result.token_counts.sum()))
+            tokens = int(result.token_counts.sum())
+            if not tokens:  # An engine elsewhere does not tell.
+                bar.unit = " texts"
+            bar.update(tokens or len(result.vectors))
             yield result
 
 
@@ -85,9 +88,14 @@ class _Tally:
     def report(self, seconds: float, max_tokens: int, *, quiet: bool) -> None:
         """Say what was cut, and unless quiet how much was done."""
         if not quiet:
-            rate = self.tokens / seconds
-            line = f"{self.texts:,} texts, {self.tokens:,} tokens, {seconds:.1f} s, {rate:,.0f}/s"
-            print(f"simile: {line}", file=sys.stderr)
+            print(f"simile: {self._summary(seconds)}", file=sys.stderr)
         if self.cut:
             line = f"{self.cut:,} of {self.texts:,} texts were longer than {max_tokens} tokens"
             print(f"simile: {line}; their ends were not read", file=sys.stderr)
+
+    def _summary(self, seconds: float) -> str:
+        if not self.tokens:  # No text, or an engine elsewhere, which does not tell.
+            rate = self.texts / seconds
+            return f"{self.texts:,} texts, {seconds:.1f} s, {rate:,.0f} texts/s"
+        rate = self.tokens / seconds
+        return f"{self.texts:,} texts, {self.tokens:,} tokens, {seconds:.1f} s, {rate:,.0f}/s"

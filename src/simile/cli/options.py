@@ -1,5 +1,7 @@
 """The options that several verbs share, each defined once."""
 
+from pathlib import Path
+
 import click
 
 from simile.config import DEFAULT_MODEL
@@ -9,7 +11,7 @@ model = click.option(
     "-m",
     default=DEFAULT_MODEL,
     show_default=True,
-    help="A name (all-minilm), hf.co/ORG/REPO, or a ./folder.",
+    help="A name (all-minilm), hf.co/ORG/REPO, a ./folder, ollama/NAME or openai/NAME.",
 )
 precision = click.option(
     "--precision",
@@ -18,3 +20,25 @@ precision = click.option(
     show_default=True,
     help="Arithmetic; auto is bf16 where the CPU has it, and f32 for a lone short text.",
 )
+index = click.option(
+    "--index",
+    "-i",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The index; by default .simile, here or in the nearest folder above.",
+)
+principals = click.option(
+    "--as",
+    "principals",
+    multiple=True,
+    metavar="PRINCIPAL",
+    help="Read as user:alice, group:eng, …; without any, only what is public.",
+)
+chunk_sizes = (
+    click.option("--max-tokens", type=click.IntRange(1), help="Longest chunk.  [default: 400]"),
+    click.option("--min-tokens", type=click.IntRange(0), help="Join shorter ones.  [default: 64]"),
+    click.option(
+        "--overlap-tokens", type=click.IntRange(0), help="Said twice at cuts.  [default: 0]"
+    ),
+)
+"""For the verbs that cut documents; an index keeps the sizes that it was made with."""

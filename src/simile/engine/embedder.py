@@ -13,6 +13,9 @@ from concurrent.futures import Future
 from itertools import islice
 from weakref import finalize
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simile.engine.compile import CompiledEncoder
 from simile.engine.scheduler import Scheduler
 from simile.errors import InputError, WindowTooSmallError
@@ -43,6 +46,7 @@ class LocalEmbedder:
         self.fingerprint = self._fingerprint(model.digest)
         scheduler = Scheduler(self._tokenizer.encode, compiled.runners, dim=self.dim)
         self._scheduler = scheduler
+        self.special_tokens = self._tokenizer.special_count
         # Runs when this object is forgotten or the interpreter ends; threads in OpenVINO must not
         # outlive it.
         self._close = finalize(self, scheduler.close)
@@ -86,6 +90,14 @@ class LocalEmbedder:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Count the tokens of each whole text, uncut and without special tokens; int32 (n,).
+
+        Without a role's prefix, too. Blocks; raises InputError for what is no text.
+        """
+        _check_texts(texts)
+        return self._tokenizer.count(texts)
 
     def submit(
         self,

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ _LONG_RUN_CHARS = 1000
 _LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}")
 """Letters that make one word, or blanks. To BERT's tokenizer a word of over 100 characters is
 unknown and blanks are nothing, however many: ten megabytes of them need not be read."""
+_COUNTED_PARTS = 256
+"""Texts or parts of texts tokenised at a time where they are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,32 @@ class Tokenizer:
         for place, encoding in zip(rest, encodings, strict=True):
             bodies[place] = encoding.ids
         return [self._cut(body or (), room) for body, room in zip(bodies, rooms, strict=True)]
+
+    def count(self, texts: Sequence[str], *, part_chars: int = 50_000) -> NDArray[np.int32]:
+        """Count the tokens of each whole text, int32 (n,), special tokens left out.
+
+        In parallel, and over any length: a long text is counted in parts of so many characters.
+        """
+        counts = np.zeros(len(texts), dtype=np.int32)
+        parts = (
+            (place, part)
+            for place, text in enumerate(texts)
+            for part in self._parts(self._clean(text), part_chars)
+        )
+        while some := list(islice(parts, _COUNTED_PARTS)):
+            encodings = self._fast.encode_batch_fast(
+                [part for _, part in some], add_special_tokens=False
+            )
+            for (place, _), encoding in zip(some, encodings, strict=True):
+                counts[place] += len(encoding)
+        return counts
+
+    def _parts(self, text: str, chars: int) -> list[str]:
+        """Cut a long text before blanks, across which no token of BERT's tokenizer reaches."""
+        if len(text) <= chars or not self._is_word_piece:
+            return [text]
+        text = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], text)
+        return re.findall(rf"(?s:.{{1,{chars}}})[^ \n]*", text)
 
     def check_ids(self, ids: Sequence[int]) -> None:
         """Raise InputError for an id that is not in the vocabulary."""

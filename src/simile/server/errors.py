@@ -29,10 +29,6 @@ class OptionError(errors.InputError):
     """An option of the model has a value of the wrong type."""
 
 
-class NotFiniteError(errors.EngineError):
-    """The model computed a vector that holds NaN or Inf."""
-
-
 class ClientGoneError(errors.SimileError):
     """The client closed the connection before it was answered."""
 
@@ -46,10 +42,13 @@ STATUS: dict[type[Exception], int] = {
     errors.ModelNotFoundError: 404,
     errors.UnsupportedModelError: 501,
     errors.StoreError: 500,
+    errors.IndexNotFoundError: 404,
+    errors.LockedError: 503,
     errors.EngineError: 500,
-    NotFiniteError: 400,
+    errors.NotFiniteError: 400,
     errors.EngineClosedError: 503,
     errors.OverloadedError: 503,
+    errors.RemoteEngineError: 502,
     errors.ServerError: 500,
     errors.MissingExtraError: 500,
     ClientGoneError: 499,
@@ -62,7 +61,7 @@ _TEXTS: dict[type[Exception], str] = {
     errors.WindowTooSmallError: "input after truncation exceeds maximum context length",
     errors.OverloadedError: "server busy, please try again.  maximum pending requests exceeded",
     EmptyBodyError: "missing request body",
-    NotFiniteError: "embedding contains NaN or Inf values",
+    errors.NotFiniteError: "embedding contains NaN or Inf values",
     ClientGoneError: "request canceled",
 }
 """What clients of Ollama look for, in place of our own words."""

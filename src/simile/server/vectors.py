@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simile.server.errors import NotFiniteError
+from simile.errors import NotFiniteError
 from simile.types import Embeddings
 
 BLOCK_ROWS = 1024
@@ -22,7 +22,8 @@ def scales(vectors: Embeddings) -> Embeddings:
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     # NaN and Inf in any value come out in the length of its row, and in the greatest length.
     if not math.isfinite(lengths.max(initial=0)):
-        raise NotFiniteError("the model computed NaN or Inf")
+        rows = tuple(map(int, np.flatnonzero(~np.isfinite(lengths))))
+        raise NotFiniteError("the model computed NaN or Inf", vectors=vectors, rows=rows)
     scale: Embeddings = 1 / np.maximum(lengths, np.float32(1e-12))
     return scale[:, None]
 

@@ -1,0 +1,46 @@
+"""Vectors from words, without a model: shared words give near vectors.
+
+For tests and demonstrations, where the ranking should be plain to see. Knows words; does not know
+the network. The same text gives the same vector on every machine.
+"""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.providers.remote import fingerprint_of
+from simile.providers.texts import check_call, checked
+from simile.types import Embeddings, Role
+
+
+class FakeEmbedder:
+    """Counts words into `dim` buckets, by their CRC-32 in lower case; a token is a word."""
+
+    special_tokens = 0
+
+    def __init__(self, name: str = "fake", *, dim: int = 64, max_tokens: int = 512) -> None:
+        self.name = name
+        self.dim = dim
+        self.max_tokens = max_tokens
+        self.fingerprint = fingerprint_of({"fake": "crc32 of words", "dim": dim})
+
+    def embed(self, texts: Sequence[str], *, role: Role) -> Embeddings:
+        """Embed texts; float32 (n, dim) of length 1, in their order. InputError for no text."""
+        check_call(texts, role)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for vector, text in zip(vectors, checked(texts), strict=True):
+            # A text without words is the empty word, so that every vector has a direction.
+            for word in text.lower().split()[: self.max_tokens] or [""]:
+                vector[crc32(word.encode()) % self.dim] += 1
+            vector /= np.linalg.norm(vector)
+        return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Count the words of each whole text; int32 (n,)."""
+        check_call(texts, "document")
+        return np.array([len(text.split()) for text in checked(texts)], dtype=np.int32)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,66 @@
+"""What an engine elsewhere is sent: texts checked, made fit for UTF-8, counted, in batches.
+
+Does not know wire formats. Tokens are estimated, since no tokenizer is at hand.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.errors import InputError
+
+BATCH_TEXTS = 64
+BATCH_CHARS = 200_000
+"""OpenAI takes 300,000 tokens in a request; no tokenizer makes many more tokens than characters."""
+BYTES_PER_TOKEN = 3
+SPECIAL_TOKENS = 2
+
+
+def checked(texts: Iterable[str]) -> Iterator[str]:
+    """Give the texts, lone surrogates replaced by U+FFFD; InputError for what is no text."""
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"text {place} is {type(text).__name__}; expected a string")
+        yield _sound(text)
+
+
+def check_call(texts: Iterable[str], role: str) -> None:
+    """Raise InputError for one string in place of many, and for what is no role."""
+    if isinstance(texts, str):
+        raise InputError("texts is one string; expected a list of strings: [text]")
+    if role not in ("query", "document"):
+        raise InputError(f"role is {role!r}; expected 'query' or 'document'")
+
+
+def batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Cut into lists of at most BATCH_TEXTS and, beyond one text, BATCH_CHARS."""
+    batch: list[str] = []
+    chars = 0
+    for text in texts:
+        if batch and (len(batch) == BATCH_TEXTS or chars + len(text) > BATCH_CHARS):
+            yield batch
+            batch, chars = [], 0
+        batch.append(text)
+        chars += len(text)
+    if batch:
+        yield batch
+
+
+def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int32]:
+    """Estimate each text's tokens, int32 (n,), as a third of its UTF-8 bytes, rounded up.
+
+    On the safe side: tokenizers make a token of three to five bytes of most prose and code, so a
+    text that fits by this count fits by theirs. Rows of digits or rare signs may take more.
+    """
+    check_call(texts, "document")
+    sizes = [len(text.encode()) for text in checked(texts)]
+    return np.array([-(-size // BYTES_PER_TOKEN) for size in sizes], dtype=np.int32)
+
+
+def _sound(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
