@@ -8,18 +8,21 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
 BASE = {"errors", "types", "config"}
-FACES = {"embedder"}
+FACES = {"embedder", "index"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "config": {"errors"},
     "models": BASE - {"config"},
     "engine": BASE | {"models"},
+    "providers": BASE,
     "documents": BASE,
     "store": BASE,
-    "embedder": BASE | {"models", "engine"},
+    "retrieval": BASE | {"store", "documents"},
+    "embedder": BASE | {"models", "engine", "providers"},
+    "index": BASE | {"embedder", "documents", "store", "retrieval"},
     "server": BASE | FACES | {"models", "engine"},
-    "cli": BASE | FACES | {"models", "engine", "server"},
+    "cli": BASE | FACES | {"models", "engine", "server", "documents", "retrieval"},
     "examples": BASE | FACES,
     "": BASE | FACES,
 }

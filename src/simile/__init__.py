@@ -9,14 +9,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simile.embedder import Embedder
     from simile.errors import SimileError
-    from simile.types import EmbedResult
+    from simile.index import Index
+    from simile.retrieval.recipe import Chunking
+    from simile.types import Document, EmbedResult, Hit
 
 __version__ = "0.1.0"
-__all__ = ["EmbedResult", "Embedder", "SimileError", "__version__"]
+__all__ = [
+    "Chunking",
+    "Document",
+    "EmbedResult",
+    "Embedder",
+    "Hit",
+    "Index",
+    "SimileError",
+    "__version__",
+]
 
 _HOMES = {
+    "Chunking": "simile.retrieval.recipe",
+    "Document": "simile.types",
     "EmbedResult": "simile.types",
     "Embedder": "simile.embedder",
+    "Hit": "simile.types",
+    "Index": "simile.index",
     "SimileError": "simile.errors",
 }
 

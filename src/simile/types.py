@@ -3,7 +3,7 @@
 Knows NumPy and the standard library only; holds no logic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -25,7 +25,10 @@ Precision = Literal["auto", "f32", "bf16"]
 
 @dataclass(frozen=True)
 class EmbedResult:
-    """Vectors, and what became of each text on the way."""
+    """Vectors, and what became of each text on the way, as far as the engine tells.
+
+    Engines elsewhere (Ollama, OpenAI) tell neither: their token_counts are 0, truncated is False.
+    """
 
     vectors: Embeddings
     """float32 (n, dim), in the order of the texts."""
@@ -67,6 +70,68 @@ class Chunk:
     """Page on which it starts, counted from 1; None where the source has no pages."""
 
 
+@dataclass(frozen=True)
+class Passage:
+    """A span of a document wider than a chunk."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A chunk that a search found; `document.text[start:end] == text`."""
+
+    document_id: str
+    chunk_id: int
+    """Given to no other chunk of the index, ever."""
+    text: str
+    start: int
+    end: int
+    score: float
+    """Higher is better; comparable within one search only."""
+    scores: Mapping[str, float]
+    """By arm: `dense` (cosine), `lexical` (BM25), `fused`, `rerank`; those that there are."""
+    metadata: Mapping[str, MetadataValue]
+    headings: tuple[str, ...]
+    page: int | None
+    lines: tuple[int, int]
+    title: str | None = None
+    context: Passage | None = None
+    """The chunk with its neighbours, where they were asked for."""
+    explanation: Mapping[str, object] | None = None
+    """How it came to its place, where that was asked for."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The place of a text among those that were ranked, and its score; higher is better."""
+
+    index: int
+    score: float
+
+
+class RankModel(Protocol):
+    """Anything that orders texts by how well they answer a query."""
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by."""
+        ...
+
+    def rank(
+        self,
+        query: str,
+        texts: Sequence[str],
+        *,
+        top_k: int | None = None,
+        raw_scores: bool = False,
+    ) -> list[Ranked]:
+        """The texts' places and scores, best first. Blocks until done."""
+        ...
+
+
 class EmbeddingModel(Protocol):
     """Anything that turns texts into vectors."""
 
@@ -92,4 +157,45 @@ class EmbeddingModel(Protocol):
 
     def embed(self, texts: Sequence[str], *, role: Role) -> Embeddings:
         """Embed texts; float32 (n, dim) in their order. Blocks until done."""
+        ...
+
+
+class EmbeddingEngine(EmbeddingModel, Protocol):
+    """An EmbeddingModel with all that the Embedder face offers; local or elsewhere."""
+
+    @property
+    def special_tokens(self) -> int:
+        """Tokens that are added to each text."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, role: Role, truncate: bool = True) -> Embeddings:
+        """Embed texts; float32 (n, dim) in their order. Blocks until done."""
+        ...
+
+    def embed_counted(
+        self, texts: Sequence[str], *, role: Role, truncate: bool = True
+    ) -> EmbedResult:
+        """As embed, with what the engine tells of each text."""
+        ...
+
+    async def embed_async(
+        self, texts: Sequence[str], *, role: Role, truncate: bool = True
+    ) -> Embeddings:
+        """As embed, without blocking the event loop."""
+        ...
+
+    def embed_stream(self, texts: Iterable[str], *, role: Role) -> Iterator[Embeddings]:
+        """Embed any number of texts in bounded memory; yields float32 (some, dim), in order."""
+        ...
+
+    def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
+        """As embed_stream, with what the engine tells of each text."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Count the tokens of each whole text, special tokens left out; int32 (n,)."""
+        ...
+
+    def close(self) -> None:
+        """Free what is held; no text can be embedded afterwards."""
         ...

@@ -118,17 +118,17 @@ def test_the_heading_path_counts_in_the_models_window():
     text = f"# {'heading ' * 9}\n\n" + " ".join(sentence("word") for _ in range(20))
     document = Document("a.md", text)
     for part in chunk(document, count_tokens=count_tokens, window_tokens=60, min_tokens=5):
-        assert count_tokens([embedded_text(document, part)])[0] <= 60
+        assert count_tokens([embedded_text(document.title, part)])[0] <= 60
 
 
 def test_the_embedded_text_has_title_and_headings_once():
     text = f"# A\n\n{sentence('one', 70)}\n\n## B\n\n{sentence('two', 70)}"
     document = Document("a.md", text, title="Manual")
     first, second = chunk(document, count_tokens=count_tokens)
-    assert embedded_text(document, first).startswith("Manual\n# A\n")
-    assert embedded_text(document, second).startswith("Manual > A\n## B\n")
+    assert embedded_text(document.title, first).startswith("Manual\n# A\n")
+    assert embedded_text(document.title, second).startswith("Manual > A\n## B\n")
     plain = Document("b.txt", "Only text.")
-    assert embedded_text(plain, chunk(plain, count_tokens=count_tokens)[0]) == "Only text."
+    assert embedded_text(plain.title, chunk(plain, count_tokens=count_tokens)[0]) == "Only text."
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\r\n", "\n" * 1000])

@@ -81,12 +81,12 @@ def chunk(
     return list(_chunks(document, blocks, packed))
 
 
-def embedded_text(document: Document, chunk: Chunk) -> str:
+def embedded_text(title: str | None, chunk: Chunk) -> str:
     """What is embedded for a chunk: its heading path on a line of its own, then its text.
 
-    The path begins with the title; what the chunk itself begins with is not said twice.
+    The path begins with the document's title; what the chunk itself begins with is not said twice.
     """
-    prefix = _prefix(document.title, chunk.headings, chunk.text)
+    prefix = _prefix(title, chunk.headings, chunk.text)
     return f"{prefix}\n{chunk.text}" if prefix else chunk.text
 
 

@@ -29,6 +29,8 @@ class Folder:
     hidden: bool = False
     """Whether names that begin with a dot are read, too."""
     gitignore: bool = True
+    unreadable: list[Path] = field(default_factory=list, compare=False)
+    """Folders that `files` came to and could not list."""
     _ignores: dict[Path, GitIgnoreSpec | None] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -39,7 +41,7 @@ class Folder:
         while todo:
             folder, above = todo.pop()
             inside = []
-            for path in _entries(folder):
+            for path in self._entries(folder):
                 if path.is_dir():
                     real = path.resolve()
                     if real not in above and self._why(path, is_folder=True) is None:
@@ -65,6 +67,14 @@ class Folder:
             if reason := self._why(here, is_folder=is_folder):
                 return reason if here == path else f"its folder {here}: {reason}"
         return None
+
+    def _entries(self, folder: Path) -> list[Path]:
+        """What is in a folder, sorted; nothing if it may not be read."""
+        try:
+            return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
+        except OSError:
+            self.unreadable.append(folder)
+            return []
 
     def _why(self, path: Path, *, is_folder: bool) -> str | None:
         name = path.relative_to(self.root).as_posix() + ("/" if is_folder else "")
@@ -113,14 +123,6 @@ class Folder:
         if folder not in self._ignores:
             self._ignores[folder] = _read_ignore(folder / ".gitignore")
         return self._ignores[folder]
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, sorted; nothing if it may not be read."""
-    try:
-        return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
-    except OSError:
-        return []
 
 
 def _read_ignore(path: Path) -> GitIgnoreSpec | None:

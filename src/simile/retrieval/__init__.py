@@ -1,0 +1,1 @@
+"""From a question to passages: sync, search, fusion, filters."""

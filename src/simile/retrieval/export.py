@@ -1,0 +1,138 @@
+"""What an index holds to files that other programs read: Parquet, NumPy with NDJSON, FAISS.
+
+Only what the principals may read leaves, in blocks; a file appears when it is whole. Each row
+names who may read it, for access lists end where the index ends. Libraries come late, from extras.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from simile.documents.optional import optional
+from simile.errors import InputError, StoreError
+from simile.store import Store, StoredChunk, View
+
+_BLOCK = 4096
+_Block = tuple[NDArray[np.intp], list[StoredChunk]]
+
+
+def export(store: Store, path: Path, principals: frozenset[str] | None) -> int:
+    """Write chunks and vectors; returns how many. `principals` None: all that there is."""
+    writers = {".parquet": _parquet, ".faiss": _faiss}
+    if path.suffix.lower() not in writers and path.suffix and not path.is_dir():
+        raise InputError(f"{path}: expected a name that ends in .parquet or .faiss, or a folder")
+    write = writers.get(path.suffix.lower(), _folder)
+    view = store.view()
+    rows = np.arange(len(view.ids)) if principals is None else view.allowed(principals).nonzero()[0]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write(path, view, _blocks(store, view, rows))
+    except OSError as exc:
+        raise StoreError(f"{path} cannot be written: {exc}") from exc
+
+
+def _blocks(store: Store, view: View, rows: NDArray[np.intp]) -> Iterator[_Block]:
+    """Rows whose chunks are still there, and the chunks."""
+    for begin in range(0, len(rows), _BLOCK):
+        part = rows[begin : begin + _BLOCK]
+        ids = view.ids[part].tolist()
+        chunks = store.chunks(ids)
+        there = [place for place, id in enumerate(ids) if id in chunks]
+        yield part[there], [chunks[ids[place]] for place in there]
+
+
+_NUMBERS = ("chunk_id", "start", "end", "first_line", "last_line", "page")
+_COLUMNS = (
+    *("document_id", "title", "text", "headings", "metadata", "acl"),
+    *_NUMBERS,
+)
+
+
+def fields(stored: StoredChunk) -> dict[str, object]:
+    """A chunk as a row of a table, without its vector."""
+    chunk = stored.chunk
+    return {
+        "chunk_id": stored.id,
+        "document_id": stored.document_id,
+        "title": stored.title,
+        "text": chunk.text,
+        "start": chunk.start,
+        "end": chunk.end,
+        "first_line": chunk.lines[0],
+        "last_line": chunk.lines[1],
+        "page": chunk.page,
+        "headings": list(chunk.headings),
+        "metadata": dict(stored.metadata),
+        "acl": list(stored.acl),
+    }
+
+
+def _folder(path: Path, view: View, blocks: Iterator[_Block]) -> int:
+    path.mkdir(exist_ok=True)
+    rows = _ndjson(path / "chunks.ndjson", blocks)
+    with _whole(path / "vectors.npy") as aside, aside.open("wb") as file:
+        shape = (len(rows), view.vectors.shape[1])
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for begin in range(0, len(rows), _BLOCK):
+            file.write(view.vectors[rows[begin : begin + _BLOCK]].astype("<f4").tobytes())
+    return len(rows)
+
+
+def _ndjson(path: Path, blocks: Iterator[_Block]) -> NDArray[np.intp]:
+    """Write a line for each chunk; returns their rows."""
+    written = [np.empty(0, np.intp)]
+    with _whole(path) as aside, aside.open("wb") as file:
+        for rows, chunks in blocks:
+            written.append(rows)
+            file.writelines(orjson.dumps(fields(chunk)) + b"\n" for chunk in chunks)
+    return np.concatenate(written)
+
+
+def _parquet(path: Path, view: View, blocks: Iterator[_Block]) -> int:
+    arrow, parquet = (
+        optional("pyarrow", extra="parquet"),
+        optional("pyarrow.parquet", extra="parquet"),
+    )
+    text, whole = arrow.string(), arrow.int64()
+    types = dict.fromkeys(_NUMBERS, whole) | dict.fromkeys(("headings", "acl"), arrow.list_(text))
+    names = [*_COLUMNS, "vector"]
+    types["vector"] = arrow.list_(arrow.float32(), view.vectors.shape[1])
+    schema = arrow.schema([(name, types.get(name, text)) for name in names])
+    count = 0
+    with _whole(path) as aside, parquet.ParquetWriter(aside, schema) as writer:
+        for rows, chunks in blocks:
+            table = [fields(chunk) for chunk in chunks]
+            columns = {name: [row[name] for row in table] for name in _COLUMNS}
+            columns["metadata"] = [orjson.dumps(value).decode() for value in columns["metadata"]]
+            columns["vector"] = list(view.vectors[rows])
+            writer.write_table(arrow.table(columns, schema))
+            count += len(rows)
+    return count
+
+
+def _faiss(path: Path, view: View, blocks: Iterator[_Block]) -> int:
+    faiss = optional("faiss", extra="faiss")
+    index = faiss.IndexIDMap2(faiss.IndexFlatIP(view.vectors.shape[1]))
+    rows = _ndjson(path.with_suffix(".ndjson"), blocks)
+    for begin in range(0, len(rows), _BLOCK):
+        part = rows[begin : begin + _BLOCK]
+        index.add_with_ids(np.ascontiguousarray(view.vectors[part]), view.ids[part])
+    with _whole(path) as aside:
+        faiss.write_index(index, str(aside))
+    return len(rows)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A name to write to, which becomes the path's own when all went well."""
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+"""Order texts by the cosine of their vectors to the query's, with any embedding model.
+
+The second seam of a search: a RankModel. Cross-encoders are another.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from simile.retrieval.vectors import unit
+from simile.types import EmbeddingModel, Ranked
+
+
+class EmbeddingRanker:
+    """A RankModel that compares vectors."""
+
+    def __init__(self, model: EmbeddingModel) -> None:
+        self._model = model
+        self.name = model.name
+
+    def rank(
+        self,
+        query: str,
+        texts: Sequence[str],
+        *,
+        top_k: int | None = None,
+        raw_scores: bool = False,
+    ) -> list[Ranked]:
+        """The texts' places and cosines, best first, equal ones in their order. Blocks.
+
+        `raw_scores` changes nothing: a cosine is what the model gives.
+        """
+        if not texts:
+            return []
+        asked = unit(self._model.embed([query], role="query"))[0]
+        scores = unit(self._model.embed(texts, role="document")) @ asked
+        best = np.argsort(-scores, kind="stable")[:top_k]
+        return [Ranked(int(place), float(scores[place])) for place in best]

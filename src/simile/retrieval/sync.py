@@ -1,0 +1,150 @@
+"""Make an index equal to what paths hold now: add, change, forget; touch nothing else.
+
+A file that looks as it did (time, size, rules) is not read; a document that reads as it did is
+not cut; a text that was embedded before is not embedded. What vanished is forgotten last. A file
+that cannot be read is reported, and what the index has of it stays.
+"""
+
+import hashlib
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from simile.documents import LoadFailure, load
+from simile.errors import InputError
+from simile.retrieval.ingest import Incoming, Item, Removal
+from simile.retrieval.report import Tally
+from simile.retrieval.walk import Found, Walk
+from simile.store import ManifestEntry, SourceFile
+from simile.types import Document
+
+_SETTLED_NS = 2_000_000_000
+"""A file that changed so shortly ago may change again within a tick of its clock."""
+_COUNTERS = {"+": "added", "~": "changed", "-": "removed"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to a document: `+` added, `~` changed, `-` removed."""
+
+    sign: str
+    id: str
+
+
+class Sync:
+    """One comparison of paths with an index. Writes nothing: it says what is to be written."""
+
+    def __init__(
+        self,
+        base: Path,
+        walks: Sequence[Walk],
+        *,
+        manifest: dict[str, ManifestEntry],
+        sources: dict[str, SourceFile],
+        tally: Tally,
+        failures: list[LoadFailure],
+        changed: Callable[[Change], None] = lambda _: None,
+    ) -> None:
+        self._base = base
+        self._walks = walks
+        self._entries = manifest
+        self._sources = sources
+        self._tally = tally
+        self._failures = failures
+        self._changed = changed
+        self._by_source: dict[str, set[str]] = defaultdict(set)
+        for id, entry in manifest.items():
+            if entry.source is not None:
+                self._by_source[entry.source].add(id)
+        self._present: set[str] = set()
+
+    def look(self) -> list[Found]:
+        """The files to read, after a look at all of them. InputError for a path without any."""
+        todo = []
+        for walk in self._walks:
+            for found in walk.files():
+                if found.source.path in self._present:
+                    continue
+                self._present.add(found.source.path)
+                if self._sources.get(found.source.path) == found.source:
+                    self._tally.unchanged += len(self._by_source[found.source.path])
+                else:
+                    todo.append(found)
+            if not walk.root.exists() and not any(map(walk.covers, self._by_source)):
+                raise InputError(f"{walk.root}: no such file or folder")
+        self._tally.files = len(todo)
+        self._tally.size_bytes = sum(found.source.size_bytes for found in todo)
+        return todo
+
+    def items(self, files: Iterable[Found]) -> Iterator[Item]:
+        """What changed: documents, what is gone, and each file when all of it has come."""
+        for found in files:
+            failures = len(self._failures)
+            seen: set[str] = set()
+            yield from self._documents(found, seen)
+            if len(self._failures) == failures:
+                yield from self._removal(self._by_source[found.source.path] - seen)
+                if time.time_ns() - found.source.changed_ns > _SETTLED_NS:
+                    yield found.source
+            self._tally.files_done += 1
+            self._tally.bytes_done += found.source.size_bytes
+        for source, ids in self._by_source.items():
+            if source not in self._present and any(walk.covers(source) for walk in self._walks):
+                yield from self._removal(ids)
+
+    def _documents(self, found: Found, seen: set[str]) -> Iterator[Incoming]:
+        for loaded in load(found.path, acl=found.acl, root=self._base):
+            if isinstance(loaded, LoadFailure):
+                self._failures.append(loaded)
+                continue
+            document = replace(loaded, metadata={**found.metadata, **loaded.metadata})
+            if reason := self._why_not(document.id, found.source.path, seen):
+                self._failures.append(LoadFailure(found.source.path, reason))
+                continue
+            seen.add(document.id)
+            hash, before = content_hash(document), self._entries.get(document.id)
+            if before == ManifestEntry(hash, found.source.path):
+                self._tally.unchanged += 1
+                continue
+            self._take(document.id, ManifestEntry(hash, found.source.path))
+            self._tell("+" if before is None else "~", document.id)
+            yield Incoming(document, hash, found.source.path)
+
+    def _why_not(self, id: str, source: str, seen: set[str]) -> str | None:
+        """Why a file cannot give a document of this id; None if it can."""
+        if id in seen:
+            return f"it has two documents with the id {id!r}; the first was kept"
+        before = self._entries.get(id)
+        if before is None or before.source == source:
+            return None
+        if before.source is None:
+            return f"a document with the id {id!r} was added from elsewhere than a file"
+        if before.source in self._present or (self._base / before.source).exists():
+            return f"{before.source} gives a document with the id {id!r}, too"
+        return None  # The other file is gone: this one takes the document over.
+
+    def _take(self, id: str, entry: ManifestEntry) -> None:
+        if (before := self._entries.get(id)) and before.source is not None:
+            self._by_source[before.source].discard(id)
+        self._entries[id] = entry
+        self._by_source[str(entry.source)].add(id)
+
+    def _removal(self, ids: set[str]) -> Iterator[Removal]:
+        if ids:
+            for id in sorted(ids):
+                self._tell("-", id)
+            yield Removal(tuple(ids))
+
+    def _tell(self, sign: str, id: str) -> None:
+        setattr(self._tally, _COUNTERS[sign], getattr(self._tally, _COUNTERS[sign]) + 1)
+        self._changed(Change(sign, id))
+
+
+def content_hash(document: Document) -> str:
+    """Equal for equal documents: text, title, metadata, access list, pages."""
+    rest = [document.title, dict(document.metadata), sorted(document.acl), list(document.pages)]
+    said = json.dumps(rest, sort_keys=True, default=str) + "\0" + document.text
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()

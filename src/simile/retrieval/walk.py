@@ -1,0 +1,124 @@
+"""Paths to the files that a sync reads, each with its name in the index and its rules.
+
+A file is named by its path from the folder that the index lies in, or by its full path if it is
+not below that; so the name is the same wherever the command is run. Rules come from the nearest
+`simile.toml`, from the path upwards to the index's own folder or the working folder.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from simile.config import DocumentRule, read_rules
+from simile.documents import Folder
+from simile.documents.loaders import document_id
+from simile.errors import InputError
+from simile.store import SourceFile
+from simile.types import MetadataValue
+
+RULES = "simile.toml"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What of the paths is wanted, and what holds for documents whose file says nothing."""
+
+    base: Path
+    """Absolute; the folder that the index lies in."""
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    acl: Sequence[str] = ("public",)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file to sync."""
+
+    path: Path
+    source: SourceFile
+    acl: Sequence[str]
+    metadata: Mapping[str, MetadataValue]
+
+
+@dataclass
+class Walk:
+    """A path, walked once; afterwards it knows what it covered."""
+
+    root: Path
+    selection: Selection
+    blind: list[Path] = field(default_factory=list)
+    """Folders that could not be listed: nothing is known of what they hold."""
+
+    @cached_property
+    def _absolute(self) -> Path:
+        return Path(os.path.normpath(self.root.absolute()))
+
+    def covers(self, name: str) -> bool:
+        """Whether a file of this name would have been found, if it were there."""
+        path = self.selection.base / name
+        return path.is_relative_to(self._absolute) and not any(map(path.is_relative_to, self.blind))
+
+    def files(self) -> Iterator[Found]:
+        """The files, in a fixed order. A file that is named itself is never skipped."""
+        if not self._absolute.is_dir():
+            if self._absolute.exists():
+                yield self._found(self._absolute)
+            return
+        folder = Folder(self._absolute, self.selection.include, self.selection.exclude)
+        for path in folder.files():
+            try:
+                yield self._found(path)
+            except FileNotFoundError:
+                continue  # It was there a moment ago.
+        self.blind += folder.unreadable
+
+    def _found(self, path: Path) -> Found:
+        stat = path.stat()
+        acl, metadata = self._ruled(path)
+        said = json.dumps([list(acl), metadata], sort_keys=True)
+        rules = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        changed_ns = max(stat.st_mtime_ns, stat.st_ctime_ns)
+        name = document_id(path, self.selection.base)
+        return Found(path, SourceFile(name, changed_ns, stat.st_size, rules), acl, metadata)
+
+    def _ruled(self, path: Path) -> tuple[Sequence[str], dict[str, MetadataValue]]:
+        """Access list and metadata of a file: later rules win over earlier ones."""
+        acl, metadata = self.selection.acl, dict[str, MetadataValue]()
+        if self._rules:
+            inside = path.relative_to(self._rules_folder).as_posix()
+            for spec, rule in self._rules:
+                if spec.match_file(inside):
+                    acl = rule.acl or acl
+                    metadata |= rule.metadata
+        return acl, metadata
+
+    @cached_property
+    def _rules(self) -> list[tuple[GitIgnoreSpec, DocumentRule]]:
+        path = self._rules_folder / RULES
+        rules = read_rules(path) if path.is_file() else ()
+        return [(GitIgnoreSpec.from_lines([rule.match]), rule) for rule in rules]
+
+    @cached_property
+    def _rules_folder(self) -> Path:
+        top = self._absolute if self._absolute.is_dir() else self._absolute.parent
+        ends = [end for end in (self.selection.base, Path.cwd()) if top.is_relative_to(end)]
+        above = [top, *top.parents] if ends else [top]
+        for folder in above:
+            if (folder / RULES).is_file():
+                return folder
+            if folder in ends:
+                break
+        return top
+
+
+def require_path(path: Path | str) -> Path:
+    """The path; InputError for what cannot be one."""
+    if not str(path) or "\0" in str(path):
+        raise InputError(f"{str(path)!r} is no path; expected a file or a folder")
+    return Path(path)
