@@ -17,6 +17,7 @@ def run(code: str) -> str:
 
 def test_importing_simile_loads_nothing_heavy():
     heavy = ["openvino", "numpy", "tokenizers", "huggingface_hub", "httpx2", "uvicorn", "torch"]
+    heavy += ["tantivy", "simsimd", "sqlite3"]
     code = f"import simile, sys; print([n for n in {heavy} if n in sys.modules])"
     assert run(code) == "[]"
 

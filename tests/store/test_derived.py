@@ -1,5 +1,6 @@
 """Derived files are rebuilt when missing, stale or damaged, and never asked for the truth."""
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,6 +10,8 @@ import pytest
 
 from simile.errors import StoreError
 from simile.store import SqliteStore, StoredDocument
+from simile.store.codes import encode, same_codes
+from simile.store.heads import read_head, write_head
 from simile.store.migrations import MIGRATIONS
 from simile.types import Chunk, Document
 
@@ -37,6 +40,7 @@ def assert_whole(folder, *, count=20):
         alive = view.allowed()
         assert view.ids[alive].tolist() == [row[0] for row in truth]
         assert view.vectors[alive].tobytes() == b"".join(row[1] for row in truth)
+        assert same_codes(view._matrix.codes, encode(view.vectors))
         assert store.check().problems == ()
 
 
@@ -45,8 +49,10 @@ def remove(path):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["vectors.head", "vectors-*.f32", "vectors-*.ids", "inverted.head", "inverted-*"]
-)
+    "pattern",
+    ["vectors.head", "vectors-*.f32", "vectors-*.ids", "vectors-*.i8", "vectors-*.bounds",
+     "inverted.head", "inverted-*"],
+)  # fmt: skip
 def test_a_missing_file_is_rebuilt(folder, pattern):
     for path in list(folder.glob(pattern)):
         remove(path)
@@ -54,8 +60,10 @@ def test_a_missing_file_is_rebuilt(folder, pattern):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["vectors.head", "vectors-*.f32", "vectors-*.ids", "inverted.head"]
-)
+    "pattern",
+    ["vectors.head", "vectors-*.f32", "vectors-*.ids", "vectors-*.i8", "vectors-*.bounds",
+     "inverted.head"],
+)  # fmt: skip
 @pytest.mark.parametrize("how", ["cut", "flip", "noise", "empty"])
 def test_a_damaged_file_is_rebuilt(folder, pattern, how):
     [path] = folder.glob(pattern)
@@ -67,6 +75,36 @@ def test_a_damaged_file_is_rebuilt(folder, pattern, how):
     else:
         content = bytearray(b"\xff{]" * 50 if how == "noise" else b"")
     path.write_bytes(content)
+    assert_whole(folder)
+
+
+@pytest.mark.parametrize("kind", ["f32", "i8", "bounds"])
+def test_check_finds_and_repairs_silent_damage(folder, kind):
+    """As of a disk: the time of the last change stays."""
+    [path] = folder.glob(f"vectors-*.{kind}")
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2 - 1] ^= 64
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with closing(SqliteStore(folder)) as store:
+        [problem] = store.check().problems
+        assert "of the vector matrix" in problem or "vector matrix holds" in problem
+        assert store.check(repair=True).repaired
+    assert_whole(folder)
+
+
+def test_a_matrix_without_codes_is_made_anew(folder):
+    """A head as it was before there were codes is no fault, and not used."""
+    head = read_head(folder / "vectors.head")
+    assert head is not None
+    fields, tail = head
+    for kind in ("i8", "bounds"):
+        next(folder.glob(f"vectors-*.{kind}")).unlink()
+        del fields[f"crc_{kind}"], fields["mtimes"][kind]
+    del fields["format"]
+    write_head(folder / "vectors.head", fields | {"mtimes": [*fields["mtimes"].values()]}, tail)
+    with closing(SqliteStore(folder)) as store:
+        assert store.check().problems == ()
     assert_whole(folder)
 
 

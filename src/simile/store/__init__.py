@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING
 from simile.store.protocol import (
     PUBLIC,
     CheckReport,
+    Column,
     Having,
     ManifestEntry,
     Mask,
+    SourceFile,
     Store,
     StoredChunk,
     StoredDocument,
     StoreStats,
     View,
+    value_order,
 )
 
 if TYPE_CHECKING:
@@ -28,10 +31,12 @@ _LATE = {
 __all__ = [
     "PUBLIC",
     "CheckReport",
+    "Column",
     "EmbeddingCache",
     "Having",
     "ManifestEntry",
     "Mask",
+    "SourceFile",
     "SqliteStore",
     "Store",
     "StoreStats",
@@ -39,6 +44,7 @@ __all__ = [
     "StoredDocument",
     "View",
     "hash_text",
+    "value_order",
 ]
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from simile.store.codes import Codes, encode, same_codes
 from simile.store.database import Database
 from simile.store.inverted import HEAD as INVERTED_HEAD
 from simile.store.inverted import load_inverted
 from simile.store.source import Source
 from simile.store.vectors import HEAD as MATRIX_HEAD
-from simile.store.vectors import load_matrix
+from simile.store.vectors import is_older, load_matrix
 
 _ORPHANS = {
     "chunks without a document": "chunks WHERE document NOT IN (SELECT id FROM documents)",
@@ -28,7 +29,8 @@ def check_store(
 ) -> tuple[str, ...]:
     """What is wrong, in words; orphans are removed where asked. For the holder of the lock.
 
-    A derived file that is not there, or behind, is no fault: the next view mends it.
+    A derived file that is not there, behind, or of an older kind is no fault: the next view
+    mends it.
     """
     problems = [f"SQLite: {row[0]}" for row in database.rows("PRAGMA integrity_check")]
     problems = [problem for problem in problems if problem != "SQLite: ok"]
@@ -55,7 +57,8 @@ def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
     source = Source(connection)
     matrix = load_matrix(folder, source.index)
     if matrix is None:
-        return ["the vector matrix is damaged"] if (folder / MATRIX_HEAD).exists() else []
+        damaged = (folder / MATRIX_HEAD).exists() and not is_older(folder)
+        return ["the vector matrix is damaged"] if damaged else []
     if matrix.generation != source.generation:
         return []  # only behind: the next view brings it up to date
     if not np.array_equal(matrix.ids[matrix.alive], source.ids()):
@@ -68,6 +71,9 @@ def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
         same = np.array_equal(matrix.document_rows[part], pairs[:, 1])
         if not same or matrix.vectors[part].tobytes() != blob:
             return ["the vector matrix holds other values than were stored"]
+        codes = Codes(matrix.codes.values[part], matrix.codes.bounds[:, part])
+        if not same_codes(codes, encode(matrix.vectors[part])):
+            return ["the codes of the vector matrix are not those of its values"]
     return []
 
 

@@ -56,6 +56,20 @@ class Database:
             connection.execute("BEGIN")
             yield connection
 
+    def continue_after(self, other: "Database") -> None:
+        """Begin, while empty, with the ids and the generation that come after the other's."""
+        [(generation,)] = other.rows("SELECT value FROM meta WHERE name = 'generation'")
+        sequences = other.rows("SELECT name, seq FROM sqlite_sequence")
+        with self.transaction() as connection:
+            sql = "UPDATE meta SET value = ? WHERE name = 'generation'"
+            connection.execute(sql, (str(int(generation) + 1),))
+            connection.executemany("INSERT INTO sqlite_sequence VALUES (?, ?)", sequences)
+
+    def replace_by(self, other: "Database") -> None:
+        """Hold the other's content, in one transaction (SQLite's backup)."""
+        with self._write_lock, mapped(self.path), closing(_connect(other.path)) as source:
+            source.backup(self._writer)
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
         with self._lock, mapped(self.path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from simile.errors import StoreError
+from simile.errors import LockedError, StoreError
 
 _POLL_S = 0.02
 
@@ -34,11 +34,11 @@ class WriterLock:
         return self._lock.is_locked
 
     def acquire(self, *, timeout_s: float) -> None:
-        """Wait for it; StoreError names the holder when the time is over."""
+        """Wait for it; LockedError names the holder when the time is over."""
         end = time.monotonic() + timeout_s
         while not self._take():
             if time.monotonic() >= end:
-                raise StoreError(
+                raise LockedError(
                     f"{self._folder} is being written by {self._holder()}; waited "
                     f"{timeout_s:g} s. Try again when it has finished"
                 )

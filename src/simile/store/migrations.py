@@ -45,7 +45,27 @@ def create_tables(connection: sqlite3.Connection) -> None:
     connection.executemany("INSERT INTO meta VALUES (?, ?)", notes)
 
 
-MIGRATIONS = (create_tables,)
+def create_sources(connection: sqlite3.Connection) -> None:
+    """Files, beside the documents that came from them: one file can hold many."""
+    for statement in (
+        """CREATE TABLE sources (
+            path TEXT PRIMARY KEY, changed_ns INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
+            rules TEXT NOT NULL) WITHOUT ROWID""",
+        "ALTER TABLE documents ADD COLUMN source TEXT",
+        *(f"ALTER TABLE documents DROP COLUMN {name}" for name in _MOVED),
+    ):
+        connection.execute(statement)
+
+
+def cover_metadata(connection: sqlite3.Connection) -> None:
+    """Let a column of metadata be read from its index alone."""
+    connection.execute("DROP INDEX metadata_by_name")
+    covering = "metadata (name, document, is_bool, value)"
+    connection.execute(f"CREATE INDEX metadata_by_name ON {covering}")
+
+
+_MOVED = ("fingerprint", "mtime_ns", "size_bytes")
+MIGRATIONS = (create_tables, create_sources, cover_metadata)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

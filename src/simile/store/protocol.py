@@ -33,21 +33,31 @@ class StoredDocument:
     vectors: Embeddings
     """float32 (len(chunks), dim), finite."""
     content_hash: str
-    """Of the source's bytes, so that unchanged content is recognised."""
+    """Of the document, so that one that did not change is recognised."""
     fingerprint: str
     """Of the model and the chunking that made the vectors; one per index."""
-    mtime_ns: int | None = None
-    size_bytes: int | None = None
+    source: str | None = None
+    """Path of the file that it came from."""
 
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """What tells whether a source changed since it was stored."""
+    """What tells whether a document changed since it was stored."""
 
     content_hash: str
-    fingerprint: str
-    mtime_ns: int | None
-    size_bytes: int | None
+    source: str | None
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file, as it was when all its documents were stored."""
+
+    path: str
+    changed_ns: int
+    """Time of the last change of its content or of its entry in the folder."""
+    size_bytes: int
+    rules: str
+    """Of what was said about its documents elsewhere: access lists, metadata."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,24 @@ class StoredChunk:
     ordinal: int
     """Its place among the document's chunks, counted from 0."""
     chunk: Chunk
+    metadata: Mapping[str, MetadataValue]
+    """The document's, as is `acl`."""
+    acl: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The documents' metadata values under one name, row by row."""
+
+    values: Sequence[str | int | float | bool]
+    """Distinct (1 and 1.0 are one, True is another), in `value_order`; no row need have them."""
+    codes: NDArray[np.int32]
+    """int32 (rows,), read only: the row's place in `values`, -1 where unset or null."""
+
+
+def value_order(value: str | int | float | bool) -> tuple[int, str | int | float]:
+    """Sorts bools before numbers before texts (by code point); kinds are never equal."""
+    return 2 if isinstance(value, str) else 0 if isinstance(value, bool) else 1, value
 
 
 @dataclass(frozen=True)
@@ -109,8 +137,23 @@ class View(Protocol):
         """Rows that these principals may read, `public` among them; deleted rows are not."""
         ...
 
-    def metadata(self, name: str) -> NDArray[np.object_]:
-        """The documents' metadata value under the name, object (rows,); None where unset."""
+    def metadata(self, name: str) -> Column:
+        """The documents' metadata under the name; whole numbers beyond 64 bits as floats."""
+        ...
+
+    def dense(
+        self,
+        query: NDArray[np.float32],
+        *,
+        k: int,
+        principals: Iterable[str] = (),
+        mask: Mask | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k best rows by inner product and their scores, best first, equal ones by row.
+
+        Exact. Only rows that the principals may read and, where given, that the mask admits.
+        InputError for a query that is not (dim,) or not finite.
+        """
         ...
 
     def lexical(
@@ -138,12 +181,21 @@ class Store(Protocol):
         """Hold the writer's lock; StoreError names the holder when it stays taken. Reentrant."""
         ...
 
-    def write(self, documents: Sequence[StoredDocument]) -> None:
-        """Store a batch in one transaction, in place of what their ids had."""
+    def write(
+        self, documents: Sequence[StoredDocument], *, sources: Sequence[SourceFile] = ()
+    ) -> None:
+        """Store a batch in one transaction, in place of what their ids had.
+
+        `sources` are the files of which nothing is missing now; all others that documents of the
+        batch come from count as not read.
+        """
         ...
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Forget documents in one transaction; returns how many were there."""
+        """Forget documents in one transaction; returns how many were there.
+
+        The files that they came from count as not read.
+        """
         ...
 
     def flush(self) -> None:
@@ -170,6 +222,14 @@ class Store(Protocol):
         """What is stored, by document id."""
         ...
 
+    def sources(self) -> dict[str, SourceFile]:
+        """The files whose documents are stored, all of them, by path."""
+        ...
+
+    def forget_sources(self, paths: Iterable[str]) -> None:
+        """Count files as not read; their documents stay."""
+        ...
+
     def view(self) -> View:
         """The newest state that can be shown; cheap while nothing changed."""
         ...
@@ -180,6 +240,14 @@ class Store(Protocol):
 
     def set_meta(self, name: str, value: str) -> None:
         """Keep a note."""
+        ...
+
+    def aside(self) -> AbstractContextManager["Store"]:
+        """An empty store that no reader sees, to be made ready for `adopt`; gone at the end."""
+        ...
+
+    def adopt(self, other: "Store") -> None:
+        """Hold what the store from `aside` holds, and nothing else, from one moment to the next."""
         ...
 
     def stats(self) -> StoreStats:

@@ -8,13 +8,13 @@ import numpy as np
 
 from simile.errors import InputError
 from simile.store.database import Row
-from simile.store.protocol import StoredChunk, StoredDocument
+from simile.store.protocol import SourceFile, StoredChunk, StoredDocument
 from simile.types import Chunk, Document
 
 DOCUMENT = "key, text, title, metadata, acl, pages"
 CHUNK = (
     'chunks.id, key, title, ordinal, start, "end", first_line, last_line, page, headings, '
-    "chunks.text FROM chunks JOIN documents ON documents.id = chunks.document"
+    "chunks.text, metadata, acl FROM chunks JOIN documents ON documents.id = chunks.document"
 )
 _MAX_PRINCIPAL = 1000
 _INT64 = range(-(2**63), 2**63)
@@ -25,10 +25,16 @@ def require_storable(stored: StoredDocument, dim: int | None) -> int:
     document, vectors = stored.document, stored.vectors
     name = ascii(document.id)
     strings = [document.id, document.title or "", document.text, *document.acl]
+    strings += [stored.source or ""]
     strings += [str(part) for pair in document.metadata.items() for part in pair]
     strings += [part for chunk in stored.chunks for part in (chunk.text, *chunk.headings)]
     for string in strings:
         _require_unicode(string, name)
+    if not document.id:
+        raise InputError("a document's id is empty; expected a path, a URL or a key")
+    if isinstance(document.acl, str) or not document.acl:
+        got = ascii(document.acl)
+        raise InputError(f"{name}: acl is {got}; expected a list of principals, or ['public']")
     if any(not 0 < len(principal) <= _MAX_PRINCIPAL for principal in document.acl):
         raise InputError(f"{name}: a principal has 1 to {_MAX_PRINCIPAL} characters")
     if vectors.ndim != 2 or len(vectors) != len(stored.chunks):
@@ -55,15 +61,14 @@ def _require_unicode(string: str, name: str) -> None:
 def insert_document(connection: sqlite3.Connection, stored: StoredDocument) -> None:
     """Add the document, its access list, metadata, chunks and vectors; its id must be free."""
     document = stored.document
-    acl = sorted(set(document.acl)) or ["public"]
+    acl = sorted(set(document.acl))
     row = (
         document.id, document.text, document.title, json.dumps(dict(document.metadata)),
-        json.dumps(acl), json.dumps(list(document.pages)), stored.content_hash,
-        stored.fingerprint, stored.mtime_ns, stored.size_bytes,
+        json.dumps(acl), json.dumps(list(document.pages)), stored.content_hash, stored.source,
     )  # fmt: skip
     number = connection.execute(
-        f"""INSERT INTO documents ({DOCUMENT}, content_hash, fingerprint, mtime_ns, size_bytes)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        f"""INSERT INTO documents ({DOCUMENT}, content_hash, source)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         row,
     ).lastrowid
     connection.executemany("INSERT INTO acl VALUES (?, ?)", [(number, who) for who in acl])
@@ -85,18 +90,33 @@ def insert_document(connection: sqlite3.Connection, stored: StoredDocument) -> N
 
 
 def delete_documents(connection: sqlite3.Connection, keys: Iterable[str], generation: int) -> int:
-    """Remove documents with all they have, and note their chunks as dead; how many there were."""
+    """Remove documents with all they have, and note their chunks as dead; how many there were.
+
+    Files that they came from are no longer whole, and lose their row.
+    """
     found = 0
     for key in keys:
-        row = connection.execute("SELECT id FROM documents WHERE key = ?", (key,)).fetchone()
+        sql = "SELECT id, source FROM documents WHERE key = ?"
+        row = connection.execute(sql, (key,)).fetchone()
         if row is None:
             continue
         found += 1
         connection.execute(
             "INSERT INTO dead SELECT id, ? FROM chunks WHERE document = ?", (generation, row[0])
         )
-        connection.execute("DELETE FROM documents WHERE id = ?", row)
+        connection.execute("DELETE FROM documents WHERE id = ?", row[:1])
+        connection.execute("DELETE FROM sources WHERE path = ?", row[1:])
     return found
+
+
+def insert_sources(
+    connection: sqlite3.Connection, written: Iterable[str | None], sources: Iterable[SourceFile]
+) -> None:
+    """Keep the rows of whole files; those that were written to in passing lose theirs."""
+    paths = [(path,) for path in set(written) - {None}]
+    connection.executemany("DELETE FROM sources WHERE path = ?", paths)
+    rows = [(file.path, file.changed_ns, file.size_bytes, file.rules) for file in sources]
+    connection.executemany("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)", rows)
 
 
 def read_document(row: Row) -> Document:
@@ -110,9 +130,9 @@ def read_document(row: Row) -> Document:
 
 def read_chunk(row: Row) -> StoredChunk:
     """A row of CHUNK."""
-    id, key, title, ordinal, start, end, first, last, page, headings, text = row
+    id, key, title, ordinal, start, end, first, last, page, headings, text, metadata, acl = row
     chunk = Chunk(start, end, text, tuple(json.loads(headings)), (first, last), page)
-    return StoredChunk(id, key, title, ordinal, chunk)
+    return StoredChunk(id, key, title, ordinal, chunk, json.loads(metadata), tuple(json.loads(acl)))
 
 
 def _column(value: object) -> object:

@@ -5,12 +5,19 @@ and nobody else is writing. A reader that cannot bring them up to date uses what
 memory. Holds no SQL beyond what names its own tables' rows; see `records`, `source`, `view`.
 """
 
+import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from simile.errors import InputError, StoreError
+from simile.errors import (
+    FingerprintError,
+    IndexNotFoundError,
+    InputError,
+    LockedError,
+    StoreError,
+)
 from simile.store import inverted as inverted_file
 from simile.store import vectors as vectors_file
 from simile.store.check import check_store
@@ -19,6 +26,8 @@ from simile.store.lock import WriterLock
 from simile.store.protocol import (
     CheckReport,
     ManifestEntry,
+    SourceFile,
+    Store,
     StoredChunk,
     StoredDocument,
     StoreStats,
@@ -28,6 +37,7 @@ from simile.store.records import (
     DOCUMENT,
     delete_documents,
     insert_document,
+    insert_sources,
     read_chunk,
     read_document,
     require_storable,
@@ -37,6 +47,7 @@ from simile.store.view import SqliteView
 from simile.types import Document
 
 FILE = "index.sqlite"
+ASIDE = "aside"
 _RESERVED = {"generation", "index", "dead_since", "dim", "fingerprint", "language"}
 _MOST_DEAD = 100_000
 
@@ -47,7 +58,9 @@ class SqliteStore:
     def __init__(self, folder: Path, *, create: bool = False, language: str | None = None) -> None:
         """`language` stems the texts; kept with the index, English where nothing was said."""
         if not create and not (folder / FILE).is_file():
-            raise StoreError(f"{folder} holds no index; `simile index PATH -i {folder}` makes one")
+            raise IndexNotFoundError(
+                f"{folder} holds no index; `simile index PATH -i {folder}` makes one"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
@@ -72,7 +85,7 @@ class SqliteStore:
     def writing(self, *, timeout_s: float = 10.0) -> Iterator[None]:
         """See `protocol.Store`; other threads of this process wait as well."""
         if not self._write_lock.acquire(timeout=timeout_s):
-            raise StoreError(f"{self.folder} is being written by another thread of this process")
+            raise LockedError(f"{self.folder} is being written by another thread of this process")
         try:
             self._writer.acquire(timeout_s=timeout_s)
             try:
@@ -82,22 +95,25 @@ class SqliteStore:
         finally:
             self._write_lock.release()
 
-    def write(self, documents: Sequence[StoredDocument]) -> None:
+    def write(
+        self, documents: Sequence[StoredDocument], *, sources: Sequence[SourceFile] = ()
+    ) -> None:
         """InputError, with nothing written, for what cannot be stored; see `protocol.Store`."""
         with self.writing(), self._database.transaction() as connection:
             notes = dict(connection.execute("SELECT name, value FROM meta").fetchall())
             dim, fingerprint = int(notes.get("dim", 0)), notes.get("fingerprint")
-            generation = int(notes["generation"]) + 1
+            generation = int(notes["generation"]) + bool(documents)  # Views show no sources.
             for stored in documents:
                 dim = require_storable(stored, dim)
                 fingerprint = fingerprint or stored.fingerprint
                 if stored.fingerprint != fingerprint:
-                    raise InputError(
+                    raise FingerprintError(
                         f"the index was made with {fingerprint}, and {ascii(stored.document.id)} "
                         f"comes with {stored.fingerprint}; `simile reindex` rebuilds the index"
                     )
                 delete_documents(connection, [stored.document.id], generation)
                 insert_document(connection, stored)
+            insert_sources(connection, (stored.source for stored in documents), sources)
             new = {"generation": str(generation), "fingerprint": fingerprint or ""}
             new |= {"dim": str(dim)} if dim else {}
             rows = [item for item in new.items() if item[1]]
@@ -150,8 +166,18 @@ class SqliteStore:
 
     def manifest(self) -> dict[str, ManifestEntry]:
         """See `protocol.Store`."""
-        sql = "SELECT key, content_hash, fingerprint, mtime_ns, size_bytes FROM documents"
+        sql = "SELECT key, content_hash, source FROM documents"
         return {row[0]: ManifestEntry(*row[1:]) for row in self._database.rows(sql)}
+
+    def sources(self) -> dict[str, SourceFile]:
+        """See `protocol.Store`."""
+        sql = "SELECT path, changed_ns, size_bytes, rules FROM sources"
+        return {row[0]: SourceFile(*row) for row in self._database.rows(sql)}
+
+    def forget_sources(self, paths: Iterable[str]) -> None:
+        """See `protocol.Store`."""
+        with self.writing(), self._database.transaction() as connection:
+            insert_sources(connection, paths, ())
 
     def meta(self) -> Mapping[str, str]:
         """See `protocol.Store`."""
@@ -166,6 +192,27 @@ class SqliteStore:
     def _set(self, name: str, value: str) -> None:
         with self.writing(), self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    @contextmanager
+    def aside(self) -> Iterator["SqliteStore"]:
+        """Holds the writer's lock throughout; see `protocol.Store`."""
+        folder = self.folder / ASIDE
+        with self.writing():
+            shutil.rmtree(folder, ignore_errors=True)
+            other = SqliteStore(folder, create=True, language=self.language)
+            try:
+                other._database.continue_after(self._database)
+                yield other
+            finally:
+                other.close()
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def adopt(self, other: Store) -> None:
+        """Only a store from this one's `aside`; see `protocol.Store`."""
+        if not isinstance(other, SqliteStore) or other.folder != self.folder / ASIDE:
+            raise InputError("adopt takes a store that this one's aside() gave")
+        with self.writing():
+            self._database.replace_by(other._database)
 
     def stats(self) -> StoreStats:
         """See `protocol.Store`."""
@@ -234,4 +281,13 @@ class SqliteStore:
 
 
 def _key(id: str) -> str:
-    return id.encode("utf-8", "replace").decode()
+    """An id that SQLite can be asked for; for one that is not Unicode text, one that none has."""
+    return id if id.isascii() or _is_unicode(id) else ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,12 +1,13 @@
-"""The matrix that searches scan: vectors of all chunks in one memory-mapped file.
+"""The matrix that searches scan: vectors of all chunks, and their codes, in memory-mapped files.
 
 Derived from SQLite, and carries the generation it shows. Data files only grow behind the rows
-that a head counts, so a reader's map stays true; a rebuilt matrix gets a file of another name.
+that a head counts, so a reader's map stays true; a rebuilt matrix gets files of another name.
 """
 
 import os
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,13 +15,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from simile.store.codes import Codes, encode
 from simile.store.heads import read_head, write_head
 from simile.store.source import Source
 from simile.types import Embeddings
 
 HEAD = "vectors.head"
+_FORMAT = 2
 _DEAD_SHARE = 0.25
-_PAIR_BYTES = 16
+_KINDS = ("f32", "ids", "i8", "bounds")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Matrix:
     ids: NDArray[np.int64]
     document_rows: NDArray[np.int64]
     vectors: Embeddings
+    codes: Codes
     alive: NDArray[np.bool_]
 
 
@@ -52,9 +56,15 @@ def update_matrix(folder: Path, source: Source, *, rebuild: bool = False) -> Mat
 
 
 def load_matrix(folder: Path, index: str) -> Matrix | None:
-    """The folder's matrix of whatever generation; None where missing or damaged."""
+    """The folder's matrix of whatever generation; None where missing, older or damaged."""
     head = _sound_head(folder, index)
     return None if head is None else _load(folder, *head)
+
+
+def is_older(folder: Path) -> bool:
+    """Whether the folder's matrix was written by a simile that kept other files."""
+    head = read_head(folder / HEAD)
+    return head is not None and head[0].get("format") != _FORMAT
 
 
 def matrix_in_memory(source: Source) -> Matrix:
@@ -66,14 +76,15 @@ def matrix_in_memory(source: Source) -> Matrix:
     both = np.concatenate(pairs)
     vectors = np.frombuffer(b"".join(blobs), np.float32).reshape(len(both), source.dim)
     alive = np.ones(len(both), np.bool_)
-    return Matrix(source.generation, both[:, 0].copy(), both[:, 1].copy(), vectors, alive)
+    ids, documents = both.T.copy()
+    return Matrix(source.generation, ids, documents, vectors, encode(vectors), alive)
 
 
 def _rebuild(folder: Path, source: Source) -> Matrix:
     base = f"{source.generation}-{os.urandom(4).hex()}"
     fields = {"index": source.index, "dim": source.dim, "rows": 0, "last_id": 0, "base": base}
-    fields |= {"crc_f32": 0, "crc_ids": 0}
-    for kind in ("f32", "ids"):
+    fields |= {"format": _FORMAT} | {f"crc_{kind}": 0 for kind in _KINDS}
+    for kind in _KINDS:
         _file(folder, fields, kind).touch()
     matrix = _extend(folder, source, fields, np.ones(0, np.bool_))
     for old in folder.glob("vectors-*"):
@@ -86,25 +97,38 @@ def _rebuild(folder: Path, source: Source) -> Matrix:
 def _extend(
     folder: Path, source: Source, fields: dict[str, Any], alive: NDArray[np.bool_]
 ) -> Matrix:
-    rows, floats_crc, ids_crc = fields["rows"], fields["crc_f32"], fields["crc_ids"]
-    floats, ids = _file(folder, fields, "f32"), _file(folder, fields, "ids")
-    with floats.open("r+b") as floats_file, ids.open("r+b") as ids_file:
-        floats_file.seek(rows * source.dim * 4)
-        ids_file.seek(rows * _PAIR_BYTES)
-        for pairs, blob in source.vectors(fields["last_id"]):
-            floats_file.write(blob)
-            ids_file.write(pairs.tobytes())
-            floats_crc, ids_crc = zlib.crc32(blob, floats_crc), zlib.crc32(pairs.tobytes(), ids_crc)
-            rows += len(pairs)
-        _sync(floats_file)
-        _sync(ids_file)
-    alive = np.concatenate([alive, np.ones(rows - alive.size, np.bool_)])
-    new = fields | {"generation": source.generation, "last_id": source.last_id, "rows": rows}
-    new |= {"crc_f32": floats_crc, "crc_ids": ids_crc}
-    new |= {"mtimes": [floats.stat().st_mtime_ns, ids.stat().st_mtime_ns]}
+    new = fields | {"generation": source.generation, "last_id": source.last_id}
+    paths = {kind: _file(folder, fields, kind) for kind in _KINDS}
+    sizes = _row_sizes(fields)
+    with ExitStack() as stack:
+        files = {kind: stack.enter_context(paths[kind].open("r+b")) for kind in _KINDS}
+        for kind, file in files.items():
+            file.seek(fields["rows"] * sizes[kind])
+        for rows, blobs in _blocks(source, fields["last_id"]):
+            new["rows"] += rows
+            for kind, blob in blobs.items():
+                files[kind].write(blob)
+                new[f"crc_{kind}"] = zlib.crc32(blob, new[f"crc_{kind}"])
+        for file in files.values():
+            _sync(file)
+    alive = np.concatenate([alive, np.ones(new["rows"] - alive.size, np.bool_)])
+    new["mtimes"] = {kind: path.stat().st_mtime_ns for kind, path in paths.items()}
     tail = np.packbits(alive).tobytes()
     write_head(folder / HEAD, new, tail)
     return _load(folder, new, tail)
+
+
+def _blocks(source: Source, after: int) -> Iterator[tuple[int, dict[str, bytes]]]:
+    """Rows, and what to append to each file."""
+    for pairs, blob in source.vectors(after):
+        codes = encode(np.frombuffer(blob, np.float32).reshape(len(pairs), source.dim))
+        new = (blob, pairs.tobytes(), codes.values.tobytes(), codes.bounds.T.tobytes())
+        yield len(pairs), dict(zip(_KINDS, new, strict=True))
+
+
+def _row_sizes(fields: dict[str, Any]) -> dict[str, int]:
+    dim = fields["dim"]
+    return dict(zip(_KINDS, (dim * 4, 16, dim, 12), strict=True))
 
 
 def _usable_head(folder: Path, source: Source) -> tuple[dict[str, Any], bytes] | None:
@@ -116,17 +140,16 @@ def _usable_head(folder: Path, source: Source) -> tuple[dict[str, Any], bytes] |
 
 def _sound_head(folder: Path, index: str) -> tuple[dict[str, Any], bytes] | None:
     head = read_head(folder / HEAD)
-    if head is None or head[0].get("index") != index:
+    if head is None or head[0].get("index") != index or head[0].get("format") != _FORMAT:
         return None
     fields = head[0]
-    sizes = {"f32": fields["rows"] * fields["dim"] * 4, "ids": fields["rows"] * _PAIR_BYTES}
-    for (kind, size), mtime in zip(sizes.items(), fields["mtimes"], strict=True):
-        path = _file(folder, fields, kind)
+    for kind, row_size in _row_sizes(fields).items():
+        path, size = _file(folder, fields, kind), fields["rows"] * row_size
         try:
             stat = path.stat()
         except OSError:
             return None
-        touched = stat.st_mtime_ns != mtime
+        touched = stat.st_mtime_ns != fields["mtimes"][kind]
         if stat.st_size < size or (touched and _crc(path, size) != fields[f"crc_{kind}"]):
             return None
     return head
@@ -143,10 +166,13 @@ def _crc(path: Path, size: int) -> int:
 
 def _load(folder: Path, fields: dict[str, Any], tail: bytes) -> Matrix:
     rows, dim = fields["rows"], fields["dim"]
-    pairs = _map(_file(folder, fields, "ids"), np.int64, (rows, 2))
-    vectors = _map(_file(folder, fields, "f32"), np.float32, (rows, dim))
-    alive = _alive(fields, tail)
-    return Matrix(fields["generation"], pairs[:, 0].copy(), pairs[:, 1].copy(), vectors, alive)
+    floats, pairs, codes, bounds = (_file(folder, fields, kind) for kind in _KINDS)
+    ids, documents = _map(pairs, np.int64, (rows, 2)).T.copy()
+    kept = Codes(
+        _map(codes, np.int8, (rows, dim)), _map(bounds, np.float32, (rows, 3)).T.copy(order="C")
+    )
+    vectors, alive = _map(floats, np.float32, (rows, dim)), _alive(fields, tail)
+    return Matrix(fields["generation"], ids, documents, vectors, kept, alive)
 
 
 def _alive(fields: dict[str, Any], tail: bytes) -> NDArray[np.bool_]:

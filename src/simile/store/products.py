@@ -1,0 +1,107 @@
+"""Inner products of a query with the admitted rows of a matrix, block by block, on several threads.
+
+One kernel (SimSIMD) takes row by row, so a row's product does not depend on its neighbours, as it
+does in BLAS: equal rows get equal products. Knows arrays, int8 and floats; not what they stand for.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How a matrix is walked through; the figures are where one way becomes the faster one."""
+
+    rows: int = 32768
+    """Rows of a block, whose products stay in the cache."""
+    gather: float = 0.12
+    """Share of a block up to which its admitted rows are first copied together."""
+    threaded: int = 500_000
+    """Rows from which on there are several threads."""
+    threads: int = min(4, os.cpu_count() or 1)
+
+    def spread(self, work: Callable[[int, int], T], rows: int) -> list[T]:
+        """What `work(begin, end)` gives for each thread's part of the rows, in their order."""
+        if rows < self.threaded or self.threads < 2:
+            return [work(0, rows)]
+        cuts = [rows * part // self.threads for part in range(self.threads + 1)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(work, cuts[:-1], cuts[1:]))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Products of some rows of a matrix."""
+
+    begin: int
+    """Where the block begins; `chosen` counts from there."""
+    end: int
+    chosen: NDArray[np.int64] | slice
+    scores: NDArray[Any]
+
+    def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of the matrix at these places of `scores`."""
+        return self.begin + (places if isinstance(self.chosen, slice) else self.chosen[places])
+
+
+def products(query: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+    """Of query (dim,) with each row of matrix (rows, dim), both contiguous and of one dtype.
+
+    float64 for that, float32 for float32 and int8; whole numbers are exact below 2^24.
+    """
+    import simsimd
+
+    if not len(matrix):
+        return np.empty(0, np.float32)
+    name: Literal["float32", "float64"] = "float64" if matrix.dtype == np.float64 else "float32"
+    # Given `out=`, SimSIMD 6.5 returns None without counting the reference; Python 3.11 dies of it.
+    out: NDArray[Any] = np.asarray(simsimd.cdist(query[None], matrix, "dot", out_dtype=name))
+    return out.reshape(-1)
+
+
+def block_products(
+    query: NDArray[Any],
+    matrix: NDArray[Any],
+    admitted: NDArray[np.bool_],
+    span: tuple[int, int],
+    *,
+    blocks: Blocks,
+) -> Iterator[Block]:
+    """Products of the admitted rows in a span of the matrix; nothing for blocks without any.
+
+    The matrix is converted to the query's dtype.
+    """
+    most = int(blocks.gather * blocks.rows)
+    copy = np.empty((most, matrix.shape[1]), matrix.dtype)
+    for begin in range(*span, blocks.rows):
+        end = min(begin + blocks.rows, span[1])
+        chosen = np.flatnonzero(admitted[begin:end])
+        part = matrix[begin:end]
+        if not chosen.size:
+            continue
+        if chosen.size <= most:
+            part = np.take(part, chosen, axis=0, out=copy[: chosen.size], mode="clip")
+        scores = products(query, part.astype(query.dtype, copy=False))
+        if chosen.size == end - begin:
+            yield Block(begin, end, slice(None), scores)
+        else:
+            yield Block(begin, end, chosen, scores if chosen.size <= most else scores[chosen])
+
+
+def best(
+    rows: NDArray[np.int64], scores: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The k rows with the greatest scores, best first, equal ones by row; k from 1 to all."""
+    if k < len(rows):
+        reach = np.flatnonzero(scores >= np.partition(scores, len(rows) - k)[len(rows) - k])
+        rows, scores = rows[reach], scores[reach]
+    order = np.lexsort((rows, -scores))[:k]
+    return rows[order], scores[order]
