@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,19 +21,19 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def describe() -> dict[str, str]:
-    """Facts in words, by name."""
+def describe(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Facts in words, by name; versions of these packages, as far as they are installed."""
     from openvino import Core
 
     core = Core()
-    packages = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]
+    found = [f"{name} {found}" for name in packages if (found := _version(name))]
     return {
         "CPU": f"{core.get_property('CPU', 'FULL_DEVICE_NAME')}, {cores()} cores",
         "flags": " ".join(flag for flag in _FLAGS if flag in _cpu_flags()) or "unknown",
         "OpenVINO says": " ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
         "system": f"{platform.platform()}, Python {platform.python_version()}",
         "load before": " ".join(f"{load:.2f}" for load in _load()) or "unknown",
-        "packages": ", ".join(packages),
+        "packages": ", ".join(found),
     }
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter, process_time
 
+WARM_UP, LEAST = 20, 20
+"""Single calls before those that are timed, and of those."""
+
 
 @dataclass(frozen=True)
 class Times:
@@ -35,3 +38,39 @@ def time_runs(work: Callable[[], object], *, runs: int, warm_up: int = 1) -> Tim
         work()
         taken.append(perf_counter() - start)
     return Times(tuple(taken), (process_time() - busy) / sum(taken))
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Milliseconds of single calls."""
+
+    each: tuple[float, ...]
+    cores: float
+    """Cores that this process kept busy meanwhile."""
+
+    def percentile(self, rank: float) -> float:
+        """So many of a hundred calls took no longer."""
+        place = rank / 100 * (len(self.each) - 1)
+        ordered, low = sorted(self.each), int(place)
+        high = min(low + 1, len(ordered) - 1)
+        return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+def time_each(work: Callable[[int], object], count: int, *, budget_s: float = 60.0) -> Latencies:
+    """Time `work(0)` ... `work(count - 1)`, fewer (LEAST at least) where the budget ends before.
+
+    WARM_UP others go first, for a tenth of the budget at most: `work(count)` and so on.
+    """
+    start = perf_counter()
+    for place in range(count, count + WARM_UP):
+        work(place)
+        if perf_counter() - start > budget_s / 10:
+            break
+    taken, busy, begun = [], process_time(), perf_counter()
+    for place in range(count):
+        if place >= LEAST and perf_counter() - begun > budget_s:
+            break
+        start = perf_counter()
+        work(place)
+        taken.append(1e3 * (perf_counter() - start))
+    return Latencies(tuple(taken), 1e3 * (process_time() - busy) / sum(taken))

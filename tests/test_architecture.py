@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
 BASE = {"errors", "types", "config"}
-FACES = {"embedder", "index"}
+FACES = {"embedder", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
@@ -19,10 +19,13 @@ ARROWS: dict[str, set[str]] = {
     "documents": BASE,
     "store": BASE,
     "retrieval": BASE | {"store", "documents"},
+    "evaluation": BASE | {"retrieval", "store"},
     "embedder": BASE | {"models", "engine", "providers"},
-    "index": BASE | {"embedder", "documents", "store", "retrieval"},
+    "chat": BASE | {"providers"},
+    "opened": BASE | {"embedder", "chat", "store", "retrieval"},
+    "index": BASE | {"opened", "documents", "store", "retrieval", "evaluation"},
     "server": BASE | FACES | {"models", "engine"},
-    "cli": BASE | FACES | {"models", "engine", "server", "documents", "retrieval"},
+    "cli": BASE | FACES | {"models", "engine", "server", "documents", "retrieval", "evaluation"},
     "examples": BASE | FACES,
     "": BASE | FACES,
 }

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simile.embedder import Embedder
     from simile.errors import SimileError
-    from simile.index import Index
-    from simile.retrieval.recipe import Chunking
+    from simile.index import Chunking, Index
     from simile.types import Document, EmbedResult, Hit
 
 __version__ = "0.1.0"
@@ -26,7 +25,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Chunking": "simile.retrieval.recipe",
+    "Chunking": "simile.index",
     "Document": "simile.types",
     "EmbedResult": "simile.types",
     "Embedder": "simile.embedder",

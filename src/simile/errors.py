@@ -20,6 +20,7 @@ SimileError
 │   ├── OverloadedError                 the queue is full
 │   ├── NotFiniteError                  some vectors hold NaN or Inf; it carries all of them
 │   └── RemoteEngineError               an engine elsewhere gave no answer that can be used
+│       └── BrokenAnswerError           its answer began, and did not come to its end
 ├── ServerError (OSError)               the server cannot listen, or does not answer
 └── MissingExtraError (ImportError)     an optional package is not installed
 
@@ -121,6 +122,10 @@ class NotFiniteError(EngineError):
 
 class RemoteEngineError(EngineError):
     """An engine elsewhere did not answer, answered with an error, or with what cannot be used."""
+
+
+class BrokenAnswerError(RemoteEngineError):
+    """An engine elsewhere began an answer, and broke it off; what came is incomplete."""
 
 
 class ServerError(SimileError, OSError):

@@ -3,18 +3,18 @@
 Chooses the store, the embedding model and the ranker; what they do together is in `retrieval`.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Self
 
-from simile.config import DEFAULT_MODEL, read_settings
-from simile.errors import IndexNotFoundError, InputError
+from simile.errors import InputError
+from simile.opened import OpenedIndex
+from simile.retrieval.ask import MIN_COSINE, Answer, relevant
 from simile.retrieval.fusion import Fusion
 from simile.retrieval.hits import search
-from simile.retrieval.recipe import MODEL, Chunking, chunking_of, require_model
+from simile.retrieval.prompt import DEFAULT_BUDGET_TOKENS, DEFAULT_TEMPLATE, Source, Template, pack
+from simile.retrieval.recipe import MODEL, Chunking, chunking_of, counter
 from simile.retrieval.report import IndexStats, SyncReport
 from simile.retrieval.search import (
     DEFAULT_ALPHA,
@@ -23,12 +23,19 @@ from simile.retrieval.search import (
     Question,
     require_principals,
     require_question,
+    tuned,
 )
 from simile.retrieval.sync import Change
 from simile.retrieval.update import Progress, Update, preview
 from simile.retrieval.walk import Selection, Walk, require_path
-from simile.store import PUBLIC, CheckReport, EmbeddingCache, SqliteStore
-from simile.types import Document, EmbeddingModel, Hit, RankModel
+from simile.store import PUBLIC, CheckReport
+from simile.types import ChatModel, Document, EmbeddingModel, Hit, RankModel
+
+if TYPE_CHECKING:
+    from simile.evaluation.judged import Judged
+    from simile.evaluation.tune import Tuning
+
+__all__ = ["DEFAULT_FOLDER", "Chunking", "Index"]
 
 DEFAULT_FOLDER = ".simile"
 
@@ -54,13 +61,8 @@ class Index:
         was made with, and `all-minilm` for a new one. `language` chooses the stemmer (English).
         """
         self.path = Path(require_path(path)).absolute()
-        self._given = embedder
         self._chunking = chunking
-        self._language = language
-        self._lock = threading.RLock()
-        self._opened: SqliteStore | None = None
-        self._models: dict[str, EmbeddingModel] = {}
-        self._owned: list[Any] = []
+        self._opened = OpenedIndex(self.path, embedder, language)
 
     def sync(
         self,
@@ -83,9 +85,13 @@ class Index:
         selection = Selection(base, include, exclude, tuple(sorted(require_principals(acl))))
         given = [paths] if isinstance(paths, Path | str) else paths
         walks = [Walk(require_path(path), selection) for path in given]
+        there = self._opened.store_if_there()
         if dry_run:
-            return preview(self._store_if_there(), walks, base, changed)
-        self._require_given()
+            return preview(there, walks, base, changed)
+        if there is None:
+            for walk in walks:
+                walk.require(())
+        self._opened.require_given()
         return self._update(progress).sync(walks, base, changed)
 
     def add(
@@ -95,7 +101,7 @@ class Index:
 
         Raises InputError for what cannot be stored, and what `sync` raises.
         """
-        self._require_given()
+        self._opened.require_given()
         return self._update(progress).add(documents)
 
     def reindex(self, *, progress: Progress = lambda _: None) -> SyncReport:
@@ -103,14 +109,14 @@ class Index:
 
         Beside the old vectors, which are searched until the new ones take over at once.
         """
-        self._store()
+        self._opened.store()
         return self._update(progress).reindex()
 
     def delete(self, ids: Iterable[str]) -> int:
         """Forget documents; returns how many there were. Files come back with the next sync."""
         if isinstance(ids, str):
             raise InputError(f"ids is one string, {ids!r}; expected a list of ids")
-        store = self._store()
+        store = self._opened.store()
         with store.writing():
             count = store.delete(ids)
             store.flush()
@@ -124,7 +130,7 @@ class Index:
         mode: Mode = "hybrid",
         principals: Iterable[str] = (),
         filter: str | None = None,
-        alpha: float = DEFAULT_ALPHA,
+        alpha: float | None = None,
         fusion: Fusion = "convex",
         rerank: RankModel | EmbeddingModel | str | None = None,
         per_document: int | None = None,
@@ -135,27 +141,85 @@ class Index:
         """The k best chunks, best first, of those that the principals may read.
 
         `filter` is an expression over metadata (`year >= 2020 and lang = 'en'`). `alpha` is the
-        weight of the dense arm. `rerank` is a model, or its name, that orders the candidates
-        anew. `collapse` leaves out hits whose vectors have that cosine to a better one's.
+        weight of the dense arm, by default .6 or what `tune` chose. `rerank` is a model, or its
+        name, that orders the candidates anew. `collapse` leaves out hits whose vectors have that
+        cosine to a better one's.
         Raises InputError, FingerprintError, IndexNotFoundError, ModelError, EngineError.
         """
         question = Question(
             query, k=k, mode=mode, principals=require_principals(principals), filter=filter,
-            alpha=alpha, fusion=fusion, per_document=per_document, collapse=collapse,
-            context=context, explain=explain,
+            alpha=DEFAULT_ALPHA if alpha is None else alpha, fusion=fusion,
+            per_document=per_document, collapse=collapse, context=context, explain=explain,
         )  # fmt: skip
         require_question(question)
-        store = self._store()
-        model = None if mode == "lexical" else self._model()
-        if model is not None:
-            require_model(store.meta(), model)
-        return search(store, model, question, self._ranker(rerank))
+        store = self._opened.store()
+        meta = store.meta()
+        if alpha is None:
+            question = tuned(question, meta)
+        if MODEL not in meta:  # No text was ever stored; a model need not be loaded.
+            return []
+        model = None if mode == "lexical" else self._opened.model()
+        return search(store, model, question, self._opened.models.ranker(rerank))
+
+    def ask(
+        self,
+        question: str,
+        *,
+        chat: ChatModel | str | None,
+        k: int = 8,
+        budget_tokens: int = DEFAULT_BUDGET_TOKENS,
+        principals: Iterable[str] = (),
+        filter: str | None = None,
+        rerank: RankModel | EmbeddingModel | str | None = None,
+        min_cosine: float = MIN_COSINE,
+        template: Template = DEFAULT_TEMPLATE,
+    ) -> Answer:
+        """Search, and give the answer of a chat model as it comes: iterate over it.
+
+        The best of `k` passages that fit in `budget_tokens` are sent, and only those that the
+        principals may read. Without any as near as `min_cosine` nobody is asked. `chat` is a model
+        or its name, `ollama/NAME` or `openai/NAME`; None shows what would be sent. Raises what
+        `search` raises; iterating raises ModelNotFoundError, RemoteEngineError.
+        """
+        who = require_principals(principals)
+        hits = self.search(question, k=k, principals=who, filter=filter, rerank=rerank)
+        near = relevant(hits, min_cosine)
+        sources: Sequence[Source] = ()
+        if near:
+            count = counter(self._opened.model())
+            sources = pack(
+                near, lambda id: self.get(id, principals=who), count, budget_tokens=budget_tokens
+            )
+        model = None if chat is None else self._opened.models.chat(chat)
+        return Answer(question, sources, model, template)
+
+    def tune(
+        self,
+        judged: Sequence["Judged"],
+        *,
+        metric: str = "ndcg@10",
+        principals: Iterable[str] = (),
+        dry_run: bool = False,
+    ) -> "Tuning":
+        """Choose how the arms are fused, from judged queries; searches use it from then on.
+
+        Only a gain that is no chance changes anything. Raises InputError, FingerprintError.
+        """
+        from simile.evaluation.tune import keep, tune
+
+        found = tune(
+            self._opened.store(), self._opened.model(), judged, metric=metric,
+            principals=require_principals(principals),
+        )  # fmt: skip
+        if not dry_run:
+            keep(self._opened.store(), found.chosen)
+        return found
 
     def get(
         self, id: str, *, principals: Iterable[str] = (), everything: bool = False
     ) -> Document | None:
         """The document with this id; None if there is none that the principals may read."""
-        document = self._store().document(id)
+        document = self._opened.store().document(id)
         may = _reader(principals, everything=everything)
         return document if document is not None and may(document.acl) else None
 
@@ -164,7 +228,7 @@ class Index:
     ) -> Iterator[Document]:
         """The documents that the principals may read, ordered by id; `everything` shows all."""
         may = _reader(principals, everything=everything)
-        return (document for document in self._store().documents() if may(document.acl))
+        return (document for document in self._opened.store().documents() if may(document.acl))
 
     def export(
         self, path: Path | str, *, principals: Iterable[str] = (), everything: bool = False
@@ -177,11 +241,11 @@ class Index:
         from simile.retrieval.export import export
 
         allowed = None if everything else require_principals(principals)
-        return export(self._store(), require_path(path), allowed)
+        return export(self._opened.store(), require_path(path), allowed)
 
     def stats(self) -> IndexStats:
         """Count what is there."""
-        store = self._store()
+        store = self._opened.store()
         held, meta = store.stats(), store.meta()
         return IndexStats(
             held.documents, held.chunks, held.dim, meta.get(MODEL), chunking_of(meta),
@@ -190,16 +254,11 @@ class Index:
 
     def check(self, *, repair: bool = False) -> CheckReport:
         """Compare all that is derived with the truth, and look for orphans; mend them if asked."""
-        return self._store().check(repair=repair)
+        return self._opened.store().check(repair=repair)
 
     def close(self) -> None:
         """Release files, and the models that were loaded by name; safe to call twice."""
-        with self._lock:
-            for owned in self._owned:
-                owned.close()
-            self._owned.clear()
-            self._models.clear()
-            self._opened = None
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self
@@ -214,58 +273,9 @@ class Index:
 
     def _update(self, progress: Progress) -> Update:
         return Update(
-            self._store(create=True), self._model, cache=self._cache, chunking=self._chunking,
-            progress=progress,
+            self._opened.store(create=True), self._opened.model, cache=self._opened.cache,
+            chunking=self._chunking, progress=progress,
         )  # fmt: skip
-
-    def _require_given(self) -> None:
-        """FingerprintError if another model was named than the index was made with."""
-        meta = self._store(create=True).meta()
-        if self._given is not None and self._given != meta.get(MODEL, self._given):
-            require_model(meta, self._model())
-
-    def _store(self, *, create: bool = False) -> SqliteStore:
-        with self._lock:
-            if self._opened is None:
-                self._opened = SqliteStore(self.path, create=create, language=self._language)
-                self._owned.append(self._opened)
-            return self._opened
-
-    def _store_if_there(self) -> SqliteStore | None:
-        try:
-            return self._store()
-        except IndexNotFoundError:
-            return None
-
-    def _model(self) -> EmbeddingModel:
-        """The embedding model, loaded once."""
-        meta = self._store().meta()
-        given = self._given or meta.get(MODEL, DEFAULT_MODEL)
-        return self._by_name(given) if isinstance(given, str) else given
-
-    def _by_name(self, name: str) -> EmbeddingModel:
-        from simile.embedder import Embedder
-
-        with self._lock:
-            if name not in self._models:
-                embedder = Embedder(name)
-                self._owned.append(embedder)
-                self._models[name] = embedder
-            return self._models[name]
-
-    def _ranker(self, given: RankModel | EmbeddingModel | str | None) -> RankModel | None:
-        from simile.retrieval.rerank import EmbeddingRanker
-
-        model = self._by_name(given) if isinstance(given, str) else given
-        if model is None or hasattr(model, "rank"):
-            return cast("RankModel | None", model)
-        return EmbeddingRanker(model)
-
-    @cached_property
-    def _cache(self) -> EmbeddingCache:
-        cache = EmbeddingCache(read_settings().embedding_cache)
-        self._owned.append(cache)
-        return cache
 
 
 def _reader(principals: Iterable[str], *, everything: bool) -> Callable[[Iterable[str]], bool]:

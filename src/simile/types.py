@@ -132,6 +132,27 @@ class RankModel(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Message:
+    """A part of a conversation with a chat model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatModel(Protocol):
+    """Anything that answers a conversation in text."""
+
+    @property
+    def name(self) -> str:
+        """The name it was asked for by."""
+        ...
+
+    def stream(self, messages: Sequence[Message]) -> Iterator[str]:
+        """Give the answer in parts, as they come. Blocks between them."""
+        ...
+
+
 class EmbeddingModel(Protocol):
     """Anything that turns texts into vectors."""
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simile.errors import InputError
-from simile.store import SqliteStore, Store, StoredDocument, value_order
+from simile.store import SourceFile, SqliteStore, Store, StoredDocument, value_order
 from simile.types import Chunk, Document
 
 DIM = 8
@@ -30,7 +30,15 @@ def store(make, tmp_path):
     store.close()
 
 
-def stored(id, *texts, acl=("public",), metadata=None, fingerprint="f", title=None):
+def stored(
+    id,
+    *texts,
+    acl=("public",),
+    metadata=None,
+    fingerprint="f",
+    title=None,
+    source: str | None = "file",
+):
     chunks, begin = [], 0
     for text in texts:
         chunks.append(Chunk(begin, begin + len(text), text, ("A", "B"), (1, 2), 3))
@@ -38,7 +46,7 @@ def stored(id, *texts, acl=("public",), metadata=None, fingerprint="f", title=No
     vectors = np.array([vector(text) for text in texts], np.float32).reshape(len(texts), DIM)
     document = Document(id, "\n".join(texts), title, metadata or {}, acl, (0,))
     hash = str(zlib.crc32(document.text.encode()))
-    return StoredDocument(document, chunks, vectors, hash, fingerprint, "file")
+    return StoredDocument(document, chunks, vectors, hash, fingerprint, source)
 
 
 def vector(text):
@@ -138,6 +146,7 @@ def test_what_cannot_be_stored_writes_nothing(store, bad):
     store.write([stored("a", "text")])
     good = stored("b", "text")
     wrong = {
+        "id": stored("", "text"),
         "surrogate": stored("c\udc80"),
         "nan": StoredDocument(good.document, good.chunks, good.vectors * np.nan, "h", "f"),
         "rows": StoredDocument(good.document, good.chunks, good.vectors[:0], "h", "f"),
@@ -145,7 +154,6 @@ def test_what_cannot_be_stored_writes_nothing(store, bad):
         "fingerprint": stored("d", "text", fingerprint="g"),
         "principal": stored("e", "text", acl=("",)),
         "nobody": stored("e", "text", acl=()),
-        "id": stored("", "text"),
     }[bad]
     with pytest.raises(InputError):
         store.write([stored("new", "text"), wrong])
@@ -333,6 +341,125 @@ def test_no_query_is_syntax(store, query):
 
 
 IDS = st.sampled_from(["a", "b", "c", "d"])
+FILE, OTHER = SourceFile("file", 5, 7, "rules"), SourceFile("other", 2**62, 0, "")
+
+
+def test_a_file_counts_as_whole_only_when_it_is_named(store):
+    assert store.sources() == {}
+    store.write([stored("a", "one")])
+    assert store.sources() == {}
+    store.write([stored("b", "two")], sources=[FILE])
+    store.write([], sources=[OTHER])
+    assert store.sources() == {"file": FILE, "other": OTHER}
+    store.write([], sources=[SourceFile("other", 1, 2, "new")])
+    assert store.sources()["other"] == SourceFile("other", 1, 2, "new")
+    store.forget_sources(["other", "unknown"])
+    assert store.sources() == {"file": FILE} and set(store.manifest()) == {"a", "b"}
+
+
+def test_naming_files_shows_nothing_new_to_views(store):
+    store.write([stored("a", "one")])
+    view = store.view()
+    store.write([], sources=[FILE])
+    assert store.view() is view
+
+
+def test_writing_a_document_of_a_file_takes_back_that_it_is_whole(store):
+    store.write([stored("a", "one"), stored("b", "two")], sources=[FILE, OTHER])
+    store.write([stored("a", "new")])
+    assert store.sources() == {"other": OTHER}
+    store.write([], sources=[FILE])
+    store.write([stored("a", "taken over", source="other")])
+    assert store.sources() == {}, "both the old file of a document and its new one"
+    store.write([], sources=[FILE, OTHER])
+    store.write([stored("b", "two", source=None)])
+    assert store.sources() == {"other": OTHER}
+
+
+def test_deleting_a_document_of_a_file_takes_back_that_it_is_whole(store):
+    store.write([stored("a", "one"), stored("b", "two")], sources=[FILE, OTHER])
+    store.delete(["unknown"])
+    assert set(store.sources()) == {"file", "other"}
+    store.delete(["a"])
+    assert set(store.sources()) == {"other"}
+
+
+def test_what_is_refused_does_not_make_a_file_whole(store):
+    with pytest.raises(InputError):
+        store.write([stored("")], sources=[FILE])
+    assert store.sources() == {}
+
+
+def test_an_adopted_store_takes_over_at_once_and_ids_go_on(store):
+    store.write([stored("a", "old words", "older"), stored("b", "gone")], sources=[FILE])
+    store.set_meta("note", "kept by none")
+    before, seen = store.view(), set(store.chunks(range(9)))
+    with store.aside() as other:
+        other.write([stored("a", "new words", fingerprint="g")], sources=[OTHER])
+        other.set_meta("note", "new")
+        assert set(visible(store)) == {"old words", "older", "gone"}
+        assert store.meta()["fingerprint"] == "f" and store.sources() == {"file": FILE}
+        store.adopt(other)
+    assert set(visible(store)) == {"new words"} and found(store, "words") == ["new words"]
+    assert store.meta()["fingerprint"] == "g" and store.meta()["note"] == "new"
+    assert store.sources() == {"other": OTHER} and set(store.manifest()) == {"a"}
+    assert store.view().generation > before.generation
+    assert seen.isdisjoint(store.view().ids.tolist()), "an id was given twice"
+    store.write([stored("c", "more", fingerprint="g")])
+    assert set(visible(store)) == {"new words", "more"} and store.check().problems == ()
+
+
+def test_a_view_from_before_never_shows_what_was_adopted_as_its_own(store):
+    store.write([stored("a", "old")])
+    view = store.view()
+    with store.aside() as other:
+        other.write([stored("a", "new", acl=("group:x",))])
+        store.adopt(other)
+    np.testing.assert_array_equal(view.vectors[0], vector("old").astype(np.float32))
+    assert not view.allowed(["group:x"]).any() and visible(store) == {}
+
+
+def test_reading_that_began_before_an_adoption_ends_as_it_began(store):
+    store.write([stored(f"{i}", "old") for i in range(5)])
+    reading = store.documents()
+    assert next(reading).text == "old"
+    with store.aside() as other:
+        other.write([stored(f"{i}", "new") for i in range(9)])
+        store.adopt(other)
+    assert [document.text for document in reading] == ["old"] * 4
+    assert {document.text for document in store.documents()} == {"new"}
+
+
+def test_an_aside_that_is_given_up_leaves_no_trace(store, tmp_path):
+    store.write([stored("a", "one")])
+    store.flush()
+    names = {path.name for path in (tmp_path / "index").rglob("*")}
+    before = store.meta()
+    with pytest.raises(KeyError), store.aside() as other:
+        other.write([stored("b", "two")])
+        raise KeyError
+    with store.aside():
+        pass
+    assert store.meta() == before and set(visible(store)) == {"one"}
+    assert {path.name for path in (tmp_path / "index").rglob("*")} == names
+
+
+def test_only_a_store_from_aside_is_adopted(store, make, tmp_path):
+    stranger = make(tmp_path / "stranger")
+    with pytest.raises(InputError, match="aside"):
+        store.adopt(stranger)
+    stranger.close()
+
+
+def test_many_adoptions_follow_each_other(store):
+    for turn in range(4):
+        with store.aside() as other:
+            other.write([stored(f"{turn}", *(f"t{turn} {i}" for i in range(turn)))])
+            store.adopt(other)
+        assert set(visible(store)) == {f"t{turn} {i}" for i in range(turn)}
+        assert store.check().problems == ()
+
+
 WORDS = st.lists(st.sampled_from(["red", "green", "blue", "fish"]), min_size=1, max_size=4)
 PRINCIPALS = st.sets(st.sampled_from(["public", "u:1", "g:2"]), max_size=2)
 TEXTS = st.lists(WORDS.map(" ".join), max_size=3)

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from simile.providers.fake import FakeEmbedder
-from simile.providers.http import Limits
 from simile.providers.ollama import OllamaEmbedder
+from simile.providers.ollama_chat import OllamaChat
 from simile.providers.openai import OpenAIEmbedder
+from simile.providers.openai_chat import OpenAIChat
+from simile.providers.tries import Limits
 
 DIM = 8
 DIGEST = "1b226e2802dbb772b5fc32a58f103ca1804ef7501331012de126ab22f67475ef"
@@ -186,3 +188,23 @@ def remote(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture
 def impatient() -> Limits:
     return IMPATIENT
+
+
+@pytest.fixture
+def ollama_chat(stub: Stub) -> Iterator[OllamaChat]:
+    chat = OllamaChat("words", host=stub.url, limits=IMPATIENT)
+    yield chat
+    chat.close()
+
+
+@pytest.fixture
+def openai_chat(stub: Stub) -> Iterator[OpenAIChat]:
+    chat = OpenAIChat("words", base_url=f"{stub.url}/v1", api_key="sk-secret", limits=IMPATIENT)
+    yield chat
+    chat.close()
+
+
+@pytest.fixture(params=["ollama_chat", "openai_chat"])
+def chat(request: pytest.FixtureRequest) -> Any:
+    """Each of the two; what holds for both is tested with this."""
+    return request.getfixturevalue(request.param)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from simile.errors import InputError
-from simile.providers.fake import FakeEmbedder
-from simile.types import EmbeddingModel
+from simile.providers.fake import FakeChat, FakeEmbedder
+from simile.types import ChatModel, EmbeddingModel, Message
 
 
 def test_it_is_an_embedding_model():
@@ -44,3 +44,24 @@ def test_fingerprint_follows_the_width():
 def test_what_is_no_text_or_role_is_refused(texts, role):
     with pytest.raises(InputError):
         FakeEmbedder().embed(texts, role=role)
+
+
+def test_the_fake_chat_quotes_the_last_message():
+    chat = FakeChat()
+    model: ChatModel = chat
+    asked = [Message("system", "Be brief."), Message("user", "Why is\n the sky  blue? ")]
+    assert list(model.stream(asked)) == ["Why ", "is\n ", "the ", "sky  ", "blue? "]
+    assert chat.asked == [asked]
+    chat.close()
+
+
+@pytest.mark.parametrize("text", ["", " ", " a", "The sky.\n\nIt is blue [1]. "])
+def test_the_fake_chat_says_what_it_is_told(text):
+    asked = [Message("user", "a")]
+    for answer in (text, lambda messages: text * len(messages)):
+        assert "".join(FakeChat(answer).stream(asked)) == text
+
+
+def test_the_fake_chat_refuses_what_is_no_conversation():
+    with pytest.raises(InputError):
+        FakeChat().stream([])

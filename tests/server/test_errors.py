@@ -38,6 +38,7 @@ def test_every_error_has_a_status(kind):
             "embedding contains NaN or Inf values",
         ),
         (tree.RemoteEngineError("Ollama did not answer"), 502, "Ollama did not answer"),
+        (tree.BrokenAnswerError("Ollama broke off"), 502, "Ollama broke off"),
         (errors.EmptyBodyError("none"), 400, "missing request body"),
         (errors.BodyTooLargeError("too large"), 413, "too large"),
         (errors.OptionError("an option"), 500, "an option"),

@@ -12,7 +12,10 @@ import click
 from simile import __version__
 from simile.errors import SimileError
 
-VERBS = ("embed", "list", "pull", "rm", "serve", "show", "similarity")
+VERBS = (
+    *("ask", "chat", "check", "embed", "eval", "export", "forget", "index", "list", "pull"),
+    *("reindex", "rm", "search", "serve", "show", "similarity", "status", "tune", "why-skipped"),
+)
 """Each is a module of this package that holds a `command`."""
 
 
@@ -25,14 +28,14 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = import_module(f"simile.cli.{name}").command
+        command: click.Command = import_module(f"simile.cli.{name.replace('-', '_')}").command
         return command
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="simile")
 def cli() -> None:
-    """Turn text into vectors on this machine."""
+    """Turn text into vectors, and find the right passages, on this machine."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """The options that several verbs share, each defined once."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -34,11 +35,33 @@ principals = click.option(
     metavar="PRINCIPAL",
     help="Read as user:alice, group:eng, …; without any, only what is public.",
 )
-chunk_sizes = (
+_CHUNKING = (
     click.option("--max-tokens", type=click.IntRange(1), help="Longest chunk.  [default: 400]"),
     click.option("--min-tokens", type=click.IntRange(0), help="Join shorter ones.  [default: 64]"),
     click.option(
         "--overlap-tokens", type=click.IntRange(0), help="Said twice at cuts.  [default: 0]"
     ),
+    click.option("--whole", is_flag=True, help="Do not cut: each document is one chunk."),
 )
-"""For the verbs that cut documents; an index keeps the sizes that it was made with."""
+
+
+def chunking(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that say how documents are cut; an index keeps what it was made with."""
+    for option in reversed(_CHUNKING):
+        command = option(command)
+    return command
+
+
+chat = click.option(
+    "--chat",
+    metavar="MODEL",
+    help="The chat model: ollama/NAME or openai/NAME (any server of that interface).",
+)
+passages = click.option("-k", default=8, show_default=True, help="Passages to look for.")
+budget = click.option(
+    "--budget-tokens",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    help="Of all passages together; the rest is left out.",
+)

@@ -61,11 +61,7 @@ def chunk(
     neighbour if it fits. Chunks overlap by whole sentences or lines, only if `overlap_tokens`.
     `kind` is by default what the id's suffix tells. InputError: sizes that contradict each other.
     """
-    if not 0 <= overlap_tokens <= max_tokens // 2 or min_tokens < 0 or max_tokens < 1:
-        raise InputError(
-            f"max_tokens {max_tokens}, min_tokens {min_tokens}, overlap_tokens {overlap_tokens}: "
-            "max_tokens must be at least 1, the others at least 0, the overlap at most half"
-        )
+    require_sizes(max_tokens, min_tokens, overlap_tokens)
     text = document.text
     if not text.strip():
         return []
@@ -79,6 +75,26 @@ def chunk(
     if overlap:
         packed = _overlapping(packed, overlap)
     return list(_chunks(document, blocks, packed))
+
+
+def whole(document: Document) -> list[Chunk]:
+    """The document as one chunk, without blank ends; none if it is blank."""
+    if not document.text.strip():
+        return []
+    start, end = _trimmed(document.text, 0, len(document.text))
+    line = 1 + document.text.count("\n", 0, start)
+    text = document.text[start:end]
+    page = 1 if document.pages else None
+    return [Chunk(start, end, text, (), (line, line + text.count("\n")), page)]
+
+
+def require_sizes(max_tokens: int, min_tokens: int, overlap_tokens: int) -> None:
+    """InputError for sizes that contradict each other."""
+    if not 0 <= overlap_tokens <= max_tokens // 2 or min_tokens < 0 or max_tokens < 1:
+        raise InputError(
+            f"max_tokens {max_tokens}, min_tokens {min_tokens}, overlap_tokens {overlap_tokens}: "
+            "max_tokens must be at least 1, the others at least 0, the overlap at most half"
+        )
 
 
 def embedded_text(title: str | None, chunk: Chunk) -> str:

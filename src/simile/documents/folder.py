@@ -4,7 +4,9 @@ Honours .gitignore (gitignore(5), read 2026-11) in every folder down from the ro
 repository around it. Links are followed to files and folders, but never into a folder above.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +18,7 @@ from simile.documents.reading import is_binary
 from simile.documents.suffixes import DOCX, PDF
 
 _READ_THOUGH_BINARY = PDF | DOCX
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Folder:
     """Whether names that begin with a dot are read, too."""
     gitignore: bool = True
     unreadable: list[Path] = field(default_factory=list, compare=False)
-    """Folders that `files` came to and could not list."""
+    """What `files` came to and could not list, or could not tell from a file."""
     _ignores: dict[Path, GitIgnoreSpec | None] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -42,7 +45,10 @@ class Folder:
             folder, above = todo.pop()
             inside = []
             for path in self._entries(folder):
-                if path.is_dir():
+                is_folder = self._is_folder(path)
+                if is_folder is None:
+                    continue
+                if is_folder:
                     real = path.resolve()
                     if real not in above and self._why(path, is_folder=True) is None:
                         inside.append((path, above | {real}))
@@ -57,13 +63,13 @@ class Folder:
         if not path.is_relative_to(self.root):
             return f"it is not in {self.root}"
         steps = path.relative_to(self.root).parts
-        here, above = self.root, [self.root.resolve()]
+        here, above = self.root, [os.path.realpath(self.root)]  # resolve() fails on loops.
         for at, step in enumerate(steps):
             here = here / step
             is_folder = at + 1 < len(steps) or here.is_dir()
-            if is_folder and here.resolve() in above:
+            if is_folder and os.path.realpath(here) in above:
                 return f"{here} links to a folder above it"
-            above.append(here.resolve())
+            above.append(os.path.realpath(here))
             if reason := self._why(here, is_folder=is_folder):
                 return reason if here == path else f"its folder {here}: {reason}"
         return None
@@ -75,6 +81,16 @@ class Folder:
         except OSError:
             self.unreadable.append(folder)
             return []
+
+    def _is_folder(self, path: Path) -> bool | None:
+        """None, and noted, for what may be one or not."""
+        try:
+            return stat.S_ISDIR(path.stat().st_mode)
+        except OSError as exc:
+            if exc.errno in _NOTHING_THERE:
+                return False
+            self.unreadable.append(path)
+            return None
 
     def _why(self, path: Path, *, is_folder: bool) -> str | None:
         name = path.relative_to(self.root).as_posix() + ("/" if is_folder else "")

@@ -1,4 +1,4 @@
-"""Somebody else's engine: texts to vectors over HTTP, and a fake one for tests and demos.
+"""Somebody else's engine, over HTTP: texts to vectors, conversations to answers; and fake ones.
 
 Knows wire formats, retries and time; does not know local models, threads of the engine or stores.
 """

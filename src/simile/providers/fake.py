@@ -1,18 +1,19 @@
-"""Vectors from words, without a model: shared words give near vectors.
+"""Vectors from words, and answers from what was said, without a model.
 
-For tests and demonstrations, where the ranking should be plain to see. Knows words; does not know
-the network. The same text gives the same vector on every machine.
+For tests and demonstrations, where ranking and answer should be plain to see. Knows words; does not
+know the network. The same text gives the same vector on every machine: shared words, near vectors.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simile.providers.remote import fingerprint_of
-from simile.providers.texts import check_call, checked
-from simile.types import Embeddings, Role
+from simile.providers.texts import check_call, checked, checked_messages
+from simile.types import Embeddings, Message, Role
 
 
 class FakeEmbedder:
@@ -41,6 +42,32 @@ class FakeEmbedder:
         """Count the words of each whole text; int32 (n,)."""
         check_call(texts, "document")
         return np.array([len(text.split()) for text in checked(texts)], dtype=np.int32)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class FakeChat:
+    """Says a given text, or what a function makes of the messages; else quotes the last one."""
+
+    def __init__(
+        self,
+        answer: str | Callable[[Sequence[Message]], str] | None = None,
+        *,
+        name: str = "fake-chat",
+    ) -> None:
+        self.name = name
+        self.asked: list[list[Message]] = []
+        """The messages of every call so far."""
+        self._answer = answer
+
+    def stream(self, messages: Sequence[Message]) -> Iterator[str]:
+        """Give the answer word by word. InputError for what is no conversation."""
+        conversation = checked_messages(messages)
+        self.asked.append(conversation)
+        answer = conversation[-1].content if self._answer is None else self._answer
+        text = answer if isinstance(answer, str) else answer(conversation)
+        return (match.group() for match in re.finditer(r"\S+\s*|\s+", text))
 
     def close(self) -> None:
         """Nothing is held."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from simile.errors import ModelNotFoundError, RemoteEngineError, TextTooLongError
-from simile.providers.http import JsonApi, Limits, RefusedError
+from simile.providers.http import JsonApi
 from simile.providers.remote import PROBE, RemoteEmbedder, fingerprint_of
+from simile.providers.tries import Limits, RefusedError
 from simile.providers.vectors import to_vectors
 from simile.types import Embeddings
 
@@ -24,9 +25,7 @@ class OllamaEmbedder(RemoteEmbedder):
 
     def __init__(self, name: str, *, host: str, limits: Limits | None = None) -> None:
         """Name it as Ollama does (`all-minilm`); host is a base URL. Nothing is asked yet."""
-        hint = "start it with `ollama serve`, or set OLLAMA_HOST to where it listens"
-        api = JsonApi("Ollama", host, hint=hint, limits=limits)
-        super().__init__(f"ollama/{name.strip()}", api)
+        super().__init__(f"ollama/{name.strip()}", ollama_api(host, limits))
 
     @cached_property
     def max_tokens(self) -> int:
@@ -57,7 +56,7 @@ class OllamaEmbedder(RemoteEmbedder):
                 if isinstance(digest := model.get("digest"), str) and digest:
                     return fingerprint_of({"ollama": digest, "dim": self.dim})
                 raise RemoteEngineError(f"{self._who} does not tell the model's digest")
-        raise self._unknown()
+        raise unknown_model(self._api, self._model)
 
     def _embed_batch(self, texts: list[str], *, truncate: bool) -> Embeddings:
         body = {"model": self._model, "input": texts, "truncate": truncate}
@@ -99,14 +98,21 @@ class OllamaEmbedder(RemoteEmbedder):
         except RefusedError as exc:
             # A 404 without Ollama's envelope comes from something that is no Ollama.
             if exc.status == 404 and exc.remark is not None:
-                raise self._unknown() from exc
+                raise unknown_model(self._api, self._model) from exc
             raise
 
-    def _unknown(self) -> ModelNotFoundError:
-        return ModelNotFoundError(
-            f"Ollama at {self._api.url} has no model {self._model!r};"
-            f" try: ollama pull {self._model}"
-        )
+
+def ollama_api(host: str, limits: Limits | None) -> JsonApi:
+    """Make the API ready; ConfigError if host is no base URL."""
+    hint = "start it with `ollama serve`, or set OLLAMA_HOST to where it listens"
+    return JsonApi("Ollama", host, hint=hint, limits=limits)
+
+
+def unknown_model(api: JsonApi, model: str) -> ModelNotFoundError:
+    """Word the error for a model that Ollama does not have."""
+    return ModelNotFoundError(
+        f"Ollama at {api.url} has no model {model!r}; try: ollama pull {model}"
+    )
 
 
 def _full(name: str) -> str:

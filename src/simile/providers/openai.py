@@ -12,8 +12,9 @@ import numpy as np
 
 from simile.config import DEFAULT_OPENAI_BASE_URL
 from simile.errors import ConfigError, ModelNotFoundError, RemoteEngineError, TextTooLongError
-from simile.providers.http import JsonApi, Limits, RefusedError
+from simile.providers.http import JsonApi
 from simile.providers.remote import RemoteEmbedder, fingerprint_of
+from simile.providers.tries import Limits, RefusedError
 from simile.providers.vectors import to_vectors
 from simile.types import Embeddings
 
@@ -36,14 +37,7 @@ class OpenAIEmbedder(RemoteEmbedder):
 
         ConfigError if base_url is OpenAI's own and there is no key; others may need none.
         """
-        if not api_key and base_url.rstrip("/") == DEFAULT_OPENAI_BASE_URL:
-            raise ConfigError(
-                "OPENAI_API_KEY is not set, and OpenAI answers nobody without a key; set it, or set"
-                " OPENAI_BASE_URL to another server"
-            )
-        hint = "check OPENAI_BASE_URL and OPENAI_API_KEY"
-        api = JsonApi("OpenAI's API", base_url, hint=hint, api_key=api_key, limits=limits)
-        super().__init__(f"openai/{name.strip()}", api)
+        super().__init__(f"openai/{name.strip()}", openai_api(base_url, api_key, limits))
 
     @property
     def fingerprint(self) -> str:
@@ -57,10 +51,7 @@ class OpenAIEmbedder(RemoteEmbedder):
         except RefusedError as exc:
             # A 404 without an error's envelope comes from something that has no such API.
             if exc.status == 404 and exc.remark is not None:
-                raise ModelNotFoundError(
-                    f"OpenAI's API at {self._api.url} has no model {self._model!r};"
-                    " see its list of models"
-                ) from exc
+                raise unknown_model(self._api, self._model) from exc
             if exc.status == 400 and "context length" in (exc.remark or ""):
                 raise TextTooLongError(
                     f"{self._who} refused a text for its length; split it"
@@ -92,3 +83,21 @@ class OpenAIEmbedder(RemoteEmbedder):
             return np.frombuffer(b64decode(embedding, validate=True), dtype="<f4")
         except (binascii.Error, ValueError) as exc:
             raise RemoteEngineError(f"{self._who} answered a vector that is no base64") from exc
+
+
+def openai_api(base_url: str, api_key: str | None, limits: Limits | None) -> JsonApi:
+    """Make the API ready; ConfigError if it is OpenAI's own and there is no key."""
+    if not api_key and base_url.rstrip("/") == DEFAULT_OPENAI_BASE_URL:
+        raise ConfigError(
+            "OPENAI_API_KEY is not set, and OpenAI answers nobody without a key; set it, or set"
+            " OPENAI_BASE_URL to another server"
+        )
+    hint = "check OPENAI_BASE_URL and OPENAI_API_KEY"
+    return JsonApi("OpenAI's API", base_url, hint=hint, api_key=api_key, limits=limits)
+
+
+def unknown_model(api: JsonApi, model: str) -> ModelNotFoundError:
+    """Word the error for a model that the API does not have."""
+    return ModelNotFoundError(
+        f"OpenAI's API at {api.url} has no model {model!r}; see its list of models"
+    )

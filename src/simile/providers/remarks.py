@@ -14,6 +14,7 @@ import orjson
 LONGEST_REMARK = 300
 QUOTED_CHARS = 8
 """A remark that shares so many characters in a row with a text quotes it."""
+SECRET_CHARS = 4
 
 
 def remark_of(body: bytes) -> str | None:
@@ -22,6 +23,11 @@ def remark_of(body: bytes) -> str | None:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
+    return remark_in(answer)
+
+
+def remark_in(answer: object) -> str | None:
+    """As remark_of, of an answer that has been read."""
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict):
         error = error.get("message")
@@ -35,6 +41,15 @@ def showable(remark: str, private: Sequence[str]) -> bool:
     said = remark.casefold()
     runs = {said[start : start + QUOTED_CHARS] for start in range(len(said) - QUOTED_CHARS + 1)}
     return not any(_is_quoted(text.casefold().strip(), said, runs) for text in private)
+
+
+def hints_at(remark: str, secrets: Sequence[str]) -> bool:
+    """Whether a remark shares SECRET_CHARS in a row with a secret: engines quote keys in part."""
+    return any(
+        secret[start : start + SECRET_CHARS] in remark
+        for secret in secrets
+        for start in range(max(len(secret) - SECRET_CHARS, 0) + 1)
+    )
 
 
 def _is_quoted(text: str, said: str, runs: set[str]) -> bool:

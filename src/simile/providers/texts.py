@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
+from simile.types import Message
 
 BATCH_TEXTS = 64
 BATCH_CHARS = 200_000
 """OpenAI takes 300,000 tokens in a request; no tokenizer makes many more tokens than characters."""
 BYTES_PER_TOKEN = 3
 SPECIAL_TOKENS = 2
+ROLES = ("system", "user", "assistant")
 
 
 def checked(texts: Iterable[str]) -> Iterator[str]:
@@ -22,7 +24,7 @@ def checked(texts: Iterable[str]) -> Iterator[str]:
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"text {place} is {type(text).__name__}; expected a string")
-        yield _sound(text)
+        yield sound(text)
 
 
 def check_call(texts: Iterable[str], role: str) -> None:
@@ -31,6 +33,23 @@ def check_call(texts: Iterable[str], role: str) -> None:
         raise InputError("texts is one string; expected a list of strings: [text]")
     if role not in ("query", "document"):
         raise InputError(f"role is {role!r}; expected 'query' or 'document'")
+
+
+def checked_messages(messages: Sequence[Message]) -> list[Message]:
+    """Give the messages as checked does texts; InputError for what is no conversation."""
+    if isinstance(messages, str | Message):
+        raise InputError("messages is no list; expected a list of Message: [message]")
+    for place, message in enumerate(messages):
+        if not isinstance(message, Message):
+            raise InputError(f"message {place} is {type(message).__name__}; expected a Message")
+        if message.role not in ROLES or not isinstance(message.content, str):
+            raise InputError(
+                f"message {place} has the role {message.role!r} and a content that is"
+                f" {type(message.content).__name__}; expected {', '.join(ROLES)}, and a string"
+            )
+    if not messages:
+        raise InputError("there are no messages; expected one at least")
+    return [Message(message.role, sound(message.content)) for message in messages]
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -58,7 +77,8 @@ def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int32]:
     return np.array([-(-size // BYTES_PER_TOKEN) for size in sizes], dtype=np.int32)
 
 
-def _sound(text: str) -> str:
+def sound(text: str) -> str:
+    """Replace lone surrogates by U+FFFD: a text that UTF-8 can write."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -34,7 +34,7 @@ class Workers(Generic[Result]):
         future: Future[Result] = Future()
         with self._lock:
             if self._closed:
-                raise EngineClosedError("the embedder was closed; make another")
+                raise EngineClosedError("this model was closed; make another")
             if not self._started:
                 self._started = True
                 for _ in range(self._count):

@@ -66,27 +66,37 @@ def fields(stored: StoredChunk) -> dict[str, object]:
         "last_line": chunk.lines[1],
         "page": chunk.page,
         "headings": list(chunk.headings),
-        "metadata": dict(stored.metadata),
+        "metadata": {name: _number(value) for name, value in stored.metadata.items()},
         "acl": list(stored.acl),
     }
 
 
+def _number(value: object) -> object:
+    """Whole numbers beyond 64 bits in their digits, which orjson would not write."""
+    return orjson.Fragment(str(value)) if isinstance(value, int) and abs(value) >> 63 else value
+
+
 def _folder(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     path.mkdir(exist_ok=True)
-    rows = _ndjson(path / "chunks.ndjson", blocks)
-    with _whole(path / "vectors.npy") as aside, aside.open("wb") as file:
+    with _whole(path / "vectors.npy") as vectors, _whole(path / "chunks.ndjson") as texts:
+        rows = _ndjson(texts, blocks)
+        _npy(vectors, view, rows)
+    return len(rows)
+
+
+def _npy(path: Path, view: View, rows: NDArray[np.intp]) -> None:
+    with path.open("wb") as file:
         shape = (len(rows), view.vectors.shape[1])
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         for begin in range(0, len(rows), _BLOCK):
             file.write(view.vectors[rows[begin : begin + _BLOCK]].astype("<f4").tobytes())
-    return len(rows)
 
 
 def _ndjson(path: Path, blocks: Iterator[_Block]) -> NDArray[np.intp]:
     """Write a line for each chunk; returns their rows."""
     written = [np.empty(0, np.intp)]
-    with _whole(path) as aside, aside.open("wb") as file:
+    with path.open("wb") as file:
         for rows, chunks in blocks:
             written.append(rows)
             file.writelines(orjson.dumps(fields(chunk)) + b"\n" for chunk in chunks)
@@ -110,7 +120,7 @@ def _parquet(path: Path, view: View, blocks: Iterator[_Block]) -> int:
             columns = {name: [row[name] for row in table] for name in _COLUMNS}
             columns["metadata"] = [orjson.dumps(value).decode() for value in columns["metadata"]]
             columns["vector"] = list(view.vectors[rows])
-            writer.write_table(arrow.table(columns, schema))
+            writer.write_table(arrow.table(columns, schema=schema))
             count += len(rows)
     return count
 
@@ -118,12 +128,15 @@ def _parquet(path: Path, view: View, blocks: Iterator[_Block]) -> int:
 def _faiss(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     faiss = optional("faiss", extra="faiss")
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(view.vectors.shape[1]))
-    rows = _ndjson(path.with_suffix(".ndjson"), blocks)
-    for begin in range(0, len(rows), _BLOCK):
-        part = rows[begin : begin + _BLOCK]
-        index.add_with_ids(np.ascontiguousarray(view.vectors[part]), view.ids[part])
-    with _whole(path) as aside:
-        faiss.write_index(index, str(aside))
+    with _whole(path) as aside, _whole(path.with_suffix(".ndjson")) as texts:
+        rows = _ndjson(texts, blocks)
+        for begin in range(0, len(rows), _BLOCK):
+            part = rows[begin : begin + _BLOCK]
+            index.add_with_ids(np.ascontiguousarray(view.vectors[part]), view.ids[part])
+        try:
+            faiss.write_index(index, str(aside))
+        except RuntimeError as exc:  # what FAISS makes of an error of the disk
+            raise StoreError(f"{path} cannot be written: {exc}") from exc
     return len(rows)
 
 

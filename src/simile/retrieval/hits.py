@@ -1,5 +1,10 @@
-"""Ranked rows to hits: ranked again where asked, crowds left out, texts and neighbours fetched."""
+"""Ranked rows to hits: crowds left out, ranked again where asked, texts and neighbours fetched.
 
+Crowds go first, so that a ranker, which is slow, reads no text in vain; whatever its order then is,
+no two hits are alike, and none are too many of one document.
+"""
+
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.documents import embedded_text
+from simile.errors import EngineError
+from simile.retrieval.recipe import require_model
 from simile.retrieval.search import Found, Question, embed_query, explain, find
 from simile.store import Store, StoredChunk, View
 from simile.types import EmbeddingModel, Hit, Passage, RankModel
@@ -18,6 +25,8 @@ RERANKED = 50
 _WIDER = 4
 _DEEPEST = 20_000
 """Candidates looked at before fewer hits than asked for are given, where many are alike."""
+_ROUNDING = 1e-6
+"""By which the cosine of a vector to itself may be below 1."""
 
 
 @dataclass(frozen=True)
@@ -34,22 +43,44 @@ def search(
     """The best hits, best first; the question has passed `require_question`.
 
     `model` may be None for mode lexical. A chunk that is changed or deleted while the search runs
-    is left out. Raises InputError for a filter that cannot be read, EngineError, StoreError.
+    is left out. Raises FingerprintError, EngineError, StoreError.
     """
+    vector = None
+    if model is not None and question.mode != "lexical":
+        require_model(store.meta(), model)
+        vector = embed_query(model, question.query)
+    wanted = max(question.k, RERANKED if ranker else 0)
     view = store.view()
-    vector = None if model is None else embed_query(model, question.query)
+    while True:
+        if model is not None and vector is not None:
+            require_model(store.meta(), model)  # Again: a reindex may have finished meanwhile.
+        found, best = _ranked(store, view, vector, question, wanted)
+        if best or store.view() is view:
+            break
+        view = store.view()  # What was there has been replaced since; nothing was not the answer.
+    if ranker:
+        best = _rerank(ranker, question.query, best)
+    return [_hit(store, found, question, place) for place in best[: question.k]]
+
+
+def _ranked(
+    store: Store,
+    view: View,
+    vector: NDArray[np.float32] | None,
+    question: Question,
+    wanted: int,
+) -> tuple[Found, list[_Place]]:
+    """The `wanted` best, looking ever further down the ranking where crowds are left out."""
     spread = question.per_document is not None or question.collapse is not None
-    depth = max(question.k, RERANKED if ranker else 0) * (_WIDER if spread else 1)
+    depth = max(wanted, min(wanted * _WIDER, question.candidates)) if spread else wanted
     while True:
         found = find(view, vector, question, depth)
         places = _places(store, view, found, depth)
-        if ranker:
-            places = _rerank(ranker, question.query, places)
-        best = list(islice(_spread(view, places, question), question.k))
+        best = list(islice(_spread(view, places, question, wanted), wanted))
         exhausted = len(found.ranking.rows) < depth or depth >= _DEEPEST
-        if len(best) == question.k or not spread or exhausted:
-            return [_hit(store, found, question, place) for place in best]
-        depth *= _WIDER
+        if len(best) >= wanted or not spread or exhausted:
+            return found, best
+        depth = min(depth * _WIDER, _DEEPEST)
 
 
 def _places(store: Store, view: View, found: Found, depth: int) -> list[_Place]:
@@ -64,22 +95,36 @@ def _places(store: Store, view: View, found: Found, depth: int) -> list[_Place]:
 def _rerank(ranker: RankModel, query: str, places: Sequence[_Place]) -> list[_Place]:
     texts = [embedded_text(place.stored.title, place.stored.chunk) for place in places]
     ranked = ranker.rank(query, texts) if texts else []
-    return [replace(places[one.index], score=one.score, reranked=one.score) for one in ranked]
+    order = [one.index for one in ranked]
+    if len(set(order)) < len(order) or not set(order) <= set(range(len(texts))):
+        raise EngineError(f"{ranker.name} ranked other texts than the {len(texts)} it was given")
+    scores = [float(one.score) for one in ranked]
+    if not all(map(math.isfinite, scores)):
+        raise EngineError(f"{ranker.name} gave a score that is not finite")
+    pairs = zip(order, scores, strict=True)
+    return [replace(places[index], score=score, reranked=score) for index, score in pairs]
 
 
-def _spread(view: View, places: Sequence[_Place], question: Question) -> Iterator[_Place]:
-    """Leave out near-duplicates of what comes before, and what is too many of one document."""
+def _spread(
+    view: View, places: Sequence[_Place], question: Question, most: int
+) -> Iterator[_Place]:
+    """Leave out near-duplicates of what comes before, and what is too many of one document.
+
+    Only for the first `most` of them.
+    """
     shown: Counter[str] = Counter()
-    kept: list[NDArray[np.float32]] = []
+    kept, count = np.empty((most, view.vectors.shape[1]), np.float32), 0
     for place in places:
         id = place.stored.document_id
         if question.per_document is not None and shown[id] >= question.per_document:
             continue
         if question.collapse is not None:
             vector = view.vectors[place.row]
-            if kept and float(np.max(np.stack(kept) @ vector)) >= question.collapse:
+            nearest = np.max(kept[:count] @ vector, initial=-np.inf)
+            if nearest >= question.collapse - _ROUNDING:
                 continue
-            kept.append(vector)
+            kept[count] = vector
+            count += 1
         shown[id] += 1
         yield place
 

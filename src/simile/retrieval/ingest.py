@@ -15,7 +15,7 @@ from time import monotonic
 import numpy as np
 
 from simile.documents import LoadFailure, embedded_text
-from simile.errors import InputError
+from simile.errors import FingerprintError, InputError
 from simile.retrieval.recipe import Chunking, chunks_of, counter, fingerprint
 from simile.retrieval.remembering import RememberingModel
 from simile.retrieval.report import Tally
@@ -37,6 +37,8 @@ class Incoming:
     document: Document
     content_hash: str
     source: str | None = None
+    is_new: bool = False
+    """Counted as added, not as changed."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class _Batch:
     documents: list[tuple[Incoming, list[Chunk]]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     characters: int = 0
-    removed: list[str] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
     sources: list[SourceFile] = field(default_factory=list)
 
     @property
@@ -116,8 +118,11 @@ class Ingest:
             if isinstance(item, SourceFile):
                 batch.sources.append(item)
             elif isinstance(item, Removal):
-                batch.removed += item.ids
+                batch.removed.update(item.ids)
             else:
+                if item.document.id in batch.removed:  # It moved: forgotten there, stored here.
+                    yield batch
+                    batch = _Batch()
                 chunks = chunks_of(item.document, self._model, self._chunking)
                 texts = [embedded_text(item.document.title, chunk) for chunk in chunks]
                 batch.documents.append((item, chunks))
@@ -146,7 +151,7 @@ class Ingest:
         if stored:
             self._write_all(stored)
         if batch.removed:
-            self._store.delete(batch.removed)
+            self._store.delete(sorted(batch.removed))
         whole = [file for file in batch.sources if file.path not in self._failed_sources]
         if whole:
             self._store.write([], sources=whole)
@@ -155,34 +160,40 @@ class Ingest:
             self._store.flush()
             self._flushed = monotonic()
 
-    def _write_all(self, stored: list[StoredDocument]) -> None:
+    def _write_all(self, stored: list[tuple[Incoming, StoredDocument]]) -> None:
         try:
-            self._store.write(stored)
+            self._store.write([document for _, document in stored])
+        except FingerprintError:
+            raise
         except InputError as exc:
             if len(stored) == 1:
-                self._fail(stored[0].document.id, stored[0].source, str(exc))
+                self._fail(stored[0][0], str(exc))
                 return
-            for document in stored:  # One of them cannot be stored: keep the others.
-                self._write_all([document])
+            for pair in stored:  # One of them cannot be stored: keep the others.
+                self._write_all([pair])
 
-    def _stored(self, batch: _Batch, vectors: Embeddings) -> Iterator[StoredDocument]:
+    def _stored(
+        self, batch: _Batch, vectors: Embeddings
+    ) -> Iterator[tuple[Incoming, StoredDocument]]:
         begin = 0
         for incoming, chunks in batch.documents:
             own = vectors[begin : begin + len(chunks)].reshape(len(chunks), self._model.dim)
             begin += len(chunks)
             if not np.isfinite(own).all():
                 reason = f"{self._model.name} gave a vector that holds NaN or Inf for it"
-                self._fail(incoming.document.id, incoming.source, reason)
+                self._fail(incoming, reason)
                 continue
-            yield StoredDocument(
+            yield incoming, StoredDocument(
                 incoming.document, chunks, unit(own), incoming.content_hash, self._fingerprint,
                 incoming.source,
             )  # fmt: skip
 
-    def _fail(self, id: str, source: str | None, reason: str) -> None:
-        self._failures.append(LoadFailure(id, reason))
-        if source is not None:
-            self._failed_sources.add(source)
+    def _fail(self, incoming: Incoming, reason: str) -> None:
+        self._failures.append(LoadFailure(incoming.document.id, reason))
+        self._tally.added -= incoming.is_new
+        self._tally.changed -= not incoming.is_new
+        if incoming.source is not None:
+            self._failed_sources.add(incoming.source)
 
     def _count(self) -> None:
         if "_embedder" not in vars(self):

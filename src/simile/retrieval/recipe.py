@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from simile.documents import chunk
+from simile.documents.chunking import require_sizes, whole
 from simile.errors import FingerprintError
 from simile.types import Chunk, Document, EmbeddingModel
 
@@ -30,6 +31,12 @@ class Chunking:
     max_tokens: int = 400
     min_tokens: int = 64
     overlap_tokens: int = 0
+    whole: bool = False
+    """Do not cut: a document is one chunk, of which the model reads as much as its window holds."""
+
+    def __post_init__(self) -> None:
+        """InputError for sizes that contradict each other."""
+        require_sizes(self.max_tokens, self.min_tokens, self.overlap_tokens)
 
 
 def fingerprint(model: EmbeddingModel, chunking: Chunking) -> str:
@@ -68,10 +75,13 @@ def require_chunking(meta: Mapping[str, str], chunking: Chunking) -> None:
     """FingerprintError unless the index was made with these sizes, or with none yet."""
     made = chunking_of(meta)
     if made not in (None, chunking):
+        sizes = (
+            f"--max-tokens {chunking.max_tokens} --min-tokens {chunking.min_tokens} "
+            f"--overlap-tokens {chunking.overlap_tokens}"
+        )
         raise FingerprintError(
             f"the index was made with {made}; {chunking} gives other chunks. Rebuild it with: "
-            f"simile reindex --max-tokens {chunking.max_tokens} --min-tokens "
-            f"{chunking.min_tokens} --overlap-tokens {chunking.overlap_tokens}"
+            f"simile reindex {'--whole' if chunking.whole else sizes}"
         )
 
 
@@ -83,6 +93,8 @@ def counter(model: EmbeddingModel) -> Callable[[Sequence[str]], Sequence[int]]:
 
 def chunks_of(document: Document, model: EmbeddingModel, chunking: Chunking) -> list[Chunk]:
     """Cut a document for a model: no chunk, its heading path included, is beyond its window."""
+    if chunking.whole:
+        return whole(document)
     special: int = getattr(model, "special_tokens", _SPECIAL_TOKENS)
     return chunk(
         document,

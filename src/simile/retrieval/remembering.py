@@ -5,10 +5,12 @@ Each text is computed once, however often it comes in a call. Queries are not re
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simile.errors import EngineError, NotFiniteError
+from simile.errors import EngineError, NotFiniteError, StoreError
 from simile.store import EmbeddingCache, hash_text
 from simile.types import EmbeddingModel, Embeddings
 
@@ -34,18 +36,26 @@ class RememberingModel:
         Raises what the model raises, and EngineError if it does not give a vector for each text.
         """
         hashes = [hash_text(text) for text in texts]
-        known = self._cache.get(self._model.fingerprint, hashes) if self._cache else {}
+        known = self._known(hashes)
         pairs = zip(hashes, texts, strict=True)
         missing = {hash: text for hash, text in pairs if hash not in known}
         if missing:
             computed = self._compute(list(missing.values()))
             known |= zip(missing, computed, strict=True)
             if self._cache:
-                self._cache.put(self._model.fingerprint, list(missing), computed)
+                with suppress(StoreError):
+                    self._cache.put(self._model.fingerprint, list(missing), computed)
         with self._lock:
             self.embedded += len(missing)
             self.remembered += len(texts) - len(missing)
         return np.stack([known[hash] for hash in hashes])
+
+    def _known(self, hashes: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """What the cache has; nothing if it fails, which only costs computing."""
+        if self._cache:
+            with suppress(StoreError):
+                return self._cache.get(self._model.fingerprint, hashes)
+        return {}
 
     def _compute(self, texts: Sequence[str]) -> Embeddings:
         tokens = sum(self._count(texts))
@@ -55,9 +65,9 @@ class RememberingModel:
             vectors = np.asarray(self._model.embed(texts, role="document"), dtype=np.float32)
         except NotFiniteError as exc:
             vectors = exc.vectors
-        if vectors.ndim != 2 or len(vectors) != len(texts):
+        if vectors.shape != (len(texts), self._model.dim):
             raise EngineError(
                 f"{self._model.name} gave an array of shape {vectors.shape} for {len(texts)} "
-                "texts; expected one vector for each"
+                f"texts; expected one vector of width {self._model.dim} for each"
             )
         return vectors

@@ -5,8 +5,8 @@ principals may read and the filter admits. Scores of arms are never compared wit
 outside `fusion`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,8 @@ DEFAULT_ALPHA = 0.6
 single arm on 12."""
 CANDIDATES = 100
 """Of each arm, for the fusion; more where more hits are asked for."""
+ALPHA_NOTE, CANDIDATES_NOTE = "alpha", "candidates"
+"""Names of the index's notes, where other values than these were chosen for it."""
 MAX_K = 10_000
 MAX_QUERY_CHARACTERS = 1_000_000
 
@@ -41,6 +43,7 @@ class Question:
     principals: frozenset[str] = field(default_factory=frozenset)
     filter: str | None = None
     alpha: float = DEFAULT_ALPHA
+    candidates: int = CANDIDATES
     fusion: Fusion = "convex"
     per_document: int | None = None
     """Most hits of one document."""
@@ -60,11 +63,12 @@ class Found:
 
 
 def find(view: View, vector: NDArray[np.float32] | None, question: Question, depth: int) -> Found:
-    """Rank `depth` rows or more, if there are as many. `vector` is None for mode lexical."""
-    count = max(CANDIDATES, depth)
+    """Rank `depth` rows or more, if there are as many. `vector` may be None for mode lexical."""
+    count = max(question.candidates, depth)
     mask, certain = _admitted(view, question.filter)
     arms: dict[str, Candidates] = {}
-    if vector is not None:
+    if question.mode != "lexical":
+        assert vector is not None
         rows, scores = view.dense(vector, k=count, principals=question.principals, mask=mask)
         arms["dense"] = Candidates(rows, scores)
     if question.mode != "dense":
@@ -87,6 +91,12 @@ def embed_query(model: EmbeddingModel, query: str) -> NDArray[np.float32]:
     return scaled
 
 
+def tuned(question: Question, meta: Mapping[str, str]) -> Question:
+    """The question with the weight and the number of candidates that the index notes, if any."""
+    alpha = float(meta.get(ALPHA_NOTE, question.alpha))
+    return replace(question, alpha=alpha, candidates=int(meta.get(CANDIDATES_NOTE, CANDIDATES)))
+
+
 def require_question(question: Question) -> None:
     """Raise InputError for what cannot be searched."""
     if not isinstance(question.query, str) or not question.query.strip():
@@ -96,20 +106,26 @@ def require_question(question: Question) -> None:
         raise InputError(f"the query has {got}; expected at most {MAX_QUERY_CHARACTERS:,}")
     for name, least, most in (("k", 1, MAX_K), ("context", 0, 100), ("per_document", 1, MAX_K)):
         value = getattr(question, name)
-        if value is not None and not (isinstance(value, int) and least <= value <= most):
+        if not (_unasked(name, value) or isinstance(value, int) and least <= value <= most):
             raise InputError(f"{name} is {value!r}; expected a whole number, {least} to {most:,}")
     for name in ("alpha", "collapse"):
         value = getattr(question, name)
-        if value is not None and not (isinstance(value, int | float) and 0 <= value <= 1):
+        if not (_unasked(name, value) or isinstance(value, int | float) and 0 <= value <= 1):
             raise InputError(f"{name} is {value!r}; expected a number from 0 to 1")
     for name, known in (("mode", ("hybrid", "dense", "lexical")), ("fusion", ("convex", "rrf"))):
         if getattr(question, name) not in known:
             raise InputError(f"{name} is {getattr(question, name)!r}; expected {', '.join(known)}")
+    if question.filter is not None:
+        parse_filter(question.filter)
+
+
+def _unasked(name: str, value: object) -> bool:
+    return value is None and name in {"per_document", "collapse"}
 
 
 def require_principals(principals: Iterable[str]) -> frozenset[str]:
     """The principals as a set; InputError for anything but a list of strings."""
-    if principals is None or isinstance(principals, str):
+    if isinstance(principals, str) or not isinstance(principals, Iterable):
         raise InputError(f"principals is {principals!r}; expected a list such as ['user:alice']")
     found = list(principals)
     if not all(isinstance(principal, str) and principal for principal in found):

@@ -7,14 +7,15 @@ that cannot be read is reported, and what the index has of it stays.
 
 import hashlib
 import json
+import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simile.documents import LoadFailure, load
-from simile.errors import InputError
+from simile.documents.loaders import document_id
 from simile.retrieval.ingest import Incoming, Item, Removal
 from simile.retrieval.report import Tally
 from simile.retrieval.walk import Found, Walk
@@ -60,6 +61,9 @@ class Sync:
             if entry.source is not None:
                 self._by_source[entry.source].add(id)
         self._present: set[str] = set()
+        self._unread: set[str] = set()  # Files that may hold more than was seen of them,
+        self._failed: set[str] = set()  # and those of which not all can be stored.
+        self._contested: dict[str, tuple[Found, set[str]]] = {}
 
     def look(self) -> list[Found]:
         """The files to read, after a look at all of them. InputError for a path without any."""
@@ -73,8 +77,10 @@ class Sync:
                     self._tally.unchanged += len(self._by_source[found.source.path])
                 else:
                     todo.append(found)
-            if not walk.root.exists() and not any(map(walk.covers, self._by_source)):
-                raise InputError(f"{walk.root}: no such file or folder")
+            walk.require(self._by_source)
+            for folder in walk.blind:
+                name = document_id(folder, self._base)
+                self._failures.append(LoadFailure(name, "it cannot be listed; what it had stays"))
         self._tally.files = len(todo)
         self._tally.size_bytes = sum(found.source.size_bytes for found in todo)
         return todo
@@ -82,27 +88,49 @@ class Sync:
     def items(self, files: Iterable[Found]) -> Iterator[Item]:
         """What changed: documents, what is gone, and each file when all of it has come."""
         for found in files:
-            failures = len(self._failures)
             seen: set[str] = set()
             yield from self._documents(found, seen)
-            if len(self._failures) == failures:
+            if found.source.path not in self._unread:
                 yield from self._removal(self._by_source[found.source.path] - seen)
-                if time.time_ns() - found.source.changed_ns > _SETTLED_NS:
-                    yield found.source
+            if self._is_whole(found.source):
+                yield found.source
             self._tally.files_done += 1
             self._tally.bytes_done += found.source.size_bytes
         for source, ids in self._by_source.items():
             if source not in self._present and any(walk.covers(source) for walk in self._walks):
-                yield from self._removal(ids)
+                yield from self._removal(set(ids))
+        yield from self._moved()
 
-    def _documents(self, found: Found, seen: set[str]) -> Iterator[Incoming]:
+    def _moved(self) -> Iterator[Incoming]:
+        """Documents whose other file has given them up: rows that moved from one to the other."""
+        contested, self._contested = self._contested, {}
+        for path, (found, ids) in contested.items():
+            if free := ids - self._entries.keys():
+                yield from self._documents(found, set(), only=free)
+            for id in sorted(ids - free):
+                reason = f"{self._entries[id].source} gives a document with the id {id!r}, too"
+                self._failures.append(LoadFailure(path, reason))
+
+    def _documents(
+        self, found: Found, seen: set[str], *, only: Collection[str] | None = None
+    ) -> Iterator[Incoming]:
+        path = found.source.path
         for loaded in load(found.path, acl=found.acl, root=self._base):
             if isinstance(loaded, LoadFailure):
-                self._failures.append(loaded)
+                if only is None:
+                    self._failures.append(loaded)
+                    self._unread.add(path)
+                continue
+            if only is not None and loaded.id not in only:
                 continue
             document = replace(loaded, metadata={**found.metadata, **loaded.metadata})
-            if reason := self._why_not(document.id, found.source.path, seen):
-                self._failures.append(LoadFailure(found.source.path, reason))
+            if self._is_contested(document.id, path):
+                self._contested.setdefault(path, (found, set()))[1].add(document.id)
+                self._failed.add(path)
+                continue
+            if reason := self._why_not(document.id, seen):
+                self._failures.append(LoadFailure(path, reason))
+                self._failed.add(path)
                 continue
             seen.add(document.id)
             hash, before = content_hash(document), self._entries.get(document.id)
@@ -111,30 +139,40 @@ class Sync:
                 continue
             self._take(document.id, ManifestEntry(hash, found.source.path))
             self._tell("+" if before is None else "~", document.id)
-            yield Incoming(document, hash, found.source.path)
+            yield Incoming(document, hash, path, is_new=before is None)
 
-    def _why_not(self, id: str, source: str, seen: set[str]) -> str | None:
+    def _is_whole(self, file: SourceFile) -> bool:
+        settled = time.time_ns() - file.changed_ns > _SETTLED_NS
+        return settled and file.path not in self._unread and file.path not in self._failed
+
+    def _why_not(self, id: str, seen: set[str]) -> str | None:
         """Why a file cannot give a document of this id; None if it can."""
         if id in seen:
             return f"it has two documents with the id {id!r}; the first was kept"
-        before = self._entries.get(id)
-        if before is None or before.source == source:
-            return None
-        if before.source is None:
+        if id in self._entries and self._entries[id].source is None:
             return f"a document with the id {id!r} was added from elsewhere than a file"
-        if before.source in self._present or (self._base / before.source).exists():
-            return f"{before.source} gives a document with the id {id!r}, too"
-        return None  # The other file is gone: this one takes the document over.
+        return None
 
-    def _take(self, id: str, entry: ManifestEntry) -> None:
-        if (before := self._entries.get(id)) and before.source is not None:
+    def _is_contested(self, id: str, source: str) -> bool:
+        """Whether another file gave a document of this id, and is still there."""
+        before = self._entries.get(id)
+        if before is None or before.source in (None, source):
+            return False
+        return before.source in self._present or os.path.exists(self._base / before.source)
+
+    def _take(self, id: str, entry: ManifestEntry | None) -> None:
+        """Note what is known of an id from now on."""
+        before = self._entries.pop(id, None)
+        if before is not None and before.source is not None:
             self._by_source[before.source].discard(id)
-        self._entries[id] = entry
-        self._by_source[str(entry.source)].add(id)
+        if entry is not None:
+            self._entries[id] = entry
+            self._by_source[str(entry.source)].add(id)
 
     def _removal(self, ids: set[str]) -> Iterator[Removal]:
         if ids:
             for id in sorted(ids):
+                self._take(id, None)
                 self._tell("-", id)
             yield Removal(tuple(ids))
 

@@ -14,7 +14,7 @@ from simile.retrieval.recipe import Chunking, chunking_of, notes, require_chunki
 from simile.retrieval.report import SyncReport, Tally
 from simile.retrieval.sync import Change, Sync, content_hash
 from simile.retrieval.walk import Walk
-from simile.store import EmbeddingCache, Store
+from simile.store import EmbeddingCache, ManifestEntry, Store
 from simile.types import Document, EmbeddingModel
 
 Progress = Callable[[Tally], None]
@@ -113,13 +113,14 @@ class Update:
         for document in documents:
             if not isinstance(document, Document):
                 raise InputError(f"got a {type(document).__name__}; expected a Document")
-            hash, before = content_hash(document), manifest.get(document.id)
-            if before is not None and before.content_hash == hash:
+            entry, before = ManifestEntry(content_hash(document), None), manifest.get(document.id)
+            if before == entry:
                 self._tally.unchanged += 1
                 continue
+            manifest[document.id] = entry
             self._tally.added += before is None
             self._tally.changed += before is not None
-            yield Incoming(document, hash)
+            yield Incoming(document, entry.content_hash, is_new=before is None)
 
     def _all(self) -> Iterator[Item]:
         manifest = self._store.manifest()

@@ -8,7 +8,8 @@ not below that; so the name is the same wherever the command is run. Rules come 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,18 +58,45 @@ class Walk:
 
     @cached_property
     def _absolute(self) -> Path:
-        return Path(os.path.normpath(self.root.absolute()))
+        """From the index's folder as it is written there, by whatever links one came."""
+        base = self.selection.base
+        path = Path(os.path.normpath(self.root.absolute()))
+        for above in (path, *path.parents):
+            if os.path.exists(above) and os.path.exists(base) and above.samefile(base):
+                return base / path.relative_to(above)
+        return path
+
+    @cached_property
+    def _kind(self) -> str:
+        """What the path is: `folder`, `file`, or `nothing`; InputError if that cannot be told."""
+        try:
+            return "folder" if stat.S_ISDIR(self._absolute.stat().st_mode) else "file"
+        except (FileNotFoundError, NotADirectoryError):
+            return "nothing"
+        except OSError as exc:
+            raise InputError(f"{self.root}: {exc.strerror}") from exc
+
+    def require(self, known: Iterable[str]) -> None:
+        """InputError if it leads to nothing, and covers none of the known names."""
+        if self._kind == "nothing" and not any(map(self.covers, known)):
+            raise InputError(f"{self.root}: no such file or folder")
 
     def covers(self, name: str) -> bool:
         """Whether a file of this name would have been found, if it were there."""
-        path = self.selection.base / name
-        return path.is_relative_to(self._absolute) and not any(map(path.is_relative_to, self.blind))
+        path = self._named(self.selection.base) / name
+        return path.is_relative_to(self._named(self._absolute)) and not any(
+            path.is_relative_to(self._named(folder)) for folder in self.blind
+        )
+
+    @staticmethod
+    def _named(path: Path) -> Path:
+        return Path(document_id(path))
 
     def files(self) -> Iterator[Found]:
         """The files, in a fixed order. A file that is named itself is never skipped."""
-        if not self._absolute.is_dir():
-            if self._absolute.exists():
-                yield self._found(self._absolute)
+        if self._kind == "file":
+            yield self._found(self._absolute)
+        if self._kind != "folder":
             return
         folder = Folder(self._absolute, self.selection.include, self.selection.exclude)
         for path in folder.files():
@@ -79,13 +107,13 @@ class Walk:
         self.blind += folder.unreadable
 
     def _found(self, path: Path) -> Found:
-        stat = path.stat()
+        status = path.stat()
         acl, metadata = self._ruled(path)
         said = json.dumps([list(acl), metadata], sort_keys=True)
         rules = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        changed_ns = max(stat.st_mtime_ns, stat.st_ctime_ns)
+        changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
         name = document_id(path, self.selection.base)
-        return Found(path, SourceFile(name, changed_ns, stat.st_size, rules), acl, metadata)
+        return Found(path, SourceFile(name, changed_ns, status.st_size, rules), acl, metadata)
 
     def _ruled(self, path: Path) -> tuple[Sequence[str], dict[str, MetadataValue]]:
         """Access list and metadata of a file: later rules win over earlier ones."""
@@ -106,7 +134,7 @@ class Walk:
 
     @cached_property
     def _rules_folder(self) -> Path:
-        top = self._absolute if self._absolute.is_dir() else self._absolute.parent
+        top = self._absolute if self._kind == "folder" else self._absolute.parent
         ends = [end for end in (self.selection.base, Path.cwd()) if top.is_relative_to(end)]
         above = [top, *top.parents] if ends else [top]
         for folder in above:
@@ -119,6 +147,6 @@ class Walk:
 
 def require_path(path: Path | str) -> Path:
     """The path; InputError for what cannot be one."""
-    if not str(path) or "\0" in str(path):
-        raise InputError(f"{str(path)!r} is no path; expected a file or a folder")
+    if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
+        raise InputError(f"{path!r} is no path; expected a file or a folder")
     return Path(path)

@@ -49,6 +49,7 @@ STATUS: dict[type[Exception], int] = {
     errors.EngineClosedError: 503,
     errors.OverloadedError: 503,
     errors.RemoteEngineError: 502,
+    errors.BrokenAnswerError: 502,
     errors.ServerError: 500,
     errors.MissingExtraError: 500,
     ClientGoneError: 499,

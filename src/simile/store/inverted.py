@@ -49,13 +49,13 @@ class Inverted:
         query: Query,
         limit: int,
         *,
-        principals: Sequence[str],
+        principals: Sequence[str] = (),
         having: Having = (),
         ids: Sequence[int] = (),
     ) -> Hits:
-        """Best (score, chunk id) that the principals may read, among `ids` where given."""
+        """Best (score, chunk id) of what is named: principals, metadata, ids; else of all."""
         schema = self.index.schema
-        musts: list[tuple[str, Sequence[object]]] = [("acl", principals)]
+        musts: list[tuple[str, Sequence[object]]] = [("acl", principals)] if principals else []
         for name, values in having:
             musts.append(("metadata", [metadata_term(name, value) for value in values]))
         if ids:
@@ -64,7 +64,8 @@ class Inverted:
         for field, terms in musts:
             allowed = Query.term_set_query(schema, field, terms)
             clauses.append((Occur.Must, Query.const_score_query(allowed, 0.0)))
-        hits = self.searcher.search(Query.boolean_query(clauses), limit, count=False).hits
+        asked = Query.boolean_query(clauses) if musts else query
+        hits = self.searcher.search(asked, limit, count=False).hits
         found = self.searcher.fast_field_values("id", [address for _, address in hits])
         return [(score, int(id)) for (score, _), id in zip(hits, found, strict=True) if id]
 

@@ -22,6 +22,7 @@ from simile.types import Embeddings
 
 _TINY = float(np.finfo(np.float32).tiny)
 _HUGE = float(np.finfo(np.float32).max)
+_LEAST = np.float32(-_HUGE)
 _GROUP = 32
 _WIDE_ROWS = 1024
 _USUAL = (1e-9, 1e9)
@@ -98,7 +99,10 @@ def _multiply_all(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     def multiply(begin: int, end: int) -> list[NDArray[np.float32]]:
         walk = block_products(query, vectors, admitted, (begin, end), blocks=limits.blocks)
-        return [block.scores.clip(-_HUGE, _HUGE).astype(np.float32) for block in walk]
+        parts = (
+            block.scores if block.hidden is None else block.scores[~block.hidden] for block in walk
+        )
+        return [scores.clip(-_HUGE, _HUGE).astype(np.float32) for scores in parts]
 
     parts = limits.blocks.spread(multiply, len(vectors))
     return np.flatnonzero(admitted), np.concatenate([part for some in parts for part in some])
@@ -131,9 +135,11 @@ def _scan_all(
         for block in walk:
             bounds = codes.bounds[:, block.begin : block.end][:, block.chosen]
             lower, upper = _bounds(query, block.scores, bounds)
+            if block.hidden is not None:
+                lower[block.hidden] = upper[block.hidden] = -np.inf
             if not found:
                 enough = _low_kth(lower, k)
-            reach = np.flatnonzero(upper >= enough)
+            reach = np.flatnonzero(upper >= max(enough, _LEAST))
             found.append(_Found(block.rows(reach), lower[reach], upper[reach]))
             pool = np.concatenate([pool, lower[reach]])
             if len(pool) >= k:

@@ -45,7 +45,10 @@ class Block:
     """Where the block begins; `chosen` counts from there."""
     end: int
     chosen: NDArray[np.int64] | slice
+    """Of which rows the scores are."""
     scores: NDArray[Any]
+    hidden: NDArray[np.bool_] | None = None
+    """Scores of rows that are not admitted; None if there are none."""
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of the matrix at these places of `scores`."""
@@ -83,17 +86,19 @@ def block_products(
     copy = np.empty((most, matrix.shape[1]), matrix.dtype)
     for begin in range(*span, blocks.rows):
         end = min(begin + blocks.rows, span[1])
-        chosen = np.flatnonzero(admitted[begin:end])
-        part = matrix[begin:end]
-        if not chosen.size:
+        count = np.count_nonzero(admitted[begin:end])
+        part, hidden = matrix[begin:end], None
+        chosen: NDArray[np.int64] | slice = slice(None)
+        if not count:
             continue
-        if chosen.size <= most:
-            part = np.take(part, chosen, axis=0, out=copy[: chosen.size], mode="clip")
-        scores = products(query, part.astype(query.dtype, copy=False))
-        if chosen.size == end - begin:
-            yield Block(begin, end, slice(None), scores)
-        else:
-            yield Block(begin, end, chosen, scores if chosen.size <= most else scores[chosen])
+        if count <= most:
+            chosen = some = np.flatnonzero(admitted[begin:end])
+            part = np.take(part, some, axis=0, out=copy[:count], mode="clip")
+        elif count < end - begin:
+            hidden = ~admitted[begin:end]
+        yield Block(
+            begin, end, chosen, products(query, part.astype(query.dtype, copy=False)), hidden
+        )
 
 
 def best(

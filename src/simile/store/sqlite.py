@@ -22,6 +22,7 @@ from simile.store import inverted as inverted_file
 from simile.store import vectors as vectors_file
 from simile.store.check import check_store
 from simile.store.database import Database
+from simile.store.folder import make_folder, size_of
 from simile.store.lock import WriterLock
 from simile.store.protocol import (
     CheckReport,
@@ -43,6 +44,7 @@ from simile.store.records import (
     require_storable,
 )
 from simile.store.source import Source
+from simile.store.terms import make_analyzer
 from simile.store.view import SqliteView
 from simile.types import Document
 
@@ -61,8 +63,10 @@ class SqliteStore:
             raise IndexNotFoundError(
                 f"{folder} holds no index; `simile index PATH -i {folder}` makes one"
             )
+        if language is not None:
+            make_analyzer(language)  # ConfigError before anything is written.
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as exc:
             raise StoreError(f"{folder} cannot be made: {exc}") from exc
         self.folder = folder
@@ -219,7 +223,7 @@ class SqliteStore:
         counts = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)"
         [(documents, chunks)] = self._database.rows(counts)
         notes = self.meta()
-        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        size = size_of(self.folder)
         dim = int(notes["dim"]) if "dim" in notes else None
         return StoreStats(documents, chunks, dim, int(notes["generation"]), size)
 

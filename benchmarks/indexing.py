@@ -1,0 +1,82 @@
+"""Measure indexing: `Index.sync` of a folder with the real model, beside the engine's own rate.
+
+    python benchmarks/indexing.py [--files N | --folder FOLDER] [--rounds N] [--json FILE]
+
+What the figures mean: benchmarks/README.md.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.files import Folder
+    from benchmarks.tables import Tables
+
+PACKAGES = ("openvino", "tokenizers", "numpy", "tantivy", "simsimd", "numkong")
+
+
+def main() -> None:
+    # Python puts this folder on the path; the modules beside are found by the one above.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from benchmarks import files, machine, syncing
+    from benchmarks.tables import Tables
+
+    options = _options()
+    tables = Tables()
+    tables.section("Machine")
+    tables.row("date", note=date.today().isoformat())
+    for name, value in machine.describe(PACKAGES).items():
+        tables.row(name, note=value)
+    with tempfile.TemporaryDirectory(dir=options.temporary) as temporary:
+        home, texts = Path(temporary, "home"), Path(temporary, "files")
+        _make_home(home)
+        folder = (
+            files.copy(options.folder, texts)
+            if options.folder
+            else files.make(texts, options.files)
+        )
+        _describe(tables, folder)
+        syncing.measure(tables, folder, home, rounds=options.rounds)
+    if options.json:
+        tables.write(options.json)
+
+
+def _make_home(home: Path) -> None:
+    """A SIMILE_HOME with the models of the present one and nothing remembered; used from now on."""
+    from simile.config import DEFAULT_MODEL, read_settings
+    from simile.models.hub import Hub
+    from simile.models.progress import find_or_pull
+
+    settings = read_settings()
+    find_or_pull(Hub(settings.home, settings.model_folders), DEFAULT_MODEL)
+    home.mkdir()
+    if (settings.home / "models").is_dir():
+        (home / "models").symlink_to(settings.home / "models", target_is_directory=True)
+    os.environ["SIMILE_HOME"] = str(home)
+
+
+def _describe(tables: "Tables", folder: "Folder") -> None:
+    tables.section("Folder")
+    tables.row("files", note=f"{folder.files:,}, sha256 {folder.digest[:16]}")
+    tables.row("size", note=f"{folder.size_bytes / 1e6:,.1f} MB")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure indexing on this machine.")
+    parser.add_argument("--files", type=int, default=10_000, help="how many files (10000)")
+    parser.add_argument("--folder", type=Path, help="index a copy of this folder instead")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="syncs from nothing, the engine's rate between (1)"
+    )
+    parser.add_argument("--temporary", type=Path, help="where temporary files go (the system's)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Measure search: ours, warm and cold, whether it is exact, and other engines beside it.
+
+    python benchmarks/search.py [--chunks N] [--random] [--skip-peers] [--json FILE]
+
+What the figures mean: benchmarks/README.md.
+"""
+
+import argparse
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.collection import Collection
+    from benchmarks.tables import Tables
+
+PACKAGES = (
+    *("numpy", "simsimd", "numkong", "tantivy", "openvino"),
+    *("faiss-cpu", "sqlite-vec", "apsw", "lancedb", "pyarrow"),
+)
+
+
+def main() -> None:
+    # Python puts this folder on the path; the modules beside are found by the one above.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    from benchmarks import collection, machine
+    from benchmarks.tables import Tables
+    from benchmarks.timing import WARM_UP
+
+    options = _options()
+    tables = Tables()
+    tables.section("Machine")
+    tables.row("date", note=date.today().isoformat())
+    for name, value in machine.describe(PACKAGES).items():
+        tables.row(name, note=value)
+    made = collection.build(options.chunks, options.queries + WARM_UP, random=options.random)
+    _describe(tables, made, random=options.random)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        _measure(tables, Path(folder), made, options)
+    if options.json:
+        tables.write(options.json)
+
+
+def _measure(
+    tables: "Tables", folder: Path, made: "Collection", options: argparse.Namespace
+) -> None:
+    from benchmarks import cold, filled, search_peers, warm
+
+    name, fingerprint = ("prepared", "prepared") if options.skip_cold else _real_model()
+    model, index = filled.prepared(made, name, fingerprint), folder / "index"
+    filled.fill(tables, index, made, model)
+    warm.measure(tables, index, made, model)
+    warm.check(tables, index, made, model)
+    if not options.skip_cold:
+        cold.measure(tables, index, made)
+    if not options.skip_peers:
+        search_peers.measure(tables, folder, made, budget_s=options.budget)
+        warm.measure_again(tables, index, made, model)
+
+
+def _real_model() -> tuple[str, str]:
+    """Name and fingerprint of the model that the command will embed queries with."""
+    from simile.config import DEFAULT_MODEL
+    from simile.embedder import Embedder
+
+    with Embedder(DEFAULT_MODEL) as model:
+        return model.name, model.fingerprint
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure search on this machine.")
+    parser.add_argument("--chunks", type=int, default=100_000, help="how many chunks (100000)")
+    parser.add_argument("--queries", type=int, default=200, help="how many queries (200)")
+    parser.add_argument("--random", action="store_true", help="vectors that form no clusters")
+    parser.add_argument("--skip-cold", action="store_true", help="leave fresh processes out")
+    parser.add_argument("--skip-peers", action="store_true", help="measure simile alone")
+    parser.add_argument(
+        "--budget", type=float, default=60.0, help="seconds for each way of asking a peer (60)"
+    )
+    parser.add_argument("--folder", type=Path, help="where temporary files go (the system's)")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    options = parser.parse_args()
+    if options.chunks < 1000 or options.chunks % 10:
+        parser.error(f"--chunks is {options.chunks}; expected a multiple of 10, at least 1000")
+    if options.queries < 20:
+        parser.error(f"--queries is {options.queries}; expected at least 20")
+    return options
+
+
+def _describe(tables: "Tables", made: "Collection", *, random: bool) -> None:
+    from benchmarks.collection import DIM, FILTER
+
+    tables.section("Collection")
+    vectors = "scattered evenly" if random else "300 clusters"
+    tables.row("chunks", note=f"{made.chunks:,} of {made.documents:,} documents")
+    tables.row("vectors", note=f"float32, {DIM} wide, {vectors}")
+    tables.row("searcher", note=f"{len(made.principals)} of 50 groups; each document has 2")
+    tables.row("filter", note=FILTER)
+    tables.row("a query", note=made.queries[0])
+
+
+if __name__ == "__main__":
+    main()

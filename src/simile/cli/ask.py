@@ -1,0 +1,131 @@
+"""`simile ask`: an answer from the index's passages, with citations, and where they stand."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simile.cli import options
+
+if TYPE_CHECKING:
+    from simile.index import Index
+    from simile.retrieval.ask import Answer
+    from simile.retrieval.prompt import Source
+
+
+@click.command("ask")
+@click.argument("question", metavar="QUESTION | -")
+@options.chat
+@options.index
+@options.principals
+@options.passages
+@options.budget
+@click.option("--filter", "expression", metavar="EXPR", help="As for `simile search`.")
+@click.option("--rerank", metavar="MODEL", help="As for `simile search`.")
+@click.option(
+    "--min-cosine",
+    type=float,
+    help="Ask nobody if no passage is as near to the question as this.  [default: 0.2]",
+)
+@click.option(
+    "--template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with {passages} and {question} in it, for the words around them.",
+)
+@click.option("--show-prompt", is_flag=True, help="Print what would be sent, and ask nobody.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, when the answer is whole.")
+def command(
+    question: str,
+    chat: str | None,
+    folder: Path | None,
+    principals: tuple[str, ...],
+    k: int,
+    budget_tokens: int,
+    expression: str | None,
+    rerank: str | None,
+    min_cosine: float | None,
+    template: Path | None,
+    *,
+    show_prompt: bool,
+    as_json: bool,
+) -> int:
+    """Answer QUESTION from the index; only passages and question are sent, to the model named."""
+    from simile.chat import Chat
+    from simile.cli.folder import open_index
+    from simile.retrieval.ask import MIN_COSINE
+    from simile.retrieval.prompt import DEFAULT_TEMPLATE, Template
+
+    if chat is None and not show_prompt:
+        raise click.UsageError("--chat names no model; for example --chat ollama/llama3.2")
+    words = DEFAULT_TEMPLATE
+    if template:
+        words = Template(question=template.read_text(encoding="utf-8"))
+    with open_index(folder) as index:
+        answer = index.ask(
+            sys.stdin.read() if question == "-" else question,
+            chat=Chat(chat) if chat and not show_prompt else None,
+            k=k,
+            budget_tokens=budget_tokens,
+            principals=principals,
+            filter=expression,
+            rerank=rerank,
+            min_cosine=MIN_COSINE if min_cosine is None else min_cosine,
+            template=words,
+        )
+        if show_prompt:
+            for message in answer.messages:
+                print(f"--- {message.role}\n{message.content}\n")
+            return 0
+        if not answer.sources:
+            print(
+                "simile: nothing in the index has to do with this; nobody was asked",
+                file=sys.stderr,
+            )
+            return 1
+        return _print_json(answer) if as_json else print_answer(index, answer)
+
+
+def print_answer(index: "Index", answer: "Answer") -> int:
+    """Stream the answer to stdout, then its sources; what had come stays if it breaks off."""
+    try:
+        for part in answer:
+            print(part, end="", flush=True)
+    finally:
+        if answer.text:
+            print("\n")
+            _print_sources(index, answer)
+    return 0
+
+
+def _print_sources(index: "Index", answer: "Answer") -> None:
+    citations = answer.citations
+    for number in citations.unknown:
+        print(f"simile: the answer cites [{number}], which no passage had", file=sys.stderr)
+    if not citations.sources:
+        print("simile: the answer cites no passage; it was given these:", file=sys.stderr)
+    for source in citations.sources or answer.sources:
+        print(f"[{source.number}] {_place(index, source)}")
+
+
+def _place(index: "Index", source: "Source") -> str:
+    from simile.cli.folder import shown_path
+
+    page = f", page {source.page}" if source.page is not None else ""
+    first, last = source.lines
+    lines = f"{first}" if first == last else f"{first}-{last}"
+    return f"{shown_path(index, source.document_id)}:{lines}{page}"
+
+
+def _print_json(answer: "Answer") -> int:
+    from dataclasses import asdict
+
+    for _ in answer:
+        pass
+    cited = [source.number for source in answer.citations.sources]
+    sources = [asdict(source) for source in answer.sources]
+    unknown = list(answer.citations.unknown)
+    told = {"answer": answer.text, "cited": cited, "unknown": unknown, "sources": sources}
+    print(json.dumps(told, ensure_ascii=False))
+    return 0

@@ -1,0 +1,131 @@
+"""`simile eval`: how good searches are, by judged queries; or similarities, by judged pairs."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simile.cli import options
+
+if TYPE_CHECKING:
+    from simile.evaluation.judged import Judged
+    from simile.index import Index
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("eval")
+@click.argument("judged", nargs=-1, metavar="JUDGED | sts FILE")
+@options.index
+@click.option("--corpus", type=_FILE, help="Documents in BEIR's format, to be indexed for this.")
+@click.option("--queries", type=_FILE, help="Queries in BEIR's format, with --corpus.")
+@click.option("--qrels", type=_FILE, help="Which documents answer which query, with --corpus.")
+@click.option("--chunked", is_flag=True, help="Cut the --corpus as an index does; else it is not.")
+@options.model
+@options.principals
+@click.option("--rerank", metavar="MODEL", help="Show the candidates ordered anew, too.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Write a picture (.png, .svg).")
+@click.option("--json", "as_json", is_flag=True, help="JSON on a terminal, too.")
+def command(
+    judged: tuple[str, ...],
+    folder: Path | None,
+    corpus: Path | None,
+    queries: Path | None,
+    qrels: Path | None,
+    model: str,
+    principals: tuple[str, ...],
+    rerank: str | None,
+    plot: Path | None,
+    *,
+    chunked: bool,
+    as_json: bool,
+) -> None:
+    """Measure each arm, the fusion and the rerank side by side, with what is noise.
+
+    JUDGED has a line for each query: {"query": …, "relevant": [ids] or "spans": […]}, for the
+    index of -i. With --corpus a collection in BEIR's format is indexed first. `sts FILE` compares
+    cosines with a file of score, sentence, sentence.
+    """
+    if judged[:1] == ("sts",):
+        _sts(judged[1:], model, as_json=as_json)
+        return
+    with ExitStack() as stack:
+        if corpus is not None:
+            if judged or queries is None or qrels is None:
+                raise click.UsageError("--corpus goes with --queries and --qrels, and no JUDGED")
+            from simile.evaluation.datasets import read_beir
+
+            index = stack.enter_context(_indexed(corpus, model, stack, chunked=chunked))
+            _evaluate(index, read_beir(queries, qrels), principals, rerank, plot, as_json=as_json)
+            return
+        if len(judged) != 1:
+            raise click.UsageError("expected one file of judged queries, or --corpus, or sts FILE")
+        from simile.cli.folder import open_index
+        from simile.evaluation.datasets import read_judged
+
+        index = stack.enter_context(open_index(folder))
+        _evaluate(index, read_judged(Path(judged[0])), principals, rerank, plot, as_json=as_json)
+
+
+def _indexed(corpus: Path, model: str, stack: ExitStack, *, chunked: bool) -> "Index":
+    """An index of the collection that is gone afterwards; its vectors are remembered."""
+    from simile.cli.progress import shown
+    from simile.evaluation.datasets import read_corpus
+    from simile.index import Index
+    from simile.retrieval.recipe import Chunking
+
+    folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+    sizes = Chunking() if chunked else Chunking(whole=True)
+    index = Index(Path(folder) / "index", embedder=model, chunking=sizes)
+    with shown("documents") as progress:
+        index.add(read_corpus(corpus), progress=progress)
+    return index
+
+
+def _evaluate(
+    index: "Index",
+    judged: Sequence["Judged"],
+    principals: tuple[str, ...],
+    rerank: str | None,
+    plot: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from simile.evaluation.judged import absent
+    from simile.evaluation.run import ARMS, evaluate, searching
+    from simile.evaluation.table import to_text
+
+    missing = absent(judged, lambda id: index.get(id, everything=True) is not None)
+    if missing:
+        told = f"{len(missing):,} relevant documents are not in the index, {missing[0]!r} first"
+        print(f"simile: {told}", file=sys.stderr)
+    arms = (*ARMS, *(("rerank",) if rerank else ()))
+    search = searching(index.search, principals=principals, rerank=rerank)
+    found = evaluate(judged, search, arms=arms)
+    print(found.to_json() if as_json or not sys.stdout.isatty() else to_text(found))
+    if plot:
+        from simile.evaluation.plot import plot_arms
+
+        plot_arms(found, plot)
+
+
+def _sts(files: tuple[str, ...], model: str, *, as_json: bool) -> None:
+    from simile.embedder import Embedder
+    from simile.evaluation.datasets import read_sts
+    from simile.evaluation.sts import correlate
+
+    if len(files) != 1:
+        raise click.UsageError("sts takes one file of score, sentence, sentence with tabs between")
+    pairs = read_sts(Path(files[0]))
+    with Embedder(model) as embedder:
+        found = correlate(embedder, pairs)
+    if as_json or not sys.stdout.isatty():
+        told = {"pairs": len(pairs), "pearson": found.pearson, "spearman": found.spearman}
+        print(json.dumps(told))
+    else:
+        print(f"{len(pairs):,} pairs: Pearson {found.pearson:.4f}, Spearman {found.spearman:.4f}")

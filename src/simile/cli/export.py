@@ -1,0 +1,25 @@
+"""`simile export`: chunks and vectors to files that other programs read."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from simile.cli import options
+
+
+@click.command("export")
+@click.argument("output", type=click.Path(path_type=Path))
+@options.index
+@options.principals
+@click.option("--all", "everything", is_flag=True, help="What nobody was named for, too.")
+def command(
+    output: Path, folder: Path | None, principals: tuple[str, ...], *, everything: bool
+) -> int:
+    """Write what may be read to OUTPUT: x.parquet, x.faiss, or a folder (npy and NDJSON)."""
+    from simile.cli.folder import open_index
+
+    with open_index(folder) as index:
+        count = index.export(output, principals=principals, everything=everything)
+    print(f"simile: {count:,} chunks in {output}", file=sys.stderr)
+    return 0 if count else 1

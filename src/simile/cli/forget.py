@@ -1,0 +1,21 @@
+"""`simile forget`: take documents out of an index."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from simile.cli import options
+
+
+@click.command("forget")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@options.index
+def command(ids: tuple[str, ...], folder: Path | None) -> int:
+    """Take documents out of the index; a file that is still there comes back with the next sync."""
+    from simile.cli.folder import open_index
+
+    with open_index(folder) as index:
+        count = index.delete(ids)
+    print(f"simile: {count:,} documents forgotten", file=sys.stderr)
+    return 0 if count else 1

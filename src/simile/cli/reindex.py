@@ -1,0 +1,35 @@
+"""`simile reindex`: make all vectors of an index anew, beside the old ones."""
+
+from pathlib import Path
+
+import click
+
+from simile.cli import options
+
+
+@click.command("reindex")
+@options.index
+@click.option("--model", "-m", help="The model to change to.  [default: the index's own]")
+@options.chunking
+def command(
+    folder: Path | None,
+    model: str | None,
+    *,
+    max_tokens: int | None,
+    min_tokens: int | None,
+    overlap_tokens: int | None,
+    whole: bool,
+) -> int:
+    """Cut and embed all documents anew, with another model or other sizes.
+
+    The old vectors are searched until the new ones are complete, and take over at once.
+    """
+    from simile.cli.folder import chunking_of, find_index
+    from simile.cli.progress import shown, tell
+    from simile.index import Index
+
+    sizes = chunking_of(max_tokens, min_tokens, overlap_tokens, whole=whole)
+    with Index(find_index(folder), embedder=model, chunking=sizes) as index:
+        with shown("documents") as progress:
+            report = index.reindex(progress=progress)
+    return tell(report)

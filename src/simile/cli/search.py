@@ -1,0 +1,122 @@
+"""`simile search`: hits as `path:line` on a terminal, one JSON object a line otherwise."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from simile.cli import options
+
+if TYPE_CHECKING:
+    from simile.index import Index
+    from simile.types import Hit
+
+_SHOWN_LINES = 4
+
+
+@click.command("search")
+@click.argument("query", metavar="QUERY | -")
+@options.index
+@click.option("-k", default=10, show_default=True, help="How many hits.")
+@options.principals
+@click.option(
+    "--filter",
+    "expression",
+    metavar="EXPR",
+    help="Over metadata: \"year >= 2020 and lang = 'en'\".",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["hybrid", "dense", "lexical"]),
+    default="hybrid",
+    show_default=True,
+)
+@click.option(
+    "--alpha",
+    type=float,
+    help="Weight of the dense arm, 0 to 1.  [default: 0.6, or what `simile tune` chose]",
+)
+@click.option("--fusion", type=click.Choice(["convex", "rrf"]), default="convex", show_default=True)
+@click.option("--rerank", metavar="MODEL", help="Order the candidates anew with this model.")
+@click.option("--per-document", type=int, metavar="N", help="At most N hits of one document.")
+@click.option(
+    "--collapse",
+    type=float,
+    metavar="COSINE",
+    help="Leave out hits as near as this to a better one; .95 are near-duplicates.",
+)
+@click.option("--context", default=0, metavar="N", help="Show N neighbouring chunks on each side.")
+@click.option("--explain", is_flag=True, help="Say how each hit came to its place.")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+def command(
+    query: str,
+    folder: Path | None,
+    k: int,
+    principals: tuple[str, ...],
+    expression: str | None,
+    mode: Literal["hybrid", "dense", "lexical"],
+    alpha: float | None,
+    fusion: Literal["convex", "rrf"],
+    rerank: str | None,
+    per_document: int | None,
+    collapse: float | None,
+    context: int,
+    *,
+    explain: bool,
+    as_json: bool,
+) -> int:
+    """Find the chunks that answer QUERY, best first; `-` reads it from stdin."""
+    from simile.cli.folder import open_index
+
+    with open_index(folder) as index:
+        hits = index.search(
+            sys.stdin.buffer.read().decode(errors="replace") if query == "-" else query,
+            k=k,
+            mode=mode,
+            principals=principals,
+            filter=expression,
+            alpha=alpha,
+            fusion=fusion,
+            rerank=rerank,
+            per_document=per_document,
+            collapse=collapse,
+            context=context,
+            explain=explain,
+        )
+        if as_json or not sys.stdout.isatty():
+            _print_json(hits)
+        else:
+            _print_text(index, hits)
+    if not hits:
+        print("simile: nothing found", file=sys.stderr)
+    return 0 if hits else 1
+
+
+def _print_json(hits: list["Hit"]) -> None:
+    import orjson
+
+    for hit in hits:
+        try:
+            line = orjson.dumps(hit)
+        except orjson.JSONEncodeError:  # A whole number of more than 64 bits.
+            line = json.dumps(asdict(hit)).encode()
+        sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _print_text(index: "Index", hits: list["Hit"]) -> None:
+    from simile.cli.folder import shown_path
+
+    for hit in hits:
+        place = click.style(f"{shown_path(index, hit.document_id)}:{hit.lines[0]}", bold=True)
+        page = f"  page {hit.page}" if hit.page is not None else ""
+        print(f"{place}  {hit.score:.3f}{page}  {' > '.join(hit.headings)}".rstrip())
+        lines = (hit.context or hit).text.splitlines()
+        shown = lines if hit.context else lines[:_SHOWN_LINES]
+        print("\n".join(f"    {line}" for line in shown if line.strip()))
+        if hit.explanation:
+            print(f"    {dict(hit.explanation)}")
+        print()

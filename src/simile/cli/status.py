@@ -1,0 +1,26 @@
+"""`simile status`: what an index holds; a table on a terminal, JSON otherwise."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from simile.cli import options
+
+
+@click.command("status")
+@options.index
+def command(folder: Path | None) -> None:
+    """Say what the index holds, what it was made with, and how large it is."""
+    from simile.cli.folder import open_index
+
+    with open_index(folder) as index:
+        fields = {"index": str(index.path), **asdict(index.stats())}
+    if not sys.stdout.isatty():
+        print(json.dumps(fields))
+        return
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        print(f"{name:{width}}  {f'{value:,}' if isinstance(value, int) else value}")

@@ -1,0 +1,35 @@
+"""`simile why-skipped`: why a file is not read, or that it is."""
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command("why-skipped")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder that is given to `simile index`.  [default: the working folder]",
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="As given to `simile index`.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="As given to `simile index`.")
+def command(
+    path: Path, root: Path | None, include: tuple[str, ...], exclude: tuple[str, ...]
+) -> int:
+    """Say why `simile index` leaves PATH out; exit code 1 if it does not."""
+    from simile.documents import Folder, LoadFailure, load
+
+    folder = Folder(_absolute(root or Path.cwd()), include, exclude)
+    reason = folder.why_skipped(_absolute(path))
+    if reason is None and path.is_file():
+        failures = (part for part in load(path) if isinstance(part, LoadFailure))
+        reason = next((f"it cannot be read: {failure.reason}" for failure in failures), None)
+    said = f"{path}: {reason or 'it is not skipped'}"
+    print(os.fsencode(said).decode(errors="backslashreplace"))
+    return 0 if reason else 1
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))

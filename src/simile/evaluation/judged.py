@@ -1,0 +1,106 @@
+"""The nouns of a judged collection, and its lines read with the place of what is wrong."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn, TypeGuard
+
+import orjson
+
+from simile.errors import InputError
+from simile.evaluation.metrics import Span
+
+MAX_LINE_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A query with what should be found for it."""
+
+    query: str
+    relevant: Mapping[str, int]
+    """Grades by document id; with spans alone, their documents with grade 1."""
+    spans: Sequence[Span] = ()
+    principals: frozenset[str] = field(default_factory=frozenset)
+    """Who asks; nobody said means whoever the evaluation runs as."""
+    filter: str | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file; `fail` says where it stands."""
+
+    path: Path
+    number: int
+    text: str
+
+    def fail(self, message: str) -> NoReturn:
+        """Raise InputError with file and line."""
+        raise InputError(f"{self.path}, line {self.number}: {message}")
+
+    def fields(self) -> dict[str, object]:
+        """The line as a JSON object."""
+        try:
+            value = orjson.loads(self.text)
+        except orjson.JSONDecodeError as exc:
+            self.fail(f"not JSON: {exc}")
+        if not isinstance(value, dict):
+            self.fail(f"{type(value).__name__}; expected an object")
+        return value
+
+    def string(self, fields: Mapping[str, object], *names: str) -> str:
+        """The first of the fields that is there: a string that is not blank, or a number."""
+        value = next((fields[name] for name in names if name in fields), None)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if not isinstance(value, str) or not value.strip():
+            self.fail(f"{names[0]} is {value!r:.80}; expected a string that is not blank")
+        return value
+
+    def spans(self, fields: Mapping[str, object]) -> tuple[Span, ...]:
+        """The gold spans; each names its document, or the line names one for all."""
+        found = fields.get("spans", [])
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            self.fail("spans is no list of objects such as {document_id, start, end}")
+        return tuple(self._span({**fields, **one}) for one in found)
+
+    def _span(self, fields: Mapping[str, object]) -> Span:
+        start, end = fields.get("start"), fields.get("end")
+        if not (_whole(start) and _whole(end) and 0 <= start < end):
+            self.fail(f"a span from {start!r} to {end!r}; expected whole numbers, start < end")
+        return Span(self.string(fields, "document_id", "doc_id"), start, end)
+
+
+def _whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def lines_of(path: Path) -> Iterator[Line]:
+    """The lines that are not blank, without their ends. Streams; InputError if unreadable."""
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while data := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(data) > MAX_LINE_BYTES:
+                    Line(path, number, "").fail(f"longer than {MAX_LINE_BYTES:,} bytes")
+                line = Line(path, number, _decoded(path, number, data))
+                if line.text.strip():
+                    yield line
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def _decoded(path: Path, number: int, data: bytes) -> str:
+    try:
+        text = data.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path}, line {number}: not UTF-8: {exc.reason}") from exc
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def absent(judged: Iterable[Judged], known: Callable[[str], bool]) -> list[str]:
+    """Relevant documents that are not there: an evaluation without them says little."""
+    wanted = (id for one in judged for id, grade in one.relevant.items() if grade > 0)
+    return [id for id in dict.fromkeys(wanted) if not known(id)]

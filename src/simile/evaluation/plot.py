@@ -1,0 +1,105 @@
+"""Pictures of an evaluation and of a tuning, as PNG or SVG by the suffix of the file.
+
+Error bars: the middle 95% of the means of queries drawn anew with replacement (Efron 1979).
+Needs the extra `plot`, imported when a picture is asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.errors import InputError, MissingExtraError
+from simile.evaluation.run import Evaluation, Scores
+from simile.evaluation.tune import DEPTHS, Tuning
+
+SUFFIXES = (".png", ".svg")
+RESAMPLES = 2_000
+_SEED = 1979
+_MIDDLE = (2.5, 97.5)
+_BLOCK = 2**20
+
+
+def plot_arms(evaluation: Evaluation, path: Path, *, metrics: Sequence[str] = ()) -> None:
+    """Bars of each arm and metric. Writes the file; InputError, MissingExtraError."""
+    arms = evaluation.scores
+    known = list(next(iter(arms.values())).keys())
+    names = list(metrics) or known
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InputError(f"no metric {unknown[0]!r}; there are {', '.join(known)}")
+
+    def draw(axes: Any) -> None:
+        width = 0.8 / len(arms)
+        for place, (arm, of) in enumerate(arms.items()):
+            low, mean, high = _intervals([of[name] for name in names])
+            where = np.arange(len(names)) + (place - (len(arms) - 1) / 2) * width
+            around = np.clip([mean - low, high - mean], 0, None)
+            axes.bar(where, mean, width, yerr=around, capsize=2, label=arm)
+        axes.set_xticks(range(len(names)), names)
+        axes.set_ylim(0, 1)
+        axes.set_title(f"{evaluation.queries:,} judged queries; bars: 95% over queries")
+
+    _write(path, draw)
+
+
+def plot_alpha(tuning: Tuning, path: Path) -> None:
+    """The metric over the weight of the dense arm. Writes the file; as `plot_arms`."""
+
+    def draw(axes: Any) -> None:
+        for depth in DEPTHS:
+            curve = tuning.curve(depth)
+            alphas = np.array(list(curve))
+            low, mean, high = _intervals(list(curve.values()))
+            [line] = axes.plot(alphas, mean, marker=".", label=f"{depth} candidates")
+            if depth == tuning.chosen.candidates:
+                axes.fill_between(alphas, low, high, alpha=0.15, color=line.get_color())
+        axes.axvline(tuning.chosen.alpha, linestyle="--", color="gray", label="chosen")
+        axes.set_xlabel("alpha: 0 lexical alone, 1 dense alone")
+        axes.set_ylabel(tuning.metric)
+        axes.set_title("band: 95% over queries, for the chosen number of candidates")
+
+    _write(path, draw)
+
+
+def interval(scores: Scores) -> tuple[float, float]:
+    """Where the mean of float (queries,) lies with 95% confidence; NaN counts as not judged."""
+    judged = scores[~np.isnan(scores)]
+    chance = np.random.default_rng(_SEED)
+    rows = max(1, _BLOCK // len(judged))
+    means: list[NDArray[np.float64]] = []
+    for start in range(0, RESAMPLES, rows):
+        drawn = chance.integers(0, len(judged), (min(rows, RESAMPLES - start), len(judged)))
+        means.append(judged[drawn].mean(axis=1))
+    low, high = np.percentile(np.concatenate(means), _MIDDLE)
+    return float(low), float(high)
+
+
+def _intervals(scores: Sequence[Scores]) -> tuple[NDArray[np.float64], ...]:
+    """Low end, mean and high end of each."""
+    low, high = np.array([interval(one) for one in scores]).T
+    return low, np.array([np.nanmean(one) for one in scores]), high
+
+
+def _write(path: Path, draw: Callable[[Any], None]) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path.name} is no picture; expected a name with {' or '.join(SUFFIXES)}")
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise MissingExtraError(
+            "matplotlib is needed for pictures: pip install 'simile[plot]'"
+        ) from exc
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axes = figure.add_subplot()
+    draw(axes)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend()
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as exc:
+        raise InputError(f"{path} cannot be written: {exc.strerror}") from exc

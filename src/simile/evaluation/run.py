@@ -1,0 +1,178 @@
+"""A searcher and judged queries to the metrics of each arm, and which differences are noise.
+
+Documents are ranked by their best chunk. It is handed a search, and knows neither index nor models.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.errors import InputError
+from simile.evaluation import metrics
+from simile.evaluation.judged import Judged
+from simile.evaluation.metrics import Span
+from simile.evaluation.significance import NOISE, p_values
+from simile.retrieval.search import CANDIDATES, Mode
+from simile.types import EmbeddingModel, Hit, RankModel
+
+Arm = Literal["dense", "lexical", "hybrid", "rerank"]
+ARMS: tuple[Arm, ...] = ("dense", "lexical", "hybrid")
+DEPTH = CANDIDATES
+"""Chunks looked at for each query."""
+Progress = Callable[[int, int], None]
+"""Told how many queries of how many are done."""
+Search = Callable[[Judged, Arm, int], Sequence[Hit]]
+"""The best chunks of an arm, best first, for one judged query: at most so many."""
+Scores = NDArray[np.float64]
+"""float64 (queries,), in their order; NaN where the query has no judgement of this kind."""
+
+METRICS: dict[str, Callable[[Sequence[str], Judged], float]] = {
+    "ndcg@10": lambda ids, judged: metrics.ndcg(ids, judged.relevant, 10),
+    "recall@100": lambda ids, judged: metrics.recall(ids, judged.relevant, 100),
+    "mrr": lambda ids, judged: metrics.reciprocal_rank(ids, judged.relevant),
+    "map": lambda ids, judged: metrics.average_precision(ids, judged.relevant),
+    "precision@10": lambda ids, judged: metrics.precision(ids, judged.relevant, 10),
+    "hit@10": lambda ids, judged: metrics.hit(ids, judged.relevant, 10),
+}
+"""Of ranked document ids; MAP and MRR of the whole ranking."""
+SPAN_METRICS: dict[str, Callable[[Sequence[Span], Judged], float]] = {
+    "span_recall@10": lambda spans, judged: metrics.span_recall(spans[:10], judged.spans),
+    "span_precision@10": lambda spans, judged: metrics.span_precision(spans[:10], judged.spans),
+}
+"""Of ranked chunks, where spans are judged."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much an arm is above another, in the mean over queries, and whether that is chance."""
+
+    difference: float
+    p: float
+
+    @property
+    def noise(self) -> bool:
+        """Whether it cannot be told from chance."""
+        return self.p >= NOISE
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What each arm is worth."""
+
+    queries: int
+    scores: Mapping[Arm, Mapping[str, Scores]]
+    """By arm and metric, one for each query."""
+
+    def means(self) -> dict[Arm, dict[str, float]]:
+        """By arm and metric, the mean over the queries."""
+        of_arms = self.scores.items()
+        return {arm: {name: mean(of[name]) for name in of} for arm, of in of_arms}
+
+    def significance(self) -> dict[str, dict[str, Difference]]:
+        """By `hybrid vs dense` and metric: every arm against those before it."""
+        pairs = list(combinations(self.scores, 2))
+        if not pairs:
+            return {}
+        names = list(self.scores[pairs[0][0]])
+        by_pair = [
+            [self.scores[other][name] - self.scores[one][name] for name in names]
+            for one, other in pairs
+        ]
+        columns = np.stack([column for of in by_pair for column in of], axis=1)
+        chances = p_values(columns).reshape(len(pairs), len(names)).tolist()
+        told: dict[str, dict[str, Difference]] = {}
+        for (one, other), of, ps in zip(pairs, by_pair, chances, strict=True):
+            differences = [Difference(mean(by), p) for by, p in zip(of, ps, strict=True)]
+            told[f"{other} vs {one}"] = dict(zip(names, differences, strict=True))
+        return told
+
+    def to_json(self) -> str:
+        """`{"arms": {"dense": {"ndcg@10": …}}, "queries": …, "significance": …}`."""
+        compared = {
+            pair: {name: {"difference": of.difference, "p": of.p} for name, of in by.items()}
+            for pair, by in self.significance().items()
+        }
+        told = {"arms": self.means(), "queries": self.queries, "significance": compared}
+        return json.dumps(told)
+
+
+class IndexSearch(Protocol):
+    """What `Index.search` promises, as far as it is needed here."""
+
+    def __call__(
+        self,
+        query: str,
+        *,
+        k: int,
+        mode: Mode,
+        principals: Iterable[str],
+        filter: str | None,
+        rerank: RankModel | EmbeddingModel | str | None,
+    ) -> list[Hit]:
+        """The k best chunks, best first."""
+        ...
+
+
+def searching(
+    search: IndexSearch,
+    *,
+    principals: Iterable[str] = (),
+    rerank: RankModel | EmbeddingModel | str | None = None,
+) -> Search:
+    """A search of each arm from `Index.search`; a query's own principals come before these."""
+    default = frozenset(principals)
+
+    def of_arm(judged: Judged, arm: Arm, k: int) -> Sequence[Hit]:
+        ranker = rerank if arm == "rerank" else None
+        mode: Mode = "hybrid" if arm == "rerank" else arm
+        who = judged.principals or default
+        return search(
+            judged.query, k=k, mode=mode, principals=who, filter=judged.filter, rerank=ranker
+        )
+
+    return of_arm
+
+
+def evaluate(
+    judged: Sequence[Judged],
+    search: Search,
+    *,
+    arms: Sequence[Arm] = ARMS,
+    depth: int = DEPTH,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Search once for each query and arm. Blocks. InputError without a query or an arm."""
+    if not judged or not arms:
+        raise InputError(f"{len(judged)} judged queries, {len(arms)} arms; expected some of both")
+    names = [*METRICS, *(SPAN_METRICS if any(one.spans for one in judged) else ())]
+    scores = {arm: {name: np.full(len(judged), np.nan) for name in names} for arm in arms}
+    for place, one in enumerate(judged):
+        for arm in arms:
+            hits = search(one, arm, depth)
+            spans = [Span(hit.document_id, hit.start, hit.end) for hit in hits]
+            for name, value in measure(one, spans, names).items():
+                scores[arm][name][place] = value
+        progress(place + 1, len(judged))
+    return Evaluation(len(judged), scores)
+
+
+def measure(judged: Judged, chunks: Sequence[Span], names: Iterable[str]) -> dict[str, float]:
+    """Metrics of one ranking of chunks, best first; NaN where there are no spans to judge by."""
+    ids = list(dict.fromkeys(chunk.document_id for chunk in chunks))
+    found = {}
+    for name in names:
+        if name in METRICS:
+            found[name] = METRICS[name](ids, judged)
+        else:
+            found[name] = SPAN_METRICS[name](chunks, judged) if judged.spans else np.nan
+    return found
+
+
+def mean(scores: Scores) -> float:
+    """Over the queries that have a judgement of this kind."""
+    return float(np.nanmean(scores))

@@ -1,0 +1,79 @@
+"""Do cosines order pairs of sentences as people do: Pearson's and Spearman's correlation.
+
+Spearman is Pearson of the ranks, those of equal values averaged (Kendall 1948, chapter 3).
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simile.evaluation.datasets import Pair
+from simile.retrieval.vectors import unit
+from simile.types import EmbeddingModel, Role
+
+_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """How cosines go with the scores of people, -1 to 1; NaN where one of them never varies."""
+
+    pearson: float
+    spearman: float
+    pairs: int
+
+    def to_json(self) -> str:
+        """One object; null for NaN."""
+        told = asdict(self).items()
+        return json.dumps({name: None if isnan(value) else value for name, value in told})
+
+    def to_text(self) -> str:
+        """One line; times 100, as such numbers are published."""
+        spearman, pearson = 100 * self.spearman, 100 * self.pearson
+        return f"spearman {spearman:.2f}   pearson {pearson:.2f}   {self.pairs:,} pairs"
+
+
+def correlate(
+    model: EmbeddingModel,
+    pairs: Sequence[Pair],
+    *,
+    role: Role = "query",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Correlation:
+    """Embed both sentences of all pairs, in the same role, since neither looks for the other."""
+    cosines: list[NDArray[np.float64]] = []
+    for start in range(0, len(pairs), _BATCH):
+        batch = pairs[start : start + _BATCH]
+        texts = [pair.first for pair in batch] + [pair.second for pair in batch]
+        vectors = unit(model.embed(texts, role=role)).astype(np.float64)
+        cosines.append((vectors[: len(batch)] * vectors[len(batch) :]).sum(axis=1))
+        progress(start + len(batch), len(pairs))
+    found = np.concatenate(cosines) if cosines else np.empty(0)
+    scores = np.array([pair.score for pair in pairs])
+    return Correlation(pearson(found, scores), spearman(found, scores), len(pairs))
+
+
+def pearson(some: ArrayLike, others: ArrayLike) -> float:
+    """The correlation of two series, float (n,) each; NaN if one of them never varies."""
+    one, other = np.asarray(some, np.float64), np.asarray(others, np.float64)
+    if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return float("nan")
+    one, other = one - one.mean(), other - other.mean()
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
+def spearman(some: ArrayLike, others: ArrayLike) -> float:
+    """The correlation of the ranks of two series; NaN if one of them never varies."""
+    return pearson(ranks(some), ranks(others))
+
+
+def ranks(values: ArrayLike) -> NDArray[np.float64]:
+    """Places in ascending order from 1, float64 (n,); equal values share their mean place."""
+    _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    mean: NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]
+    return mean
