@@ -20,9 +20,12 @@ def command(
 ) -> int:
     """Say why `simile index` leaves PATH out; exit code 1 if it does not."""
     from simile.documents import Folder, LoadFailure, load
+    from simile.retrieval.walk import RULES
 
     folder = Folder(_absolute(root or Path.cwd()), include, exclude)
     reason = folder.why_skipped(_absolute(path))
+    if path.name == RULES:
+        reason = reason or "it holds rules for documents, and is none"
     if reason is None and path.is_file():
         failures = (part for part in load(path) if isinstance(part, LoadFailure))
         reason = next((f"it cannot be read: {failure.reason}" for failure in failures), None)

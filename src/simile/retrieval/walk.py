@@ -100,6 +100,8 @@ class Walk:
             return
         folder = Folder(self._absolute, self.selection.include, self.selection.exclude)
         for path in folder.files():
+            if path.name == RULES:
+                continue  # It says something about documents, and is none.
             try:
                 yield self._found(path)
             except FileNotFoundError:
