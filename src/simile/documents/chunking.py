@@ -24,6 +24,8 @@ Kind = Literal["markdown", "python", "code", "prose"]
 
 MAX_PREFIX = 160
 """Characters of heading path before an embedded text; the outermost headings give way."""
+MAX_HEADING = 400
+"""Characters of a heading, or a title, that stands there alone: the title of a paper is whole."""
 
 _SEPARATOR = " > "
 _READERS: dict[str, Callable[[str], list[Block]]] = {
@@ -112,7 +114,10 @@ def _prefix(title: str | None, headings: Sequence[str], text: str) -> str:
         path.insert(0, title.strip())
     if path and text.lstrip("# \t\r\n").startswith(path[-1]):
         path.pop()
-    return _SEPARATOR.join(" ".join(heading.split()) for heading in path)[-MAX_PREFIX:].strip()
+    path = [" ".join(heading.split()) for heading in path]
+    while len(path) > 1 and len(_SEPARATOR.join(path)) > MAX_PREFIX:
+        path.pop(0)
+    return _SEPARATOR.join(path)[:MAX_HEADING].strip()
 
 
 def _limit(
