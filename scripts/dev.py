@@ -2,9 +2,10 @@
 
     python scripts/dev.py test      the tests (the real model is fetched for some, else they skip)
     python scripts/dev.py check     format, lint, types and the arrows between the rooms
-    python scripts/dev.py bench     speed, beside the peers that are installed; takes minutes
+    python scripts/dev.py bench     the long tests, then speed beside the peers that are installed
 
-More words go on to pytest or to the benchmark. SIMILE_DEV_VENV names another folder than .venv.
+More words after `test` go on to pytest; the last takes an hour. SIMILE_DEV_VENV names another
+folder than .venv.
 """
 
 import os
@@ -26,7 +27,12 @@ CHECKS = {
         ["-m", "mypy"],
         ["-m", "pytest", "-q", "tests/test_architecture.py"],
     ],
-    "bench": [["benchmarks/embed.py"]],
+    "bench": [
+        ["-m", "pytest", "-m", "slow"],
+        ["benchmarks/embed.py"],
+        ["benchmarks/search.py"],
+        ["benchmarks/indexing.py"],
+    ],
 }
 
 
@@ -58,7 +64,7 @@ def main() -> None:
     set_up()
     more = sys.argv[2:]
     for command in CHECKS[verb]:
-        run(*command, *(more if verb != "check" else []))
+        run(*command, *(more if verb == "test" else []))
 
 
 if __name__ == "__main__":

@@ -87,7 +87,8 @@ def test_what_cannot_be_measured_is_an_error(simile, work, arguments):
 
 
 def test_tuning_tells_each_arm_alone_and_keeps_what_is_no_noise(simile, work):
-    done = simile("tune", "judged.jsonl", cwd=work)
+    done = simile("tune", "judged.jsonl", "--max-tokens", "8", cwd=work)
     assert done.returncode == 0, done.stderr
     assert b"dense alone" in done.stdout and b"noise" in done.stdout
+    assert b"at most     8 tokens" in done.stdout
     assert simile("search", "blue sky", cwd=work).returncode == 0

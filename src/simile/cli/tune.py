@@ -1,10 +1,18 @@
 """`simile tune`: choose how an index fuses its arms, from judged queries."""
 
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simile.cli import options
+
+if TYPE_CHECKING:
+    from simile.evaluation.judged import Judged
+    from simile.index import Index
 
 
 @click.command("tune")
@@ -12,6 +20,13 @@ from simile.cli import options
 @options.index
 @options.principals
 @click.option("--metric", default="ndcg@10", show_default=True, help="What is to be best.")
+@click.option(
+    "--max-tokens",
+    "sizes",
+    type=click.IntRange(1),
+    multiple=True,
+    help="Try chunks of this size, too; all documents are embedded for each.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be chosen, and change nothing.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Write a picture (.png, .svg).")
 def command(
@@ -19,6 +34,7 @@ def command(
     folder: Path | None,
     principals: tuple[str, ...],
     metric: str,
+    sizes: tuple[int, ...],
     plot: Path | None,
     *,
     dry_run: bool,
@@ -31,11 +47,41 @@ def command(
     from simile.evaluation.datasets import read_judged
 
     with open_index(folder) as index:
-        found = index.tune(
-            read_judged(judged), metric=metric, principals=principals, dry_run=dry_run
-        )
-    print(found.to_text())
+        queries = read_judged(judged)
+        found = index.tune(queries, metric=metric, principals=principals, dry_run=dry_run)
+        print(found.to_text())
+        if sizes:
+            _try_sizes(index, queries, sizes, principals, metric)
     if plot:
         from simile.evaluation.plot import plot_alpha
 
         plot_alpha(found, plot)
+
+
+def _try_sizes(
+    index: "Index",
+    judged: Sequence["Judged"],
+    sizes: Sequence[int],
+    principals: tuple[str, ...],
+    metric: str,
+) -> None:
+    """Index the documents anew for each size, in folders that are gone afterwards."""
+    from simile.evaluation.run import searching
+    from simile.evaluation.sizes import compare_sizes
+    from simile.index import Chunking, Index
+
+    with ExitStack() as stack:
+        searches = {}
+        for size in sizes:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            sized = Chunking(max_tokens=size, min_tokens=min(Chunking.min_tokens, size))
+            other = Index(Path(folder) / "index", embedder=index.stats().model, chunking=sized)
+            stack.enter_context(other).add(index.documents(everything=True))
+            searches[size] = searching(other.search, principals=principals)
+        present = searching(index.search, principals=principals)
+        value, found = compare_sizes(judged, present, searches, metric)
+    print(f"chunks as they are{value:>14.4f}")
+    for one in found:
+        said = "noise" if one.noise else f"simile reindex --max-tokens {one.max_tokens}"
+        shown = f"{one.value:.4f}  {one.difference:+.4f}, p {one.p:.4f}: {said}"
+        print(f"at most {one.max_tokens:>5} tokens      {shown}")
