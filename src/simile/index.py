@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from simile.errors import InputError
 from simile.opened import OpenedIndex
-from simile.retrieval.ask import MIN_COSINE, Answer, relevant
+from simile.retrieval.ask import DUPLICATE_COSINE, MIN_COSINE, Answer, relevant
 from simile.retrieval.fusion import Fusion
 from simile.retrieval.hits import search
 from simile.retrieval.prompt import DEFAULT_BUDGET_TOKENS, DEFAULT_TEMPLATE, Source, Template, pack
@@ -182,7 +182,9 @@ class Index:
         `search` raises; iterating raises ModelNotFoundError, RemoteEngineError.
         """
         who = require_principals(principals)
-        hits = self.search(question, k=k, principals=who, filter=filter, rerank=rerank)
+        hits = self.search(
+            question, k=k, principals=who, filter=filter, rerank=rerank, collapse=DUPLICATE_COSINE
+        )
         near = relevant(hits, min_cosine)
         sources: Sequence[Source] = ()
         if near:

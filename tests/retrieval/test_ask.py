@@ -45,6 +45,12 @@ def test_the_answer_comes_in_parts_and_its_citations_are_checked(index):
     assert chat.asked == [answer.messages]
 
 
+def test_what_another_document_says_in_the_same_words_is_sent_once(tmp_path):
+    twins = [*DOCUMENTS, Document("copy.md", "the sky is blue", title="Sky")]
+    with indexed(tmp_path / "twins", twins) as index:
+        assert str(index.ask("the sky is blue", chat=None).messages).count("sky is blue") == 2
+
+
 def test_nothing_is_asked_before_the_first_part_is(index):
     chat = FakeChat("x")
     index.ask("the sky", chat=chat)

@@ -15,6 +15,8 @@ MIN_COSINE = 0.2
 """Least cosine of the best hit, or the question counts as one that nothing was found for. For
 all-MiniLM texts on other matters lie around .0 to .15; some models give no text less than .6, and
 then this says nothing."""
+DUPLICATE_COSINE = 0.98
+"""From which on a passage says what a better one said, and is not sent."""
 _CITATION = re.compile(r"\[(\d{1,4})\]")
 _CONDENSE = """\
 Rewrite the last question so that it can be understood without the conversation before it. \
