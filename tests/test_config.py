@@ -1,5 +1,7 @@
 """Settings, as far as they are other programs' too: read as their own clients read them."""
 
+from pathlib import Path
+
 import openai
 import pytest
 from ollama._client import _parse_host
@@ -88,3 +90,8 @@ def test_a_key_is_not_shown():
     assert read.openai_api_key == "sk-secret"
     assert "secret" not in repr(read)
     assert settings(OPENAI_API_KEY="").openai_api_key is None
+
+
+def test_ollamas_own_models_are_where_ollama_has_them():
+    assert settings().ollama_models == Path.home() / ".ollama" / "models"
+    assert settings(OLLAMA_MODELS=' "/data/ollama" ').ollama_models == Path("/data/ollama")

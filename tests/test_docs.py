@@ -38,7 +38,7 @@ def test_every_route_is_documented():
     routes = set(re.findall(r'Route\("(?:[A-Z]+", ")?(/[^"]*)"', read("src/simile/server/app.py")))
     routes |= set(re.findall(r'_route\("[A-Z]+", "(/[^"]*)"', read("src/simile/server/app.py")))
     documented = set(re.findall(r"^\| `[A-Z]+ (/[^`]*)`", read("docs/http.md"), re.M))
-    assert routes == documented
+    assert {route.replace(":path", "") for route in routes} == documented
 
 
 def test_every_error_is_documented():

@@ -8,6 +8,7 @@ pip or uv.
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11434
 DEFAULT_MODEL = "all-minilm"
 DEFAULT_KEEP_ALIVE_S = 300.0
+DEFAULT_MAX_LOADED_MODELS = 3
+DEFAULT_MAX_QUEUE = 512
+"""Both as Ollama's, on a machine without a GPU."""
 DEFAULT_OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
@@ -31,12 +35,16 @@ class Settings:
     """Where models are kept (SIMILE_HOME), by default the platform's data folder."""
     model_folders: tuple[Path, ...]
     """Folders searched for checkpoints before a pull gives up (SIMILE_MODEL_FOLDERS)."""
+    ollama_models: Path | None = None
+    """Where Ollama keeps its models (OLLAMA_MODELS); only looked into."""
     ollama_host: str = field(default="", repr=False)
     """OLLAMA_HOST as it stands; `ollama_url` is what it means."""
     openai_base_url: str = field(default=DEFAULT_OPENAI_BASE_URL, repr=False)
     """OPENAI_BASE_URL as it stands; `openai_url` is the same, checked."""
     openai_api_key: str | None = field(default=None, repr=False)
     """OPENAI_API_KEY, None if it is not set."""
+    origins_as_given: tuple[str, str] = ("", "")
+    """OLLAMA_ORIGINS and SIMILE_ORIGINS as they stand; `origins` is what they mean."""
 
     @property
     def embedding_cache(self) -> Path:
@@ -50,6 +58,18 @@ class Settings:
         Read only where Ollama is used, so that a bad value is in nobody else's way.
         """
         return _ollama_url(self.ollama_host)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Web origins that may ask the server beside the built-in ones; ConfigError if one cannot.
+
+        Read only by the server, so that a bad value is in nobody else's way.
+        """
+        return tuple(
+            origin
+            for name, value in zip(_ORIGINS, self.origins_as_given, strict=True)
+            for origin in _origins(name, value)
+        )
 
     @property
     def openai_url(self) -> str:
@@ -67,10 +87,63 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=_home(env),
         model_folders=_folders(env),
+        ollama_models=_ollama_models(env.get("OLLAMA_MODELS", "")),
         ollama_host=env.get("OLLAMA_HOST", ""),
         openai_base_url=env.get("OPENAI_BASE_URL", "").strip() or DEFAULT_OPENAI_BASE_URL,
         openai_api_key=env.get("OPENAI_API_KEY", "").strip() or None,
+        origins_as_given=(env.get("OLLAMA_ORIGINS", ""), env.get("SIMILE_ORIGINS", "")),
     )
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """What the environment says to `simile serve`; see docs/settings.md."""
+
+    keep_alive: str = ""
+    """SIMILE_KEEP_ALIVE as it stands, in the grammar of Ollama's keep_alive."""
+    max_loaded_models: int = DEFAULT_MAX_LOADED_MODELS
+    max_memory_bytes: int | None = None
+    """Files of all loaded models together (SIMILE_MAX_MEMORY); None is no limit."""
+    max_queue: int = DEFAULT_MAX_QUEUE
+    json_log: bool = False
+    """Whether every request is logged in one line of JSON (SIMILE_LOG=json)."""
+
+
+def read_server_settings(environ: Mapping[str, str] | None = None) -> ServerSettings:
+    """Read the environment into ServerSettings; ConfigError names what cannot be used."""
+    env = os.environ if environ is None else environ
+    log = env.get("SIMILE_LOG", "").strip().lower()
+    if log not in ("", "text", "json"):
+        raise ConfigError(f"SIMILE_LOG is {log!r}; expected json or text")
+    models = env.get("SIMILE_MAX_LOADED_MODELS", "")
+    return ServerSettings(
+        keep_alive=env.get("SIMILE_KEEP_ALIVE", "").strip(),
+        max_loaded_models=_count("SIMILE_MAX_LOADED_MODELS", models, DEFAULT_MAX_LOADED_MODELS),
+        max_memory_bytes=_size("SIMILE_MAX_MEMORY", env.get("SIMILE_MAX_MEMORY", "")),
+        max_queue=_count("SIMILE_MAX_QUEUE", env.get("SIMILE_MAX_QUEUE", ""), DEFAULT_MAX_QUEUE),
+        json_log=log == "json",
+    )
+
+
+def _count(variable: str, value: str, default: int) -> int:
+    """Read a positive number; 0 and nothing are the default, as in Ollama."""
+    value = value.strip() or "0"
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise ConfigError(f"{variable} is {value!r}; expected a number such as {default}")
+    return int(value) or default
+
+
+def _size(variable: str, value: str) -> int | None:
+    if not value.strip():
+        return None
+    found = _SIZE.fullmatch(value.strip())
+    if not found or not (size := int(float(found[1]) * _UNITS[found[2].lower()])):
+        raise ConfigError(f"{variable} is {value!r}; expected a size such as 2GB or 512MiB")
+    return size
+
+
+_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) *((?:[KMG]i?B)?)", re.IGNORECASE)
 
 
 def _home(env: Mapping[str, str]) -> Path:
@@ -85,9 +158,32 @@ def _home(env: Mapping[str, str]) -> Path:
     return user_data_path("simile", appauthor=False)
 
 
+def _ollama_models(value: str) -> Path:
+    given = value.strip().strip("\"'")
+    # Unlike Path.expanduser this does not fail for a user without a home.
+    return Path(os.path.expanduser(given or "~/.ollama/models"))  # noqa: PTH111
+
+
 def _folders(env: Mapping[str, str]) -> tuple[Path, ...]:
     parts = env.get("SIMILE_MODEL_FOLDERS", "").split(os.pathsep)
     return tuple(Path(part).expanduser().absolute() for part in parts if part.strip())
+
+
+_ORIGINS = ("OLLAMA_ORIGINS", "SIMILE_ORIGINS")
+
+
+def _origins(variable: str, value: str) -> list[str]:
+    origins = [part.strip() for part in value.strip().strip("\"'").split(",") if part.strip()]
+    for origin in origins:
+        if origin.count("*") > 1 or not _ORIGIN.fullmatch(origin):
+            raise ConfigError(
+                f"{variable} has {origin!r}; expected origins such as https://example.com or"
+                " https://*.example.com, with at most one *, joined by commas"
+            )
+    return origins
+
+
+_ORIGIN = re.compile(r"[^\s/]+://[^\s/]+|\S*\*\S*")
 
 
 def _ollama_url(value: str) -> str:

@@ -4,13 +4,14 @@ Chooses the store, the embedding model and the ranker; what they do together is 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from simile.errors import InputError
+from simile.errors import InputError, StoreError
 from simile.opened import OpenedIndex
-from simile.retrieval.ask import DUPLICATE_COSINE, MIN_COSINE, Answer, relevant
+from simile.retrieval.ask import MIN_COSINE, SEEN_PER_PASSAGE, Answer, distinct, relevant
 from simile.retrieval.fusion import Fusion
 from simile.retrieval.hits import search
 from simile.retrieval.prompt import DEFAULT_BUDGET_TOKENS, DEFAULT_TEMPLATE, Source, Template, pack
@@ -19,6 +20,7 @@ from simile.retrieval.report import IndexStats, SyncReport
 from simile.retrieval.search import (
     DEFAULT_ALPHA,
     DEFAULT_K,
+    MAX_K,
     Mode,
     Question,
     require_principals,
@@ -82,13 +84,15 @@ class Index:
         report. Raises InputError, LockedError, FingerprintError, ModelError, EngineError.
         """
         base = self.path.parent
-        selection = Selection(base, include, exclude, tuple(sorted(require_principals(acl))))
+        selection = Selection(
+            base, include, exclude, tuple(sorted(require_principals(acl))), self.path
+        )
         given = [paths] if isinstance(paths, Path | str) else paths
         walks = [Walk(require_path(path), selection) for path in given]
-        there = self._opened.store_if_there()
-        if dry_run:
-            return preview(there, walks, base, changed)
-        if there is None:
+        if dry_run:  # Not through what is open: a language that is named would be kept.
+            with closing(OpenedIndex(self.path, None, None)) as opened:
+                return preview(opened.store_if_there(), walks, base, changed)
+        if self._opened.store_if_there() is None:
             for walk in walks:
                 walk.require(())
         self._opened.require_given()
@@ -114,8 +118,8 @@ class Index:
 
     def delete(self, ids: Iterable[str]) -> int:
         """Forget documents; returns how many there were. Files come back with the next sync."""
-        if isinstance(ids, str):
-            raise InputError(f"ids is one string, {ids!r}; expected a list of ids")
+        if isinstance(ids, str) or not isinstance(ids, Iterable):
+            raise InputError(f"ids is {ids!r}; expected a list of ids")
         store = self._opened.store()
         with store.writing():
             count = store.delete(ids)
@@ -157,6 +161,8 @@ class Index:
         if alpha is None:
             question = tuned(question, meta)
         if MODEL not in meta:  # No text was ever stored; a model need not be loaded.
+            if "dim" in meta:
+                raise StoreError(f"{self.path} is damaged: it has vectors, but notes no model")
             return []
         model = None if mode == "lexical" else self._opened.model()
         return search(store, model, question, self._opened.models.ranker(rerank))
@@ -182,10 +188,10 @@ class Index:
         `search` raises; iterating raises ModelNotFoundError, RemoteEngineError.
         """
         who = require_principals(principals)
-        hits = self.search(
-            question, k=k, principals=who, filter=filter, rerank=rerank, collapse=DUPLICATE_COSINE
-        )
-        near = relevant(hits, min_cosine)
+        require_question(Question(question, k=k))
+        seen = min(k * SEEN_PER_PASSAGE, MAX_K)
+        hits = self.search(question, k=seen, principals=who, filter=filter, rerank=rerank)
+        near = relevant(distinct(hits, k), min_cosine)
         sources: Sequence[Source] = ()
         if near:
             count = counter(self._opened.model())

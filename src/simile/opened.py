@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from simile.config import DEFAULT_MODEL, read_settings
-from simile.errors import IndexNotFoundError, StoreError
+from simile.errors import IndexNotFoundError, InputError, StoreError
 from simile.retrieval.recipe import MODEL, require_model
 from simile.store import EmbeddingCache, SqliteStore
 from simile.types import ChatModel, EmbeddingModel, RankModel
@@ -32,6 +32,8 @@ class NamedModels:
         from simile.embedder import Embedder
 
         if not isinstance(given, str):
+            if not callable(getattr(given, "embed", None)):
+                raise InputError(f"{given!r} does not embed; expected a model, or a model's name")
             return given
         with self._lock:
             if given not in self._embedders:

@@ -36,6 +36,10 @@ class EmbedResult:
     """int32 (n,): tokens that the model read, special tokens included, after truncation."""
     truncated: NDArray[np.bool_]
     """bool (n,): whether the end of the text was cut off."""
+    queue_s: float = 0.0
+    """Seconds until the first batch with one of the texts began."""
+    inference_s: float = 0.0
+    """Seconds that all batches with one of the texts took, other callers' texts included."""
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,15 @@ class Serving:
         )
         self.said: list[str] = []
         self._ready = threading.Event()
+        self._heard = threading.Condition()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         assert self.process.stderr
         for line in self.process.stderr:
-            self.said.append(line)
+            with self._heard:
+                self.said.append(line)
+                self._heard.notify_all()
             if "curl " in line:
                 self._ready.set()
         self._ready.set()
@@ -97,6 +100,11 @@ class Serving:
         line = next((line for line in self.said if "ready on " in line), "")
         assert line, self.said
         return line.partition("ready on ")[2].partition(";")[0]
+
+    def wait_to_say(self, text: str) -> None:
+        """Wait until a line with this text comes; fail if none does."""
+        with self._heard:
+            assert self._heard.wait_for(lambda: any(text in line for line in self.said), 30)
 
     def stop(self) -> int:
         self.process.terminate()

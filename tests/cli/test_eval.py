@@ -1,9 +1,13 @@
 """`simile eval` and `simile tune`: judged queries in, figures out."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from tests.retrieval.syncing import write
+
+from simile import Index
+from simile.evaluation.tune import Setting
 
 CORPUS = [
     {"_id": "1", "title": "Sky", "text": "the sky is blue"},
@@ -70,6 +74,33 @@ def test_similarities_are_correlated(simile, work):
     assert found["pairs"] == 3 and -1 <= found["spearman"] <= 1
 
 
+def test_other_sizes_are_tried_with_the_weight_that_was_chosen(run, work, monkeypatch):
+    alphas = []
+
+    def search(index, query, *, alpha=None, **options):
+        alphas.append(alpha)
+        return []
+
+    chosen = SimpleNamespace(chosen=Setting(0.15), to_text=lambda: "")
+    monkeypatch.setattr(Index, "tune", lambda index, judged, **options: chosen)
+    monkeypatch.setattr(Index, "search", search)
+    assert run("tune", "judged.jsonl", "--max-tokens", "32", cwd=work).returncode == 0
+    assert alphas == [0.15] * 6
+
+
+def test_correlations_that_there_are_none_of_are_null(run, work):
+    write(work, {"flat.tsv": "5\ta cat\ta cat\n5\ta cat\tthe sky\n"})
+    found = told(run("eval", "sts", "flat.tsv", "-m", "tiny", cwd=work))
+    assert found == {"pairs": 2, "pearson": None, "spearman": None}
+
+
+@pytest.mark.parametrize("plot", ["no/a.png", "a.doc"])
+@pytest.mark.parametrize("verb", ["eval", "tune"])
+def test_a_picture_that_cannot_be_drawn_is_told_before_the_work(run, work, verb, plot):
+    done = run(verb, "judged.jsonl", "--plot", plot, cwd=work)
+    assert done.returncode == 2 and done.stdout == b"" and plot[-5:].encode() in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -77,6 +108,8 @@ def test_similarities_are_correlated(simile, work):
         ("sts",),
         ("judged.jsonl", "sts.tsv"),
         ("--corpus", "corpus.jsonl"),
+        ("judged.jsonl", "--qrels", "qrels.tsv"),
+        ("judged.jsonl", "--chunked"),
         ("nowhere.jsonl",),
         ("sts.tsv",),
     ],

@@ -85,3 +85,11 @@ def test_links_and_strange_names(tree):
     assert not any("loop" in name or name in ("nowhere", "pipe") for name in names(folder))
     assert "above" in (folder.why_skipped(tree / "sub" / "loop") or "")
     assert "link to nothing" in (folder.why_skipped(tree / "nowhere") or "")
+
+
+@pytest.mark.parametrize("line", ["!", "\\", "[z-a]"])
+def test_a_line_of_gitignore_that_is_no_glob_does_not_undo_the_others(tmp_path, line):
+    (tmp_path / ".gitignore").write_text(f"{line}\nsecret.txt\n")
+    (tmp_path / "secret.txt").write_text("x")
+    (tmp_path / "a.txt").write_text("x")
+    assert names(Folder(tmp_path)) == ["a.txt"]

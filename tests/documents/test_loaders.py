@@ -135,8 +135,16 @@ def test_docx_that_is_broken_or_a_bomb_is_a_record(loaded):
 def test_csv_rows_with_text_are_documents(loaded):
     content = 'id,title,text,acl,year\n7,T,"two\nlines","user:a, user:b",2026\n,,x,,\n'
     first, second = loaded("a.csv", content, acl=["group:g"])
-    assert first == Document("7", "two\nlines", "T", {"year": "2026"}, ("user:a", "user:b"))
+    assert first == Document("7", "two\nlines", "T", {"year": 2026}, ("user:a", "user:b"))
     assert second == Document("a.csv#row 3", "x", acl=("group:g",))
+
+
+def test_what_csv_writes_as_a_number_is_one(loaded):
+    content = "id,text,year,price,zip,size,note\n7,x,2020,-1.50,02134,1e5,5 kg\n"
+    [document] = loaded("a.csv", content)
+    assert document.id == "7" and document.metadata == {
+        "year": 2020, "price": -1.5, "zip": "02134", "size": "1e5", "note": "5 kg",
+    }  # fmt: skip
 
 
 def test_csv_without_text_is_one_text(loaded):
@@ -173,6 +181,11 @@ def test_stdin_is_one_document():
     assert list(load_stream(io.BytesIO(b"words"))) == [Document("-", "words")]
     (failure,) = load_stream(io.BytesIO(b"words"), limits=Limits(max_bytes=2))
     assert isinstance(failure, LoadFailure)
+
+
+def test_binary_data_on_stdin_is_a_record():
+    (failure,) = load_stream(io.BytesIO(b"\0\1\2"))
+    assert failure == LoadFailure("-", "binary data; expected text")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names need POSIX")

@@ -242,6 +242,18 @@ def test_texts_of_a_caller_who_has_gone_are_not_even_tokenised(gated):
     assert not any(rest[-1] in words for words in drain(gated.slices))
 
 
+def test_a_long_call_whose_caller_has_gone_is_forgotten_at_once(gated):
+    gated.plug()
+    # More than may wait, so that the next call is not even looked at.
+    first = gated.submit([f"{n:04}" * 256 for n in range(100)])
+    second = gated.submit(many(BULK))
+    assert any(job.future is second for job in gated.scheduler._jobs)
+    assert second.cancel()
+    assert all(job.future is not second for job in gated.scheduler._jobs)
+    gated.runner.open()
+    assert len(answer(first).vectors) == 100
+
+
 def test_texts_behind_dropped_work_are_answered(gated):
     """A full pool whose callers have gone makes room without another call's push."""
     gated.submit(["plug"])

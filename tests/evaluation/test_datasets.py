@@ -44,6 +44,11 @@ def test_qrels_are_read_with_and_without_heading_and_as_trec_writes_them(tmp_pat
     ]
 
 
+def test_a_judgement_that_is_said_twice_alike_counts_once(tmp_path):
+    [judged] = read_judged(collection(tmp_path, "q2\td1\t1\nq2\td1\t1\n"))
+    assert judged.relevant == {"d1": 1}
+
+
 def test_queries_that_nobody_judged_are_left_out(tmp_path):
     [judged] = read_judged(collection(tmp_path, "q2\td1\t1\n"))
     assert judged.query == "moon"
@@ -60,7 +65,9 @@ def test_spans_beside_the_queries_are_their_judgements(tmp_path):
     ("qrels", "queries", "said"),
     [
         ("q1\td1\t1\nq3\td1\t1\n", QUERIES, r"qrels.tsv, line 2: .*query 'q3'.*not in .*queries"),
-        ("q1\td1\t1\nq1\td1\t1\n", QUERIES, "line 2: 'd1' is judged twice for the query 'q1'"),
+        ("q1\td1\t1\nq1\td1\t2\n", QUERIES, "line 2: 'd1' is judged twice, otherwise, for .*'q1'"),
+        ("q1\td1\t1.5\nq1\td2\t1\n", QUERIES, "line 1: the grade is '1.5'"),
+        ("q1\td1\t1\t\nq1\td2\t1\n", QUERIES, "line 1: the grade is ''"),
         ("query-id\tcorpus-id\tscore\n", QUERIES, "qrels.tsv: no query is judged"),
         ("", QUERIES, "no query is judged"),
         ("q1\td1\t1\nq1\td2\tyes\n", QUERIES, "line 2: the grade is 'yes'"),

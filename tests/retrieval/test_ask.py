@@ -51,6 +51,83 @@ def test_what_another_document_says_in_the_same_words_is_sent_once(tmp_path):
         assert str(index.ask("the sky is blue", chat=None).messages).count("sky is blue") == 2
 
 
+def test_what_differs_in_a_number_or_a_word_is_sent_although_it_is_near(tmp_path):
+    said = "Employees of the office receive {} days of paid leave, approved by the team lead."
+    years = [Document(f"{n}.md", said.format(n)) for n in (28, 30)]
+    with indexed(tmp_path / "years", years) as index:
+        sources = index.ask(said.format(28), chat=None).sources
+        assert {source.document_id for source in sources} == {"28.md", "30.md"}
+
+
+def test_copies_do_not_take_the_place_of_other_passages(tmp_path):
+    copies = [Document(f"copy{n}.md", "the  Sky is blue") for n in range(5)]
+    with indexed(tmp_path / "copies", [*DOCUMENTS, *copies]) as index:
+        sources = index.ask("the sky is blue", chat=None, k=2).sources
+        assert [source.text.casefold().split()[1] for source in sources] == ["sky", "grass"]
+
+
+@pytest.mark.parametrize(
+    ("said", "cited", "unknown"),
+    [
+        ("a [1, 2].", (1, 2), ()),
+        ("a [1][2] b", (1, 2), ()),
+        ("a[1;2]", (1, 2), ()),
+        ("a [1-2], [2\u20139]", (1, 2), (9,)),
+        ("a \u30101\u3011 \u30102\u2020source\u3011", (1, 2), ()),
+        ("a [^1] [Passage 2] [sources 1 and 2]", (1, 2), ()),
+        ("in [2020-2024] a[0]", (), (0, 2020, 2024)),
+        ("[1-9999]", (1, 2), (9999,)),
+        ("[12345] [x1] [] [a] [1.2] (1)", (), ()),
+    ],
+)
+def test_citations_are_read_as_models_write_them(index, said, cited, unknown):
+    answer = index.ask("the sky is blue", chat=FakeChat(said))
+    list(answer)
+    assert tuple(source.number for source in answer.citations.sources) == cited
+    assert answer.citations.unknown == unknown
+
+
+@pytest.mark.parametrize("least", [float("nan"), 1.1, -2])
+def test_a_least_cosine_that_is_none_is_refused(index, least):
+    with pytest.raises(InputError, match="min_cosine"):
+        index.ask("the sky is blue", chat=None, min_cosine=least)
+
+
+@pytest.mark.parametrize("k", [0, -1, 10_001])
+def test_a_number_of_passages_out_of_range_is_named_as_it_was_given(index, k):
+    with pytest.raises(InputError, match=f"k is {k};"):
+        index.ask("the sky is blue", chat=None, k=k)
+
+
+class Ended(FakeChat):
+    """Says why it stopped."""
+
+    def stream(self, messages):
+        return Ending(super().stream(messages))
+
+
+class Ending:
+    def __init__(self, parts):
+        self.parts, self.end_reason = parts, "length"
+
+    def __iter__(self):
+        return iter(self.parts)
+
+
+def test_an_answer_that_the_models_greatest_length_cut_says_so(index):
+    for chat, cut in ((Ended("a b"), True), (FakeChat("a b"), False)):
+        answer = index.ask("the sky is blue", chat=chat)
+        list(answer)
+        assert answer.cut is cut
+
+
+def test_an_answer_that_has_come_is_not_asked_for_again(index):
+    chat = FakeChat("It is blue [1].")
+    answer = index.ask("the sky is blue", chat=chat)
+    list(answer)
+    assert list(answer) == [] and answer.text == "It is blue [1]." and len(chat.asked) == 1
+
+
 def test_nothing_is_asked_before_the_first_part_is(index):
     chat = FakeChat("x")
     index.ask("the sky", chat=chat)
@@ -120,6 +197,26 @@ def test_the_first_question_stands_alone():
 
 def test_an_empty_rewriting_leaves_the_question():
     assert condense([Message("user", "a")], "why?", FakeChat(" ")) == "why?"
+
+
+def test_a_rewriting_that_does_not_end_is_left_and_the_question_taken():
+    taken = []
+
+    class Rambling(FakeChat):
+        def stream(self, messages):
+            for _ in range(10_000):
+                taken.append("word ")
+                yield taken[-1]
+
+    assert condense([Message("user", "a")], "why?", Rambling("")) == "why?"
+    assert len(taken) < 500
+
+
+def test_of_a_long_conversation_the_beginning_of_each_message_is_told():
+    chat = FakeChat("b")
+    condense([Message("user", "x" * 100_000), Message("assistant", "y")], "why?", chat)
+    told = chat.asked[0][-1].content
+    assert len(told) < 5_000 and "assistant: y" in told and "why?" in told
 
 
 @pytest.mark.parametrize("name", ["llama3", "", "hf.co/a/b"])

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 from starlette.types import ASGIApp
 
+from simile.engine.stats import EngineStats
 from simile.errors import InputError, ModelNotFoundError, TextTooLongError, WindowTooSmallError
 from simile.models.facts import ModelFacts
 from simile.models.local import LocalModel
@@ -133,6 +134,7 @@ class StubResident:
 
 class StubResidency:
     def __init__(self) -> None:
+        self.stats = EngineStats()
         self.one = StubResident(MODEL, StubEmbedder())
         self.kept: list[float | None] = []
 
@@ -142,6 +144,9 @@ class StubResidency:
             raise ModelNotFoundError("nothing of that name")
         self.kept.append(keep_alive_s)
         yield self.one
+
+    def loading(self):
+        return 0
 
     def resident(self):
         later = datetime.now(UTC) + timedelta(minutes=5)

@@ -71,6 +71,18 @@ def test_openai_embeddings(openai_client, ollama_client, encoding):
     assert (answer.usage.prompt_tokens, answer.usage.total_tokens) == (7, 7)
 
 
+def test_openai_user_and_dimensions(openai_client):
+    ask = openai_client.embeddings.create
+    (cut,) = ask(model="all-minilm", input="a b", dimensions=3, user="alice").data
+    (whole,) = ask(model="all-minilm", input="a b").data
+    expected = np.array(whole.embedding[:3]) / np.linalg.norm(whole.embedding[:3])
+    assert cut.embedding == pytest.approx(expected)
+    (one,) = ask(model="all-minilm", input=[1, 2, 3]).data
+    assert len(one.embedding) == len(whole.embedding)
+    with pytest.raises(openai.BadRequestError, match="dimensions of type int"):
+        ask(model="all-minilm", input="a", dimensions="two")
+
+
 def test_openai_token_ids(openai_client):
     answer = openai_client.embeddings.create(model="all-minilm", input=[[1, 2], [3]], dimensions=2)
     assert [len(entry.embedding) for entry in answer.data] == [2, 2]

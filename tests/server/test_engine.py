@@ -127,7 +127,8 @@ def test_tags(ollama_client, tiny_http, tiny_hub):
 def test_show(ollama_client, tiny_http, body):
     shown = tiny_http.post("/api/show", json=body).json()
     assert list(shown) == [
-        "parameters", "template", "details", "model_info", "capabilities", "modified_at",
+        "modelfile", "parameters", "template", "details", "model_info",
+        *(["tensors"] if body.get("verbose") else []), "capabilities", "modified_at",
     ]  # fmt: skip
     assert shown["parameters"] == "num_ctx                        32"
     assert "context_length" not in shown["details"]
@@ -136,7 +137,14 @@ def test_show(ollama_client, tiny_http, body):
     assert info["general.architecture"] == info["tokenizer.ggml.model"] == "bert"
     assert (info["bert.context_length"], info["bert.embedding_length"]) == (32, 16)
     assert (info["bert.block_count"], info["bert.pooling_type"]) == (2, 1)
-    assert ollama_client.show("tiny").modelinfo == info
+    tokens = info.pop("tokenizer.ggml.tokens")
+    if body.get("verbose"):
+        assert tokens.index("sky") == len(SPECIALS) + VOCAB.index("sky")
+    else:
+        assert tokens is None
+    brief = dict(ollama_client.show("tiny").modelinfo)
+    assert brief.pop("tokenizer.ggml.tokens") is None
+    assert brief == info
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,30 @@ def test_additions_of_ours():
     assert parse(input="a", truncate="END", keep_alive=[], options=5, user=1).truncate is True
 
 
+@pytest.mark.parametrize("user", ["alice", 1, None, {}, []])
+def test_the_user_is_nobodys_business(user):
+    assert parse(input="a", user=user) == parse(input="a")
+
+
+@pytest.mark.parametrize("dimensions", ["2", 1.5, True, [], {}, 2**63])
+def test_dimensions_that_are_no_number_are_refused(dimensions):
+    with pytest.raises(BodyError, match="EmbedRequest.dimensions of type int"):
+        parse(input="a", dimensions=dimensions)
+
+
+@pytest.mark.parametrize("dimensions", [-1, 0, 3, 4, 10**6])
+def test_dimensions_beyond_the_vector_leave_it_whole(facts, dimensions):
+    request = EmbedRequest(model="m", dimensions=dimensions)
+    answer = json.loads(whole(render_embeddings(request, embedded([[3, 0, 4]], facts))))
+    assert answer["data"][0]["embedding"] == pytest.approx([0.6, 0, 0.8])
+
+
+@pytest.mark.parametrize("input_type", ["Query", "search_query", "", 1, True, []])
+def test_an_input_type_of_another_kind_is_refused(input_type):
+    with pytest.raises(BodyError, match='expected "query" or "document"'):
+        parse(input="a", input_type=input_type)
+
+
 def test_the_answer_has_the_published_keys_and_order(facts):
     request = EmbedRequest(model="all-minilm")
     assert render_embeddings(request, embedded([[3, 4], [1, 0]], facts)) == (

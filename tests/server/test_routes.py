@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from httpx2 import Client, Response
 
-from simile.server.endpoint import MAX_BODY_BYTES, read_body
 from simile.server.errors import BodyTooLargeError, ClientGoneError
+from simile.server.reading import MAX_BODY_BYTES, read_body
 from simile.server.vectors import BLOCK_ROWS
 
 NOT_FOUND = "model {} not found, try pulling it first"
@@ -51,6 +51,29 @@ def test_version(http):
     answer = http.get("/api/version")
     assert answer.content == b'{"version":"0.33.0"}'
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        ("GET", "/v1/nothing", 404, "Invalid URL (GET /v1/nothing)"),
+        ("POST", "/v1/", 404, "Invalid URL (POST /v1/)"),
+        ("GET", "/v1/%3Ca%3E%FF", 404, "Invalid URL (GET /v1/<a>\ufffd)"),
+        ("GET", "/v1/embeddings", 405, "Not allowed to GET on /v1/embeddings"),
+        ("DELETE", "/v1/embeddings", 405, "Not allowed to DELETE on /v1/embeddings"),
+    ],
+)
+def test_below_v1_an_unknown_path_or_method_is_told_as_openai_does(
+    http, method, path, status, text
+):
+    answer = http.request(method, path)
+    kind = {404: "not_found_error", 405: "invalid_request_error"}[status]
+    assert error_of(answer) == (
+        status,
+        {"message": text, "type": kind, "param": None, "code": None},
+    )
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
 
 
 def test_an_unknown_path_is_404_in_plain_text(http):
@@ -135,6 +158,14 @@ def test_errors_of_embed(http, fields, status, text):
     assert error_of(embed(http, **fields)) == (status, text)
 
 
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "./x", "..", "a/../../b:c", "x:../y"])
+@pytest.mark.parametrize("path", ["/api/embed", "/api/embeddings", "/v1/embeddings", "/api/show"])
+def test_no_name_leads_out_of_the_store(http, path, name):
+    answer = http.post(path, json={"model": name, "input": "a"})
+    assert answer.status_code == 400
+    assert "invalid model name" in answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [
@@ -167,6 +198,11 @@ def test_cut_texts_are_counted_in_a_header(http):
     assert answer.headers["x-simile-truncated"] == "2"
     assert answer.json()["prompt_eval_count"] == 9
     assert "x-simile-truncated" not in embed(http, input="a").headers
+    long = "a " * 300
+    assert openai(http, input=[long, "a"]).headers["x-simile-truncated"] == "1"
+    assert openai(http, input=[[1] * 300]).headers["x-simile-truncated"] == "1"
+    assert "x-simile-truncated" not in openai(http, input="a").headers
+    assert error_of(openai(http, input=long, truncate=False))[0] == 400
 
 
 def test_dimensions_cut_the_vectors(http):

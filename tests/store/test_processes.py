@@ -21,9 +21,11 @@ for version in range(int(sys.argv[2]), 10**6):
     batch = []
     for id in range(version % 7, 40, 7):
         texts = [f"word v{version} d{id} c{i}" for i in range(1 + version % 3)]
-        chunks = [Chunk(0, len(text), text) for text in texts]
+        whole = "\\n".join(texts)
+        starts = [whole.index(text) for text in texts]
+        chunks = [Chunk(at, at + len(text), text) for at, text in zip(starts, texts)]
         vectors = np.full((len(texts), 8), version, np.float32)
-        document = Document(f"d{id}", "\\n".join(texts), metadata={"version": version})
+        document = Document(f"d{id}", whole, metadata={"version": version})
         batch.append(StoredDocument(document, chunks, vectors, str(version), "f"))
     store.write(batch)
     if version % 3 == 0:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @options.principals
 @options.passages
 @options.budget
+@options.room
 @click.option("--filter", "expression", metavar="EXPR", help="As for `simile search`.")
 @click.option("--rerank", metavar="MODEL", help="As for `simile search`.")
 @click.option(
@@ -43,6 +44,7 @@ def command(
     principals: tuple[str, ...],
     k: int,
     budget_tokens: int,
+    room: int | None,
     expression: str | None,
     rerank: str | None,
     min_cosine: float | None,
@@ -59,13 +61,11 @@ def command(
 
     if chat is None and not show_prompt:
         raise click.UsageError("--chat names no model; for example --chat ollama/llama3.2")
-    words = DEFAULT_TEMPLATE
-    if template:
-        words = Template(question=template.read_text(encoding="utf-8"))
+    words = Template(question=_read(template)) if template else DEFAULT_TEMPLATE
     with open_index(folder) as index:
         answer = index.ask(
-            sys.stdin.read() if question == "-" else question,
-            chat=Chat(chat) if chat and not show_prompt else None,
+            sys.stdin.buffer.read().decode(errors="replace") if question == "-" else question,
+            chat=Chat(chat, context_tokens=room) if chat and not show_prompt else None,
             k=k,
             budget_tokens=budget_tokens,
             principals=principals,
@@ -74,17 +74,28 @@ def command(
             min_cosine=MIN_COSINE if min_cosine is None else min_cosine,
             template=words,
         )
-        if show_prompt:
-            for message in answer.messages:
-                print(f"--- {message.role}\n{message.content}\n")
-            return 0
         if not answer.sources:
             print(
                 "simile: nothing in the index has to do with this; nobody was asked",
                 file=sys.stderr,
             )
             return 1
+        if show_prompt:
+            for message in answer.messages:
+                print(f"--- {message.role}\n{message.content}\n")
+            return 0
         return _print_json(answer) if as_json else print_answer(index, answer)
+
+
+def _read(template: Path) -> str:
+    from simile.errors import InputError
+
+    try:
+        return template.read_text(encoding="utf-8-sig")
+    except OSError as exc:
+        raise InputError(f"{template} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{template} is not UTF-8: {exc.reason}") from exc
 
 
 def print_answer(index: "Index", answer: "Answer") -> int:
@@ -94,13 +105,17 @@ def print_answer(index: "Index", answer: "Answer") -> int:
             print(part, end="", flush=True)
     finally:
         if answer.text:
-            print("\n")
+            print("\n", flush=True)
             _print_sources(index, answer)
-    return 0
+    if not answer.text:
+        print("simile: the model said nothing", file=sys.stderr)
+    return 0 if answer.text else 1
 
 
 def _print_sources(index: "Index", answer: "Answer") -> None:
     citations = answer.citations
+    if answer.cut:
+        print("simile: the model stopped at its greatest length; this is no end", file=sys.stderr)
     for number in citations.unknown:
         print(f"simile: the answer cites [{number}], which no passage had", file=sys.stderr)
     if not citations.sources:
@@ -121,11 +136,19 @@ def _place(index: "Index", source: "Source") -> str:
 def _print_json(answer: "Answer") -> int:
     from dataclasses import asdict
 
-    for _ in answer:
-        pass
-    cited = [source.number for source in answer.citations.sources]
-    sources = [asdict(source) for source in answer.sources]
-    unknown = list(answer.citations.unknown)
-    told = {"answer": answer.text, "cited": cited, "unknown": unknown, "sources": sources}
-    print(json.dumps(told, ensure_ascii=False))
+    whole = False
+    try:
+        for _ in answer:
+            pass
+        whole = not answer.cut
+    finally:
+        if answer.text or whole:
+            told = {
+                "answer": answer.text,
+                "complete": whole,
+                "cited": [source.number for source in answer.citations.sources],
+                "unknown": list(answer.citations.unknown),
+                "sources": [asdict(source) for source in answer.sources],
+            }
+            print(json.dumps(told, ensure_ascii=False), flush=True)
     return 0

@@ -1,11 +1,19 @@
 """`simile chat`: questions that follow one another, each answered from the index."""
 
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simile.cli import options
+
+if TYPE_CHECKING:
+    from simile.index import Index
+    from simile.retrieval.ask import Answer
+    from simile.types import ChatModel, Message
 
 
 @click.command("chat")
@@ -14,34 +22,59 @@ from simile.cli import options
 @options.principals
 @options.passages
 @options.budget
+@options.room
 def command(
-    chat: str | None, folder: Path | None, principals: tuple[str, ...], k: int, budget_tokens: int
+    chat: str | None,
+    folder: Path | None,
+    principals: tuple[str, ...],
+    k: int,
+    budget_tokens: int,
+    room: int | None,
 ) -> int:
     """Read questions line by line, and answer each; what came before counts. Ctrl-D ends it."""
     from simile.chat import Chat
-    from simile.cli.ask import print_answer
     from simile.cli.folder import open_index
-    from simile.retrieval.ask import condense
-    from simile.types import Message
+    from simile.errors import RemoteEngineError, TextTooLongError
 
     if chat is None:
         raise click.UsageError("--chat names no model; for example --chat ollama/llama3.2")
     history: list[Message] = []
-    with open_index(folder) as index, Chat(chat) as model:
+    code = 0
+    with open_index(folder) as index, Chat(chat, context_tokens=room) as model:
+        ask = partial(index.ask, chat=model, k=k, budget_tokens=budget_tokens)
         while (question := _next_question()) is not None:
-            alone = condense(history, question, model)
-            if alone != question:
-                print(f"simile: looking for: {alone}", file=sys.stderr)
-            answer = index.ask(
-                alone, chat=model, k=k, budget_tokens=budget_tokens, principals=principals
-            )
-            if not answer.sources:
-                print("simile: nothing in the index has to do with this", file=sys.stderr)
-                continue
-            print_answer(index, answer)
+            try:
+                alone = _alone(history, question, model)
+                _answer(index, ask(alone, principals=principals), question, history)
+            except (RemoteEngineError, TextTooLongError) as exc:  # The next may go well.
+                print(f"simile: {exc}", file=sys.stderr)
+                code = 2
+    return code
+
+
+def _alone(history: Sequence["Message"], question: str, model: "ChatModel") -> str:
+    from simile.retrieval.ask import condense
+
+    alone = condense(history, question, model)
+    if alone != question:
+        print(f"simile: looking for: {alone}", file=sys.stderr)
+    return alone
+
+
+def _answer(index: "Index", answer: "Answer", question: str, history: list["Message"]) -> None:
+    """Print it, and add it to what was said."""
+    from simile.cli.ask import print_answer
+    from simile.types import Message
+
+    if not answer.sources:
+        print("simile: nothing in the index has to do with this", file=sys.stderr)
+        return
+    try:
+        print_answer(index, answer)
+    finally:
+        if answer.text:
             history += [Message("user", question), Message("assistant", answer.text)]
             del history[:-_REMEMBERED]
-    return 0
 
 
 _REMEMBERED = 8
@@ -53,7 +86,7 @@ def _next_question() -> str | None:
     while True:
         if sys.stdin.isatty():
             print("> ", end="", flush=True, file=sys.stderr)
-        line = sys.stdin.readline()
+        line = sys.stdin.buffer.readline().decode(errors="replace")
         if not line:
             return None
         if line.strip():

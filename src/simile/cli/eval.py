@@ -1,6 +1,5 @@
 """`simile eval`: how good searches are, by judged queries; or similarities, by judged pairs."""
 
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -51,9 +50,15 @@ def command(
     index of -i. With --corpus a collection in BEIR's format is indexed first. `sts FILE` compares
     cosines with a file of score, sentence, sentence.
     """
+    if corpus is None and (queries or qrels or chunked):
+        raise click.UsageError("--queries, --qrels and --chunked go with --corpus")
     if judged[:1] == ("sts",):
         _sts(judged[1:], model, as_json=as_json)
         return
+    if plot:
+        from simile.evaluation.plot import require_plot
+
+        require_plot(plot)  # Before the work.
     with ExitStack() as stack:
         if corpus is not None:
             if judged or queries is None or qrels is None:
@@ -124,8 +129,4 @@ def _sts(files: tuple[str, ...], model: str, *, as_json: bool) -> None:
     pairs = read_sts(Path(files[0]))
     with Embedder(model) as embedder:
         found = correlate(embedder, pairs)
-    if as_json or not sys.stdout.isatty():
-        told = {"pairs": len(pairs), "pearson": found.pearson, "spearman": found.spearman}
-        print(json.dumps(told))
-    else:
-        print(f"{len(pairs):,} pairs: Pearson {found.pearson:.4f}, Spearman {found.spearman:.4f}")
+    print(found.to_json() if as_json or not sys.stdout.isatty() else found.to_text())

@@ -65,3 +65,9 @@ budget = click.option(
     show_default=True,
     help="Of all passages together; the rest is left out.",
 )
+room = click.option(
+    "--context-tokens",
+    "room",
+    type=click.IntRange(1),
+    help="Ollama's room for conversation and answer.  [default: its own, often 4096]",
+)

@@ -1,12 +1,25 @@
 """`simile serve`: answer Ollama's and OpenAI's embedding requests over HTTP."""
 
+import shlex
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simile.cli import options
-from simile.config import DEFAULT_HOST, DEFAULT_KEEP_ALIVE_S, DEFAULT_MODEL, DEFAULT_PORT
+from simile.config import (
+    DEFAULT_HOST,
+    DEFAULT_MODEL,
+    DEFAULT_PORT,
+    read_server_settings,
+    read_settings,
+)
+from simile.errors import ConfigError
 from simile.types import Precision
+
+if TYPE_CHECKING:
+    from simile.server.keys import Keys
 
 
 @click.command("serve")
@@ -21,9 +34,15 @@ from simile.types import Precision
     show_default=True,
     help="A model to have ready; may be given several times.",
 )
-@click.option("--no-pull", is_flag=True, help="Do not fetch a model that is not here.")
+@click.option("--no-pull", is_flag=True, help="Fetch no model, for clients neither.")
 @options.precision
-@click.option("--insecure", is_flag=True, help="Allow an address that other machines can reach.")
+@click.option(
+    "--api-keys",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answer only who has one of these keys (TOML, see docs/security.md).",
+)
+@click.option("--insecure", is_flag=True, help="Let other machines ask without a key.")
 def command(
     host: str,
     port: int,
@@ -31,6 +50,7 @@ def command(
     *,
     no_pull: bool,
     precision: Precision,
+    api_keys: Path | None,
     insecure: bool,
 ) -> None:
     """Serve embeddings on http://127.0.0.1:11434, as Ollama and OpenAI do; Ctrl-C stops."""
@@ -38,24 +58,74 @@ def command(
     from simile.engine.residency import Residency
     from simile.models.facts import read_facts
     from simile.models.progress import find_or_pull
+    from simile.server.access import Access
     from simile.server.app import create_app
-    from simile.server.run import listen, serve
+    from simile.server.durations import keep_alive_setting_s
+    from simile.server.logs import log_json
+    from simile.server.origins import Origins
+    from simile.server.run import is_private, listen, serve
+    from simile.server.traffic import Traffic
 
-    sock = listen(host, port, insecure=insecure)
+    settings = read_server_settings()
+    keep_alive_s = keep_alive_setting_s(settings.keep_alive)
+    if settings.json_log:
+        log_json()
+    keys = _open_keys(api_keys) if api_keys else None
+    origins = Origins(read_settings().origins)
+    sock = listen(host, port, insecure=insecure, has_keys=keys is not None)
     hub = open_hub()
     if not no_pull:
         for model in models:
             read_facts(
                 find_or_pull(hub, model)
             )  # A damaged model is told now, not at its first use.
-    residency = Residency(hub, precision=precision, keep_alive_s=DEFAULT_KEEP_ALIVE_S)
+    residency = Residency(
+        hub,
+        precision=precision,
+        keep_alive_s=keep_alive_s,
+        max_models=settings.max_loaded_models,
+        max_bytes=settings.max_memory_bytes,
+    )
+    traffic = Traffic(max_queue=settings.max_queue)
     try:
-        serve(create_app(hub, residency), sock, ready=lambda url: _announce(url, models[0]))
+        app = create_app(hub, residency, traffic, allow_pull=not no_pull)
+        door = Access(app, keys=keys, origins=origins, check_host=is_private(sock))
+        serve(
+            app.around(door),
+            sock,
+            ready=lambda url: _announce(url, models[0], has_keys=keys is not None),
+            stopping=traffic.close,
+        )
     finally:
         residency.close()
 
 
-def _announce(url: str, model: str) -> None:
+def _open_keys(path: Path) -> "Keys":
+    from simile.server.keys import Keys, seen_by_others
+    from simile.server.run import on_hangup
+
+    keys = Keys(path)
+    if seen_by_others(path):
+        _say(f"{path} can be read by everybody on this machine; chmod 600 {shlex.quote(str(path))}")
+    if not sys.stderr.isatty():  # There the signal says that the terminal has gone.
+        on_hangup(lambda: _reload(keys))
+    return keys
+
+
+def _reload(keys: "Keys") -> None:
+    try:
+        keys.reload()
+        _say("the keys were read again")
+    except ConfigError as exc:
+        _say(f"{exc}; the keys stay as they were")
+
+
+def _say(text: str) -> None:
+    print(f"simile: {text}", file=sys.stderr, flush=True)
+
+
+def _announce(url: str, model: str, *, has_keys: bool) -> None:
     body = f'{{"model": "{model}", "input": "Why is the sky blue?"}}'
-    print(f"simile: ready on {url}; try:", file=sys.stderr)
-    print(f"  curl {url}/api/embed -d '{body}'", file=sys.stderr, flush=True)
+    key = " -H 'Authorization: Bearer KEY'" if has_keys else ""
+    _say(f"ready on {url}; try:")
+    print(f"  curl {url}/api/embed -d '{body}'{key}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,12 +47,16 @@ def command(
     from simile.cli.folder import open_index
     from simile.evaluation.datasets import read_judged
 
+    if plot:
+        from simile.evaluation.plot import require_plot
+
+        require_plot(plot)  # Before the work, and before anything is kept.
     with open_index(folder) as index:
         queries = read_judged(judged)
         found = index.tune(queries, metric=metric, principals=principals, dry_run=dry_run)
         print(found.to_text())
         if sizes:
-            _try_sizes(index, queries, sizes, principals, metric)
+            _try_sizes(index, queries, sizes, principals, metric, found.chosen.alpha)
     if plot:
         from simile.evaluation.plot import plot_alpha
 
@@ -64,8 +69,12 @@ def _try_sizes(
     sizes: Sequence[int],
     principals: tuple[str, ...],
     metric: str,
+    alpha: float,
 ) -> None:
-    """Index the documents anew for each size, in folders that are gone afterwards."""
+    """Index the documents anew for each size, in folders that are gone afterwards.
+
+    All are searched with the same weight: a new index knows of no other than the default.
+    """
     from simile.evaluation.run import searching
     from simile.evaluation.sizes import compare_sizes
     from simile.index import Chunking, Index
@@ -77,8 +86,8 @@ def _try_sizes(
             sized = Chunking(max_tokens=size, min_tokens=min(Chunking.min_tokens, size))
             other = Index(Path(folder) / "index", embedder=index.stats().model, chunking=sized)
             stack.enter_context(other).add(index.documents(everything=True))
-            searches[size] = searching(other.search, principals=principals)
-        present = searching(index.search, principals=principals)
+            searches[size] = searching(partial(other.search, alpha=alpha), principals=principals)
+        present = searching(partial(index.search, alpha=alpha), principals=principals)
         value, found = compare_sizes(judged, present, searches, metric)
     print(f"chunks as they are{value:>14.4f}")
     for one in found:

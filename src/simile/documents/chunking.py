@@ -91,7 +91,10 @@ def whole(document: Document) -> list[Chunk]:
 
 
 def require_sizes(max_tokens: int, min_tokens: int, overlap_tokens: int) -> None:
-    """InputError for sizes that contradict each other."""
+    """InputError for sizes that contradict each other, or are no whole numbers."""
+    if not all(isinstance(size, int) for size in (max_tokens, min_tokens, overlap_tokens)):
+        got = f"{max_tokens!r}, {min_tokens!r}, {overlap_tokens!r}"
+        raise InputError(f"sizes of chunks are {got}; expected whole numbers of tokens")
     if not 0 <= overlap_tokens <= max_tokens // 2 or min_tokens < 0 or max_tokens < 1:
         raise InputError(
             f"max_tokens {max_tokens}, min_tokens {min_tokens}, overlap_tokens {overlap_tokens}: "

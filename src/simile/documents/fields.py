@@ -25,7 +25,16 @@ def acl_of(value: object, default: Sequence[str]) -> tuple[str, ...]:
 
 
 def metadata_of(values: Mapping[str, object]) -> dict[str, MetadataValue]:
-    """Values as metadata holds them: dates in ISO 8601, lists and objects as JSON text."""
+    """Values as metadata holds them: dates in ISO 8601, lists and objects as JSON text.
+
+    InputError for a field that is an access list in the wrong place or spelling: it would publish.
+    """
+    for name in values:
+        if str(name).strip().casefold() == "acl":
+            raise InputError(
+                f"{str(name)!r} among the metadata would protect nothing; an access list is "
+                "written acl, in small letters, beside title and text"
+            )
     return {str(name): _plain(value) for name, value in values.items()}
 
 

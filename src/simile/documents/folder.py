@@ -6,6 +6,7 @@ repository around it. Links are followed to files and folders, but never into a 
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathspec import GitIgnoreSpec
 
 from simile.documents.reading import is_binary
 from simile.documents.suffixes import DOCX, PDF
+from simile.errors import InputError
 
 _READ_THOUGH_BINARY = PDF | DOCX
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -108,11 +110,11 @@ class Folder:
 
     @cached_property
     def _excluded(self) -> GitIgnoreSpec:
-        return GitIgnoreSpec.from_lines(self.exclude)
+        return globs(self.exclude)
 
     @cached_property
     def _included(self) -> GitIgnoreSpec:
-        return GitIgnoreSpec.from_lines(self.include)
+        return globs(self.include)
 
     def _ignored_by(self, path: Path, is_folder: bool) -> Path | None:
         """The .gitignore that has the last word on a path, if that word is to ignore it."""
@@ -141,11 +143,31 @@ class Folder:
         return self._ignores[folder]
 
 
-def _read_ignore(path: Path) -> GitIgnoreSpec | None:
+def globs(lines: Sequence[str]) -> GitIgnoreSpec:
+    """Globs as in .gitignore; InputError names the one that is none."""
+    if isinstance(lines, str):
+        raise InputError(f"globs are {lines!r}; expected a list such as ['*.md']")
+    for line in lines:
+        if not _is_glob(line):
+            raise InputError(f"{line!r} is no glob as in .gitignore; expected e.g. '*.md'")
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def _is_glob(line: str) -> bool:
     try:
-        return GitIgnoreSpec.from_lines(path.read_text("utf-8", errors="replace").splitlines())
+        GitIgnoreSpec.from_lines([line])
+    except (ValueError, TypeError, re.error):
+        return False
+    return True
+
+
+def _read_ignore(path: Path) -> GitIgnoreSpec | None:
+    """What a .gitignore says; a line that is no glob ignores nothing, as in git."""
+    try:
+        lines = path.read_text("utf-8", errors="replace").splitlines()
     except (OSError, ValueError):
         return None
+    return GitIgnoreSpec.from_lines([line for line in lines if _is_glob(line)])
 
 
 def _why_unreadable(path: Path) -> str | None:

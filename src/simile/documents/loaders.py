@@ -19,6 +19,7 @@ from simile.documents.reading import (
     DEFAULT_LIMITS,
     Limits,
     decode,
+    looks_binary,
     read_bytes,
     read_text,
     too_large,
@@ -79,6 +80,8 @@ def load_stream(
     data = stream.read(limits.max_bytes + 1)
     if len(data) > limits.max_bytes:
         yield LoadFailure(name, too_large(len(data), limits))
+    elif looks_binary(data):
+        yield LoadFailure(name, "binary data; expected text")
     else:
         yield Document(name, decode(data), acl=tuple(acl))
 

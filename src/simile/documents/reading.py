@@ -52,8 +52,12 @@ def decode(data: bytes) -> str:
 def is_binary(path: Path) -> bool:
     """Whether the file has a NUL among its first bytes, and no mark of UTF-16 or UTF-32."""
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return encoding_of(head) == "utf-8" and b"\0" in head
+        return looks_binary(file.read(_HEAD))
+
+
+def looks_binary(data: bytes) -> bool:
+    """Whether there is a NUL near the beginning, and no mark of UTF-16 or UTF-32."""
+    return encoding_of(data) == "utf-8" and b"\0" in data[:_HEAD]
 
 
 def read_bytes(path: Path, limits: Limits) -> bytes:

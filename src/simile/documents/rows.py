@@ -6,6 +6,7 @@ CSV: RFC 4180; NDJSON: one object a line.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,7 @@ from simile.documents.reading import Limits, decode, encoding_of, is_binary
 from simile.errors import InputError
 from simile.types import Document
 
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?")
 _OWN = {"id", "_id", "title", "text", "acl", "metadata"}
 
 
@@ -39,14 +41,17 @@ def document_of(row: Mapping[str, object], default_id: str, acl: Sequence[str]) 
     )
 
 
-def csv_rows(path: Path, limits: Limits) -> Iterator[tuple[str, dict[str, object]]] | None:
-    """Name (`row 2`) and fields of each row; None if there is no column `text`. Streams."""
+def csv_rows(path: Path, limits: Limits) -> Iterator[tuple[str, object]] | None:
+    """Name (`row 2`) and fields of each row, or an InputError if it has too many of them.
+
+    None if there is no column `text`. Streams.
+    """
     if is_binary(path):
         raise InputError("a binary file; expected text")
     with path.open("rb") as head:
         encoding = encoding_of(head.read(4))
     reader = _csv_reader(path, encoding, limits)
-    columns = next(reader, [])
+    columns = [name.strip() for name in next(reader, [])]
     if "text" not in columns:
         return None
     return _named(reader, columns)
@@ -62,17 +67,22 @@ def _csv_reader(path: Path, encoding: str, limits: Limits) -> Iterator[list[str]
             raise InputError(f"not a table: {exc}") from exc
 
 
-def _named(
-    reader: Iterator[list[str]], columns: Sequence[str]
-) -> Iterator[tuple[str, dict[str, object]]]:
+def _named(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[tuple[str, object]]:
     for number, values in enumerate(reader, start=2):
-        if values:
-            row: dict[str, object] = dict(zip(columns, values, strict=False))
-            yield (
-                f"row {number}",
-                {name: value for name, value in row.items() if value != ""}
-                | {"text": row.get("text", "")},
-            )
+        if any(values[len(columns) :]):  # A comma without quotes: nobody knows which field is what.
+            got = f"{len(values)} fields, the header has {len(columns)}"
+            yield f"row {number}", InputError(f"{got}; put quotes around commas")
+        elif values:
+            row = dict(zip(columns, values, strict=False))
+            fields = {name: _typed(name, value) for name, value in row.items() if value != ""}
+            yield f"row {number}", fields | {"text": row.get("text", "")}
+
+
+def _typed(name: str, value: str) -> object:
+    """A number where a field of metadata is written just as one; `007` and `1e5` are text."""
+    if name in _OWN or not _NUMBER.fullmatch(value):
+        return value
+    return float(value) if "." in value else int(value)
 
 
 def ndjson_rows(path: Path, limits: Limits) -> Iterator[tuple[str, object]] | None:

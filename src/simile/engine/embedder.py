@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from simile.engine.compile import CompiledEncoder
 from simile.engine.scheduler import Scheduler
+from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
 from simile.models.encoder import Encoder
 from simile.models.local import LocalModel
@@ -32,7 +33,13 @@ STREAM_SLICES = 2
 class LocalEmbedder:
     """One loaded model; safe to use from any thread and from asyncio."""
 
-    def __init__(self, model: LocalModel, *, precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        model: LocalModel,
+        *,
+        precision: Precision = "auto",
+        stats: EngineStats | None = None,
+    ) -> None:
         """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
         encoder = Encoder(model)
         self.facts = encoder.facts
@@ -44,7 +51,7 @@ class LocalEmbedder:
         compiled = CompiledEncoder(encoder, precision=precision)
         self.precision = compiled.precision
         self.fingerprint = self._fingerprint(model.digest)
-        scheduler = Scheduler(self._tokenizer.encode, compiled.runners, dim=self.dim)
+        scheduler = Scheduler(self._tokenizer.encode, compiled.runners, dim=self.dim, stats=stats)
         self._scheduler = scheduler
         self.special_tokens = self._tokenizer.special_count
         # Runs when this object is forgotten or the interpreter ends; threads in OpenVINO must not

@@ -6,6 +6,7 @@ Holds what is asked for and fills in what has come; the scheduler moves it along
 from collections.abc import Sequence
 from concurrent.futures import Future
 from threading import Lock
+from time import perf_counter
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -28,6 +29,10 @@ class Job(Generic[Text]):
         """How many of `texts` have been handed to the tokenizer."""
         self.future: Future[EmbedResult] = Future()
         self._unanswered = Lock()
+        self._asked_s = perf_counter()
+        self._first_batch_s = 0.0
+        self._last_batch_s = 0.0
+        self._inference_s = 0.0
         count = len(self.texts)
         self._left = count
         self._vectors = np.empty((count, dim), dtype=np.float32)
@@ -50,6 +55,25 @@ class Job(Generic[Text]):
         self._left -= 1
         return self._left == 0
 
+    def computed(self, start_s: float, seconds: float) -> float | None:
+        """Note a batch that held texts of this job; give the time in the queue if it was the first.
+
+        Told once for each text; times of one batch count once.
+        """
+        if start_s == self._last_batch_s:
+            return None
+        self._last_batch_s = start_s
+        self._inference_s += seconds
+        if self._first_batch_s:
+            return None
+        self._first_batch_s = start_s
+        return self.queue_s
+
+    @property
+    def queue_s(self) -> float:
+        """Seconds from asking until the first batch began; 0 before."""
+        return self._first_batch_s - self._asked_s if self._first_batch_s else 0.0
+
     def finish(self) -> None:
         """Answer the caller, unless it has gone."""
         if not self._may_answer():
@@ -57,7 +81,9 @@ class Job(Generic[Text]):
         arrays = (self._vectors, self._token_counts, self._truncated)
         if len(self._inverse) != len(self.texts):
             arrays = tuple(array[self._inverse] for array in arrays)  # type: ignore[assignment]
-        self.future.set_result(EmbedResult(*arrays))
+        self.future.set_result(
+            EmbedResult(*arrays, queue_s=self.queue_s, inference_s=self._inference_s)
+        )
 
     def fail(self, error: Exception) -> None:
         """Answer the caller with an error, unless it has gone or been answered."""

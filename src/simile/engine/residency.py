@@ -1,22 +1,30 @@
 """Which models are loaded: loads one on first use, once, and forgets it when nobody asks any more.
 
-Knows the hub and the engine; does not know HTTP. Belongs to one event loop, whose thread alone
-changes its state; loading and unloading happen in threads beside it, so others are served.
+Makes room before a load: under a number of models and of bytes, what was not used for longest goes,
+and never one in use. Knows the hub and the engine; does not know HTTP. Belongs to one event loop,
+whose thread alone changes its state; loading and unloading happen in threads beside it.
 """
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import perf_counter_ns
 
 from simile.engine.embedder import LocalEmbedder
-from simile.errors import EngineClosedError
+from simile.engine.stats import EngineStats
+from simile.errors import EngineClosedError, EngineError
 from simile.models.hub import Hub
 from simile.models.local import LocalModel
 from simile.types import Precision
+
+LOADING_THREADS = 2
+"""Not those that answer other requests, so that slow loads hold up nothing but loads."""
 
 
 @dataclass(eq=False, slots=True)
@@ -43,16 +51,35 @@ class Residency:
     """The loaded models of one server."""
 
     def __init__(
-        self, hub: Hub, *, precision: Precision = "auto", keep_alive_s: float = 300.0
+        self,
+        hub: Hub,
+        *,
+        precision: Precision = "auto",
+        keep_alive_s: float = 300.0,
+        max_models: int | None = None,
+        max_bytes: int | None = None,
     ) -> None:
+        """max_bytes bounds the size of the loaded models' files; None is no limit."""
+        self.stats = EngineStats()
         self._hub = hub
         self._precision: Precision = precision
         self._keep_alive_s = keep_alive_s
+        self._max_models = max_models or math.inf
+        self._max_bytes = max_bytes or math.inf
         self._loaded: dict[str, Resident] = {}
-        """By digest, so that two names of one model share it."""
+        """By digest, so that two names of one model share it; used longest ago first."""
+        self._leaving: dict[str, Resident] = {}
+        """Still in use, and unloaded after that; new requests load them again, in their turn."""
         self._digests: dict[str, str] = {}
         """Name as clients spell it to digest, for names that are loaded."""
         self._loads: dict[str, asyncio.Task[Resident]] = {}
+        self._waiters: Counter[str] = Counter()
+        """Requests that wait for a load."""
+        self._reserved: dict[str, int] = {}
+        """Sizes of the models that are being loaded."""
+        self._one_makes_room = asyncio.Lock()
+        self._left = asyncio.Event()
+        self._threads = ThreadPoolExecutor(LOADING_THREADS, "simile-load")
         self._closed = False
 
     @asynccontextmanager
@@ -62,22 +89,36 @@ class Residency:
         """Hold a model for one request, loading it if need be.
 
         keep_alive_s counts from the end of its last request: 0 unloads, infinity keeps for ever,
-        None leaves what was said before. Raises what Hub.find and LocalEmbedder raise.
+        None leaves what was said before. Raises what Hub.find and LocalEmbedder raise, and
+        EngineError for a model that is larger than the memory limit.
         """
-        resident = self._loaded.get(self._digests.get(name, "")) or await self._load(name)
+        digest = self._digests.get(name, "")
+        if (resident := self._loaded.get(digest)) is None:
+            resident = await self._load(name)
+        else:
+            self._hold(resident)
         if keep_alive_s is not None:
             resident.keep_alive_s = keep_alive_s
-        resident.in_flight += 1
         self._set_timer(resident)
         try:
             yield resident
         finally:
-            resident.in_flight -= 1
-            self._set_timer(resident)
+            self._release(resident)
 
     def resident(self) -> list[Resident]:
         """Give the loaded models."""
-        return list(self._loaded.values())
+        return [*self._loaded.values(), *self._leaving.values()]
+
+    def loading(self) -> int:
+        """Count the models that are being loaded, or wait for room."""
+        return len(self._loads)
+
+    def unload(self, digest: str) -> None:
+        """Let a model go as soon as it is idle, and look up its names anew: files may change."""
+        self._digests = {name: d for name, d in self._digests.items() if d != digest}
+        if resident := self._loaded.get(digest):
+            resident.keep_alive_s = 0
+            self._set_timer(resident)
 
     def close(self) -> None:
         """Unload everything; work that waits fails with EngineClosedError. Blocks."""
@@ -85,31 +126,110 @@ class Residency:
         for resident in self.resident():
             self._drop(resident)
             resident.embedder.close()
+        self._leaving.clear()
+        self._left.set()
+        self._threads.shutdown()
 
     async def _load(self, name: str) -> Resident:
-        if self._closed:
-            raise EngineClosedError("the server is shutting down")
+        """Give a model, held for the caller; loads it unless that is under way."""
+        self._refuse_if_closed()
         model = await asyncio.to_thread(self._hub.find, name)
-        if model.digest not in self._loaded:
-            task = self._loads.get(model.digest)
-            if task is None:
-                task = self._loads[model.digest] = asyncio.create_task(self._compile(model))
-                task.add_done_callback(lambda _: self._loads.pop(model.digest))
-            # Shielded: the others who wait for this load outlive the one who asked first.
-            await asyncio.shield(task)
-        self._digests[name] = model.digest
-        return self._loaded[model.digest]
+        self._refuse_if_closed()
+        digest = model.digest
+        if (resident := self._loaded.get(digest)) is not None:
+            self._hold(resident)
+        else:
+            resident = await self._wait_for_load(model)
+        if self._loaded.get(digest) is resident:
+            self._digests[name] = digest
+        return resident
 
-    async def _compile(self, model: LocalModel) -> Resident:
-        start = perf_counter_ns()
-        embedder = await asyncio.to_thread(LocalEmbedder, model, precision=self._precision)
+    async def _wait_for_load(self, model: LocalModel) -> Resident:
+        digest = model.digest
+        task = self._loads.get(digest)
+        if task is None:
+            task = self._loads[digest] = asyncio.create_task(self._make_resident(model))
+            task.add_done_callback(lambda _: self._loads.pop(digest))
+        self._waiters[digest] += 1
+        try:
+            # Shielded: the others who wait for this load outlive the one who asked first.
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                self._waiters[digest] -= 1
+            elif not task.cancelled() and task.exception() is None:
+                self._release(task.result())  # It was held for this request already.
+            raise
+
+    async def _make_resident(self, model: LocalModel) -> Resident:
+        digest = model.digest
+        try:
+            async with self._one_makes_room:  # First come, first served.
+                await self._make_room(model)
+                self._refuse_if_closed()
+                self._reserved[digest] = model.size_bytes
+            start = perf_counter_ns()
+            load = partial(LocalEmbedder, model, precision=self._precision, stats=self.stats)
+            embedder = await asyncio.get_running_loop().run_in_executor(self._threads, load)
+            duration_ns = perf_counter_ns() - start
+        finally:
+            waiters = self._waiters.pop(digest, 0)
+            self._reserved.pop(digest, None)
+            self._left.set()
         if self._closed:
             embedder.close()
-            raise EngineClosedError("the server is shutting down")
-        duration_ns = perf_counter_ns() - start
-        resident = Resident(model, embedder, duration_ns, self._keep_alive_s)
-        self._loaded[model.digest] = resident
+        self._refuse_if_closed()
+        # Held from the start by those who wait, or the next load might take it from them.
+        resident = Resident(model, embedder, duration_ns, self._keep_alive_s, in_flight=waiters)
+        self._loaded[digest] = resident
+        self._set_timer(resident)
         return resident
+
+    async def _make_room(self, model: LocalModel) -> None:
+        """Unload what was used longest ago until the model fits; wait for one in use to be idle.
+
+        Without an idle one, requests that come later for the one that has to go are served after
+        this load: otherwise a model in constant use would keep all others out.
+        """
+        if model.size_bytes > self._max_bytes:
+            raise EngineError(
+                f"{model.name} has {model.size_bytes} bytes; the memory limit of all loaded models"
+                f" is {self._max_bytes}; raise SIMILE_MAX_MEMORY"
+            )
+        while not self._fits(model):
+            self._refuse_if_closed()
+            idle = (one for one in self._loaded.values() if not one.in_flight)
+            if victim := next(idle, None):
+                await self._unload(victim)
+                continue
+            self._left.clear()
+            if not self._leaving and (victim := next(iter(self._loaded.values()), None)):
+                self._drop(victim)
+                self._leaving[victim.model.digest] = victim
+            await self._left.wait()
+
+    def _fits(self, model: LocalModel) -> bool:
+        sizes = [*self._reserved.values(), *(one.size_bytes for one in self.resident())]
+        return len(sizes) < self._max_models and sum(sizes) + model.size_bytes <= self._max_bytes
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise EngineClosedError("the server is shutting down")
+
+    def _hold(self, resident: Resident) -> None:
+        resident.in_flight += 1
+        digest = resident.model.digest
+        self._loaded[digest] = self._loaded.pop(digest)  # The last to go.
+
+    def _release(self, resident: Resident) -> None:
+        resident.in_flight -= 1
+        if self._leaving.get(resident.model.digest) is resident:
+            if not resident.in_flight:
+                self._close_later(resident)
+            return
+        self._set_timer(resident)
+        if not resident.in_flight:
+            self._left.set()
 
     def _set_timer(self, resident: Resident) -> None:
         """Start the time that a model stays when it falls idle; stop it when it is used."""
@@ -123,14 +243,37 @@ class Residency:
         resident.expires_at = datetime.now(UTC) + timedelta(seconds=stay_s)
         if resident.in_flight == 0:
             loop = asyncio.get_running_loop()
-            resident.timer = loop.call_later(stay_s, self._unload, resident)
+            resident.timer = loop.call_later(stay_s, self._expire, resident)
 
-    def _unload(self, resident: Resident) -> None:
+    def _expire(self, resident: Resident) -> None:
         if resident.in_flight == 0 and self._loaded.get(resident.model.digest) is resident:
             self._drop(resident)
-            asyncio.get_running_loop().run_in_executor(None, resident.embedder.close)
+            self._close_later(resident)
+
+    def _close_later(self, resident: Resident) -> None:
+        closing = self._threads.submit(resident.embedder.close)
+        loop = asyncio.get_running_loop()
+
+        def tell(_: Future[None]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._forget, resident)
+
+        closing.add_done_callback(tell)
+
+    async def _unload(self, resident: Resident) -> None:
+        self._drop(resident)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, resident.embedder.close)
+
+    def _forget(self, resident: Resident) -> None:
+        if self._leaving.get(resident.model.digest) is resident:
+            del self._leaving[resident.model.digest]
+        self._left.set()
 
     def _drop(self, resident: Resident) -> None:
+        if resident.timer:
+            resident.timer.cancel()
+            resident.timer = None
         digest = resident.model.digest
         self._loaded.pop(digest, None)
         self._digests = {name: d for name, d in self._digests.items() if d != digest}

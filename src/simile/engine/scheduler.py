@@ -10,11 +10,15 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Condition, Lock, Thread
+from time import perf_counter
 from typing import Protocol
+from weakref import ref
 
 from simile.engine.batching import Pool, Waiting, pad
 from simile.engine.job import Job
+from simile.engine.stats import EngineStats
 from simile.errors import EngineClosedError, EngineError, TextTooLongError
 from simile.models.tokenizer import Text, TokenIds, TokenizedText
 from simile.types import Embeddings, EmbedResult
@@ -45,10 +49,18 @@ class BatchRunner(Protocol):
 class Scheduler:
     """The queue of one loaded model; safe to use from any thread."""
 
-    def __init__(self, tokenise: Tokenise, runners: Sequence[BatchRunner], *, dim: int) -> None:
+    def __init__(
+        self,
+        tokenise: Tokenise,
+        runners: Sequence[BatchRunner],
+        *,
+        dim: int,
+        stats: EngineStats | None = None,
+    ) -> None:
         """Start the threads: one that tokenises, and one per runner."""
         self._tokenise = tokenise
         self._dim = dim
+        self._stats = stats or EngineStats()
         self._jobs: deque[Job[Text]] = deque()
         """Long calls whose texts are not all tokenised yet."""
         self._interactive: Pool[Owner] = Pool()
@@ -86,6 +98,8 @@ class Scheduler:
                 self._refuse_if_closed()
                 self._jobs.append(job)
                 self._may_tokenise.notify()
+            known = ref(job)  # A future that held its job would keep the vectors alive in a cycle.
+            job.future.add_done_callback(lambda _: self._forget(known()))
         return job.future
 
     def close(self) -> None:
@@ -102,11 +116,18 @@ class Scheduler:
         for job in waiting:
             job.fail(gone)
 
+    def _forget(self, job: Job[Text] | None) -> None:
+        """Let go of a long call's texts at once if its caller has gone, whatever waits before."""
+        if job and job.future.cancelled():
+            with self._lock, suppress(ValueError):
+                self._jobs.remove(job)
+
     def _refuse_if_closed(self) -> None:
         if self._closed:
             raise EngineClosedError("the model was unloaded; ask for it again")
 
     def _tokenise_into(self, pool: Pool[Owner], owners: list[Owner]) -> None:
+        start_s = perf_counter()
         try:
             tokenised = self._tokenise(
                 [job.texts[place] for job, place in owners], [job.window for job, _ in owners]
@@ -114,6 +135,7 @@ class Scheduler:
         except Exception as exc:
             _fail(owners, exc)
             return
+        self._stats.tokenise_s.add(perf_counter() - start_s)
         too_long = []
         with self._lock:
             self._refuse_if_closed()
@@ -159,12 +181,21 @@ class Scheduler:
 
     def _run_loop(self, runner: BatchRunner) -> None:
         while batch := self._wait_for_batch():
+            start_s = perf_counter()
             try:
-                vectors = runner.run(*pad([item.ids for item in batch]))
+                input_ids, token_mask = pad([item.ids for item in batch])
+                vectors = runner.run(input_ids, token_mask)
             except Exception as exc:
                 _fail([owner for item in batch for owner in item.owners], exc)
                 continue
-            for job in self._deliver(batch, vectors):
+            seconds = perf_counter() - start_s
+            self._stats.add_batch(
+                texts=len(batch),
+                tokens=sum(len(item.ids) for item in batch),
+                size=input_ids.size,
+                seconds=seconds,
+            )
+            for job in self._deliver(batch, vectors, start_s, seconds):
                 job.finish()
 
     def _wait_for_batch(self) -> list[Waiting[Owner]]:
@@ -186,15 +217,19 @@ class Scheduler:
                 self._may_run.wait()
             return []
 
-    def _deliver(self, batch: list[Waiting[Owner]], vectors: Embeddings) -> list[Job[Text]]:
+    def _deliver(
+        self, batch: list[Waiting[Owner]], vectors: Embeddings, start_s: float, seconds: float
+    ) -> list[Job[Text]]:
         """Put vectors (batch, dim) in their places; give the jobs that are complete now."""
+        complete = []
         with self._lock:
-            return [
-                job
-                for item, vector in zip(batch, vectors, strict=False)
-                for job, place in item.owners
-                if job.deliver(place, vector)
-            ]
+            for item, vector in zip(batch, vectors, strict=False):
+                for job, place in item.owners:
+                    if (queue_s := job.computed(start_s, seconds)) is not None:
+                        self._stats.queue_s.add(queue_s)
+                    if job.deliver(place, vector):
+                        complete.append(job)
+        return complete
 
 
 def _fail(owners: Sequence[Owner], exc: Exception) -> None:

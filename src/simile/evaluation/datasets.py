@@ -91,12 +91,12 @@ def read_qrels(path: Path) -> tuple[dict[str, dict[str, int]], dict[str, Line]]:
             line.fail(f"{len(fields)} columns; expected 3 (query document grade) or TREC's 4")
         query, document, grade = (fields[place].strip() for place in (0, -2, -1))
         if not grade.removeprefix("-").isdecimal():
-            if heading:
+            if heading and any(map(str.isalpha, grade)):
                 continue
             line.fail(f"the grade is {grade!r}; expected a whole number")
         of_query = grades.setdefault(query, {})
-        if document in of_query:
-            line.fail(f"{document!r} is judged twice for the query {query!r}")
+        if of_query.get(document, int(grade)) != int(grade):
+            line.fail(f"{document!r} is judged twice, otherwise, for the query {query!r}")
         of_query[document] = int(grade)
         where.setdefault(query, line)
     return grades, where

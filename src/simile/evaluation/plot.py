@@ -83,17 +83,26 @@ def _intervals(scores: Sequence[Scores]) -> tuple[NDArray[np.float64], ...]:
     return low, np.array([np.nanmean(one) for one in scores]), high
 
 
-def _write(path: Path, draw: Callable[[Any], None]) -> None:
+def require_plot(path: Path) -> None:
+    """InputError for a name of no picture or no folder, MissingExtraError if none can be drawn."""
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path.name} is no picture; expected a name with {' or '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written: No such file or directory: {path.parent}")
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] != "matplotlib":
             raise
         raise MissingExtraError(
             "matplotlib is needed for pictures: pip install 'simile[plot]'"
         ) from exc
+
+
+def _write(path: Path, draw: Callable[[Any], None]) -> None:
+    require_plot(path)
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.add_subplot()
     draw(axes)

@@ -93,6 +93,11 @@ class Tensors:
         return sorted(self._arrays)
 
     @property
+    def shapes(self) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Name, format and shape of every tensor, sorted."""
+        return [(name, kind, a.shape) for name, (kind, a) in sorted(self._arrays.items())]
+
+    @property
     def parameter_count(self) -> int:
         """How many numbers the floating-point tensors hold."""
         return sum(a.size for kind, a in self._arrays.values() if not kind.startswith("I"))

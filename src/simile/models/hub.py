@@ -1,4 +1,4 @@
-"""From a model's name to its files on this machine: find, list, pull, remove.
+"""From a model's name to its files on this machine: find, list, pull, copy, remove.
 
 The face of the models on disk; joins names, catalogue, store and sources, and holds no other logic.
 Does not know what the files mean.
@@ -14,9 +14,11 @@ from simile.models.catalog import CATALOG, KnownModel, find, find_repo, similar_
 from simile.models.local import LocalModel, ModelStore, writing
 from simile.models.manifest import Manifest
 from simile.models.names import DEFAULT_HOST, DEFAULT_TAG, ModelName, is_path
+from simile.models.ollama_folder import has_model
 from simile.models.plain_folder import open_folder
 from simile.models.pull import is_whole, pull
 from simile.models.sources import (
+    Delivery,
     PullProgress,
     Report,
     Source,
@@ -40,10 +42,13 @@ class Hub:
         model_folders: Sequence[Path] = (),
         *,
         catalog: Sequence[KnownModel] = CATALOG,
+        ollama_models: Path | None = None,
     ) -> None:
+        """`ollama_models` is the folder of Ollama's own models, looked into for a better error."""
         self._store = ModelStore(home)
         self._model_folders = tuple(model_folders)
         self._catalog = catalog
+        self._ollama_models = ollama_models
 
     def find(self, name: str) -> LocalModel:
         """Give the model of that name, or the folder at that path; never touches the network.
@@ -56,7 +61,10 @@ class Hub:
         parsed = ModelName.parse(name)
         manifest = self._store.read(parsed)
         if manifest is None:
-            raise ModelNotFoundError(f'model "{name}" not found, try pulling it first')
+            hint = self._hint(parsed)
+            absent = ModelNotFoundError(f'model "{name}" not found, try pulling it first{hint}')
+            absent.hint = hint
+            raise absent
         self._store.check(parsed, manifest)
         return self._local(self._store.folder(parsed), manifest)
 
@@ -77,6 +85,22 @@ class Hub:
             raise ModelNotFoundError(f'model "{name}" not found')
         with writing(self._store.home):
             self._store.remove(parsed)
+
+    def copy(self, source: str, destination: str) -> LocalModel:
+        """Give a pulled model a second name; a model that had the name before is replaced.
+
+        Raises what `find` raises for the source, ModelNameError for a path, StoreError if the
+        store cannot be written. Blocks while another process pulls or copies to the same name.
+        """
+        if is_path(source) or is_path(destination):
+            raise ModelNameError(f"{source!r}, {destination!r}: only names are copied, not paths")
+        model, name = self.find(source), ModelName.parse(destination)
+        if not name.matches(ModelName.parse(source)):
+            if there := self._store.read(name):
+                name = ModelName.parse(there.name)  # Upper and lower case as it was stored.
+            copying = Source("the store", partial(self._copy, model))
+            pull(self._store, name, [copying], licence=None, report=lambda _: None, refresh=True)
+        return self.find(destination)
 
     def pull(
         self, name: str, *, progress: Report | None = None, refresh: bool = False
@@ -139,6 +163,21 @@ class Hub:
                 sources.append(Source(f"the store ({manifest.name})", fetch))
         return sources
 
+    def _copy(self, model: LocalModel, into: Path, report: Report) -> Delivery:
+        """Take a stored model as it stands, and remember what it is a copy of."""
+        manifest = self._store.read(ModelName.parse(model.name))
+        if manifest is None:
+            raise ModelNotFoundError(f'model "{model.name}" not found')
+        pins = {file.name: file.sha256 for file in manifest.files}
+        files = copy_folder(model.folder, pins, into, report).files
+        copied_from = manifest.copied_from or manifest.name
+        return Delivery(files, manifest.source, manifest.licence, copied_from)
+
+    def _hint(self, name: ModelName) -> str:
+        if self._ollama_models and has_model(self._ollama_models, name):
+            return " (Ollama has pulled it, as a GGUF file, which is not read here yet)"
+        return ""
+
     def _no_checkpoint(self, name: ModelName) -> str:
         if not self._model_folders:
             return "SIMILE_MODEL_FOLDERS names none"
@@ -159,7 +198,7 @@ class Hub:
         )
 
     def _known(self, manifest: Manifest) -> KnownModel | None:
-        name = ModelName.parse(manifest.name)
+        name = ModelName.parse(manifest.copied_from or manifest.name)
         if name.host.lower() in HUB_HOSTS:
             return find_repo(f"{name.namespace}/{name.model}", self._catalog)
         return find(name, self._catalog)

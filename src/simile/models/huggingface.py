@@ -55,7 +55,7 @@ def _from_hub(
             check_sha256(file.rfilename, file.lfs.sha256, pins.get(file.rfilename))
     files = []
     for name in names:
-        bar = _bar(name, report)
+        bar = _bar(name, expected.get(name), report)
         get = partial(hub.hf_hub_download, repo, name, revision=revision, tqdm_class=bar)
         files.append(_bring(get, name, into, expected.get(name)))
     licence = info.card_data.get("license") if info.card_data else None
@@ -127,7 +127,7 @@ def _asked(call: Callable[[], _T]) -> _T:
         ) from exc
 
 
-def _bar(name: str, report: Report) -> type[Any]:
+def _bar(name: str, sha256: str | None, report: Report) -> type[Any]:
     """Make the progress bar that huggingface_hub asks for; it shows nothing and reports to us."""
     from tqdm.std import tqdm
 
@@ -140,11 +140,8 @@ def _bar(name: str, report: Report) -> type[Any]:
 
         def update(self, n: float | None = 1) -> bool | None:
             shown: bool | None = super().update(n)
-            report(
-                PullProgress(
-                    "downloading", name, int(self.n), int(self.total) if self.total else None
-                )
-            )
+            total = int(self.total) if self.total else None
+            report(PullProgress("downloading", name, int(self.n), total, sha256))
             return shown
 
     return Bar

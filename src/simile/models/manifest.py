@@ -29,6 +29,8 @@ class Manifest:
     pulled_at: datetime
     """With its time zone."""
     files: Sequence[FileRecord]
+    copied_from: str | None = None
+    """The name of the model that this is a copy of: prompts and window are those of that name."""
 
     @property
     def digest(self) -> str:
@@ -61,8 +63,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         fields = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         pulled_at = datetime.fromisoformat(fields["pulled_at"])
         files = tuple(FileRecord(**file) for file in fields["files"])
+        copied_from = fields.get("copied_from")
         ModelName.parse(fields["name"])
-        manifest = Manifest(fields["name"], fields["source"], fields["licence"], pulled_at, files)
+        ModelName.parse(copied_from or fields["name"])
+        source, licence = fields["source"], fields["licence"]
+        manifest = Manifest(fields["name"], source, licence, pulled_at, files, copied_from)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     understood = fields.get("version") == _VERSION and pulled_at.tzinfo is not None and files

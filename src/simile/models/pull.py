@@ -45,6 +45,7 @@ def pull(
                 licence=licence or delivery.licence,
                 pulled_at=datetime.now(UTC),
                 files=delivery.files,
+                copied_from=delivery.copied_from,
             )
             write_manifest(staging, manifest)
             store.put(name, staging)

@@ -23,6 +23,8 @@ class PullProgress:
     """Of this file."""
     total_bytes: int | None = None
     """Of this file, where known."""
+    sha256: str | None = None
+    """Of this file, where known."""
 
 
 Report = Callable[[PullProgress], None]
@@ -36,6 +38,8 @@ class Delivery:
     origin: str
     """Where from, for the manifest."""
     licence: str | None = None
+    copied_from: str | None = None
+    """As in the manifest."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ def copy_folder(folder: Path, pins: Mapping[str, str], into: Path, report: Repor
     """Bring the files of a checkpoint that lies on this machine."""
     files = []
     for name in choose(listing(folder), pins):
-        report(PullProgress("copying", name))
-        files.append(take_file(folder / name, name, into, pins.get(name)))
+        report(PullProgress("copying", name, sha256=pins.get(name)))
+        file = take_file(folder / name, name, into, pins.get(name))
+        files.append(file)
+        report(PullProgress("copying", name, file.size_bytes, file.size_bytes, file.sha256))
     return Delivery(files, origin=str(folder))

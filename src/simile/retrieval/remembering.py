@@ -10,7 +10,8 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.errors import EngineError, NotFiniteError, StoreError
+from simile.errors import NotFiniteError, StoreError
+from simile.retrieval.vectors import embedded
 from simile.store import EmbeddingCache, hash_text
 from simile.types import EmbeddingModel, Embeddings
 
@@ -51,10 +52,15 @@ class RememberingModel:
         return np.stack([known[hash] for hash in hashes])
 
     def _known(self, hashes: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """What the cache has; nothing if it fails, which only costs computing."""
+        """What the cache has and can be right; nothing if it fails, which only costs computing."""
         if self._cache:
             with suppress(StoreError):
-                return self._cache.get(self._model.fingerprint, hashes)
+                found = self._cache.get(self._model.fingerprint, hashes)
+                return {
+                    hash: vector
+                    for hash, vector in found.items()
+                    if vector.shape == (self._model.dim,) and np.isfinite(vector).all()
+                }
         return {}
 
     def _compute(self, texts: Sequence[str]) -> Embeddings:
@@ -62,12 +68,6 @@ class RememberingModel:
         with self._lock:
             self.tokens += int(tokens)
         try:
-            vectors = np.asarray(self._model.embed(texts, role="document"), dtype=np.float32)
+            return embedded(self._model, texts, "document")
         except NotFiniteError as exc:
-            vectors = exc.vectors
-        if vectors.shape != (len(texts), self._model.dim):
-            raise EngineError(
-                f"{self._model.name} gave an array of shape {vectors.shape} for {len(texts)} "
-                f"texts; expected one vector of width {self._model.dim} for each"
-            )
-        return vectors
+            return exc.vectors

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simile.retrieval.vectors import unit
+from simile.retrieval.vectors import embedded, unit
 from simile.types import EmbeddingModel, Ranked
 
 
@@ -32,7 +32,7 @@ class EmbeddingRanker:
         """
         if not texts:
             return []
-        asked = unit(self._model.embed([query], role="query"))[0]
-        scores = unit(self._model.embed(texts, role="document")) @ asked
+        asked = unit(embedded(self._model, [query], "query"))[0]
+        scores = unit(embedded(self._model, texts, "document")) @ asked
         best = np.argsort(-scores, kind="stable")[:top_k]
         return [Ranked(int(place), float(scores[place])) for place in best]

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.errors import EngineError, InputError
+from simile.errors import EngineError, InputError, StoreError
 from simile.retrieval.filters import evaluate, having, parse_filter
 from simile.retrieval.fusion import Candidates, Fusion, fuse, shares
-from simile.retrieval.vectors import unit
+from simile.retrieval.vectors import embedded, unit
 from simile.store import Having, Mask, View
 from simile.types import EmbeddingModel
 
@@ -84,8 +84,8 @@ def find(view: View, vector: NDArray[np.float32] | None, question: Question, dep
 
 def embed_query(model: EmbeddingModel, query: str) -> NDArray[np.float32]:
     """The query's vector, float32 (dim,), of length 1; EngineError if it is not finite."""
-    vector = np.asarray(model.embed([query], role="query"), np.float32)
-    if vector.shape != (1, model.dim) or not np.isfinite(vector).all():
+    vector = embedded(model, [query], "query")
+    if not np.isfinite(vector).all():
         raise EngineError(f"{model.name} gave no finite vector of width {model.dim} for the query")
     scaled: NDArray[np.float32] = unit(vector)[0]
     return scaled
@@ -93,8 +93,12 @@ def embed_query(model: EmbeddingModel, query: str) -> NDArray[np.float32]:
 
 def tuned(question: Question, meta: Mapping[str, str]) -> Question:
     """The question with the weight and the number of candidates that the index notes, if any."""
-    alpha = float(meta.get(ALPHA_NOTE, question.alpha))
-    return replace(question, alpha=alpha, candidates=int(meta.get(CANDIDATES_NOTE, CANDIDATES)))
+    try:
+        alpha = float(meta.get(ALPHA_NOTE, question.alpha))
+        candidates = int(meta.get(CANDIDATES_NOTE, CANDIDATES))
+    except ValueError as exc:
+        raise StoreError(f"the index is damaged where it notes its tuning: {exc}") from exc
+    return replace(question, alpha=alpha, candidates=candidates)
 
 
 def require_question(question: Question) -> None:
@@ -106,7 +110,7 @@ def require_question(question: Question) -> None:
         raise InputError(f"the query has {got}; expected at most {MAX_QUERY_CHARACTERS:,}")
     for name, least, most in (("k", 1, MAX_K), ("context", 0, 100), ("per_document", 1, MAX_K)):
         value = getattr(question, name)
-        if not (_unasked(name, value) or isinstance(value, int) and least <= value <= most):
+        if not (_unasked(name, value) or type(value) is int and least <= value <= most):
             raise InputError(f"{name} is {value!r}; expected a whole number, {least} to {most:,}")
     for name in ("alpha", "collapse"):
         value = getattr(question, name)

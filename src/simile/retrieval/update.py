@@ -9,6 +9,7 @@ from time import perf_counter
 
 from simile.documents import LoadFailure
 from simile.errors import EngineError, InputError
+from simile.retrieval.given import why_not_storable
 from simile.retrieval.ingest import Incoming, Ingest, Item
 from simile.retrieval.recipe import Chunking, chunking_of, notes, require_chunking, require_model
 from simile.retrieval.report import SyncReport, Tally
@@ -64,6 +65,9 @@ class Update:
 
         Raises InputError for what is no Document, and at the end for those that cannot be stored.
         """
+        if isinstance(documents, Document) or not isinstance(documents, Iterable):
+            got = type(documents).__name__
+            raise InputError(f"got a {got}; expected a list, or anything that gives Documents")
         with self._store.writing():
             self._ingest(self._store, self._sizes()).run(self._changed(documents))
             self._store.flush()
@@ -113,6 +117,9 @@ class Update:
         for document in documents:
             if not isinstance(document, Document):
                 raise InputError(f"got a {type(document).__name__}; expected a Document")
+            if reason := why_not_storable(document):
+                self._failures.append(LoadFailure(str(document.id), reason))
+                continue
             entry, before = ManifestEntry(content_hash(document), None), manifest.get(document.id)
             if before == entry:
                 self._tally.unchanged += 1

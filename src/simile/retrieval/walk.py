@@ -1,8 +1,9 @@
 """Paths to the files that a sync reads, each with its name in the index and its rules.
 
 A file is named by its path from the folder that the index lies in, or by its full path if it is
-not below that; so the name is the same wherever the command is run. Rules come from the nearest
-`simile.toml`, from the path upwards to the index's own folder or the working folder.
+not below that; so the name is the same wherever the command is run. Rules come from each
+`simile.toml` between the file and the index's own folder or the working folder, whichever is
+further up; so they are the same whichever folder is named, and the nearer one has the last word.
 """
 
 import hashlib
@@ -18,12 +19,15 @@ from pathspec import GitIgnoreSpec
 
 from simile.config import DocumentRule, read_rules
 from simile.documents import Folder
+from simile.documents.folder import globs
 from simile.documents.loaders import document_id
-from simile.errors import InputError
+from simile.errors import ConfigError, InputError
 from simile.store import SourceFile
+from simile.store.folder import is_own
 from simile.types import MetadataValue
 
 RULES = "simile.toml"
+_Rules = tuple[tuple[GitIgnoreSpec, DocumentRule], ...]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Selection:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     acl: Sequence[str] = ("public",)
+    index: Path | None = None
+    """The index's folder, whose own files are none to sync."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,9 @@ class Walk:
     selection: Selection
     blind: list[Path] = field(default_factory=list)
     """Folders that could not be listed: nothing is known of what they hold."""
+    _known_rules: dict[Path, tuple[tuple[Path, _Rules], ...]] = field(
+        default_factory=dict, repr=False
+    )
 
     @cached_property
     def _absolute(self) -> Path:
@@ -102,6 +111,8 @@ class Walk:
         for path in folder.files():
             if path.name == RULES:
                 continue  # It says something about documents, and is none.
+            if self.selection.index is not None and is_own(self.selection.index, path):
+                continue
             try:
                 yield self._found(path)
             except FileNotFoundError:
@@ -118,33 +129,48 @@ class Walk:
         return Found(path, SourceFile(name, changed_ns, status.st_size, rules), acl, metadata)
 
     def _ruled(self, path: Path) -> tuple[Sequence[str], dict[str, MetadataValue]]:
-        """Access list and metadata of a file: later rules win over earlier ones."""
+        """Access list and metadata of a file: nearer rules win, and of one file the later ones."""
         acl, metadata = self.selection.acl, dict[str, MetadataValue]()
-        if self._rules:
-            inside = path.relative_to(self._rules_folder).as_posix()
-            for spec, rule in self._rules:
+        for folder, rules in self._rules_for(path.parent):
+            inside = path.relative_to(folder).as_posix()
+            for spec, rule in rules:
                 if spec.match_file(inside):
                     acl = rule.acl or acl
                     metadata |= rule.metadata
         return acl, metadata
 
-    @cached_property
-    def _rules(self) -> list[tuple[GitIgnoreSpec, DocumentRule]]:
-        path = self._rules_folder / RULES
-        rules = read_rules(path) if path.is_file() else ()
-        return [(GitIgnoreSpec.from_lines([rule.match]), rule) for rule in rules]
+    def _rules_for(self, folder: Path) -> tuple[tuple[Path, _Rules], ...]:
+        """The rules that hold in a folder, each with its own folder, the outermost first."""
+        if folder not in self._known_rules:
+            path = folder / RULES
+            above = () if folder in (self._end, folder.parent) else self._rules_for(folder.parent)
+            own = ((folder, _read_rules(path)),) if path.is_file() else ()
+            self._known_rules[folder] = above + own
+        return self._known_rules[folder]
 
     @cached_property
-    def _rules_folder(self) -> Path:
+    def _end(self) -> Path:
+        """The outermost folder whose rules count."""
         top = self._absolute if self._kind == "folder" else self._absolute.parent
         ends = [end for end in (self.selection.base, Path.cwd()) if top.is_relative_to(end)]
-        above = [top, *top.parents] if ends else [top]
-        for folder in above:
-            if (folder / RULES).is_file():
-                return folder
-            if folder in ends:
-                break
-        return top
+        return min(ends, key=lambda end: len(end.parts), default=top)
+
+
+def _read_rules(path: Path) -> _Rules:
+    """ConfigError for a rule that can match nothing: it would publish what it should protect."""
+    found = []
+    for place, rule in enumerate(read_rules(path), 1):
+        try:
+            spec = globs([rule.match])
+        except InputError as exc:
+            raise ConfigError(f"{path}, rule {place}: match: {exc}") from exc
+        if not any(pattern.include for pattern in spec.patterns):
+            raise ConfigError(
+                f"{path}, rule {place}: match is {rule.match!r}, which nothing can match; "
+                "expected a glob such as 'hr/**'"
+            )
+        found.append((spec, rule))
+    return tuple(found)
 
 
 def require_path(path: Path | str) -> Path:

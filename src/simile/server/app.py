@@ -1,22 +1,36 @@
 """Bind paths and methods to handlers: the ASGI application of the server.
 
-Knows routes only. Unknown paths and wrong methods are answered in Ollama's words
-(Ollama 0.33's API, read 2026-11).
+Knows routes only; who may ask is said before (access), and what no route answers is refused
+elsewhere (refusals).
 """
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from simile.engine.residency import Residency
 from simile.models.hub import Hub
 from simile.server.endpoint import OLLAMA, OPENAI, Endpoint, Handler, Protocol
 from simile.server.handlers import Handlers
+from simile.server.refusals import no_route, wrong_method
+from simile.server.store_handlers import StoreHandlers
+from simile.server.traffic import Traffic
+from simile.server.upkeep import METRICS, Upkeep
+from simile.server.watch import Watch
 
 
-def create_app(hub: Hub, residency: Residency) -> ASGIApp:
-    """Build the application; the caller closes the residency when the server has stopped."""
+def create_app(
+    hub: Hub, residency: Residency, traffic: Traffic | None = None, *, allow_pull: bool = True
+) -> Watch:
+    """Build the application; the caller closes the residency when the server has stopped.
+
+    Without allow_pull no client can make the server fetch a model.
+    What is put around it later belongs into `Watch.around`, so that its refusals are counted, too.
+    """
+    traffic = traffic or Traffic()
     handlers = Handlers(hub, residency)
+    store = StoreHandlers(hub, residency, allow_pull=allow_pull)
+    upkeep = Upkeep(residency, traffic)
     routes = [
         # In the order of how often they are asked for: the router tries one after the other.
         _route("POST", "/api/embed", handlers.embed, OLLAMA),
@@ -27,17 +41,30 @@ def create_app(hub: Hub, residency: Residency) -> ASGIApp:
         _route("GET", "/api/ps", handlers.ps, OLLAMA),
         _route("POST", "/api/show", handlers.show, OLLAMA),
         _route("GET", "/v1/models", handlers.openai_models, OPENAI),
+        _route("GET", "/v1/models/{id:path}", store.openai_model, OPENAI),
+        _route("POST", "/api/pull", store.pull, OLLAMA),
+        _route("POST", "/api/copy", store.copy, OLLAMA),
+        _route("DELETE", "/api/delete", store.delete, OLLAMA),
+        _route("POST", "/api/generate", store.generate, OLLAMA),
+        _route("POST", "/api/chat", store.chat, OLLAMA),
+        _route("POST", "/api/create", store.create, OLLAMA),
+        _route("POST", "/api/push", store.push, OLLAMA),
+        _route("HEAD", "/api/blobs/{digest}", store.create, OLLAMA),
+        _route("POST", "/api/blobs/{digest}", store.create, OLLAMA),
+        _route("GET", "/health", upkeep.health, OLLAMA),
+        _route("GET", "/metrics", upkeep.metrics, METRICS),
         _Route("/", PlainTextResponse("Ollama is running"), methods=["GET"]),
     ]
-    return Router(routes, default=PlainTextResponse("404 page not found", 404))
+    paths = (route.path for route in routes)
+    return Watch(Router(routes, default=no_route), traffic, paths)
 
 
 class _Route(Route):
-    """A route whose refusal of a method reads as Ollama's."""
+    """A route that refuses other methods in its protocol's words."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.methods and scope["method"] not in self.methods:
-            await PlainTextResponse("405 method not allowed", 405)(scope, receive, send)
+            await wrong_method(scope, receive, send, allowed=self.methods)
         else:
             await self.app(scope, receive, send)
 

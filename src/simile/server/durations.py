@@ -7,6 +7,8 @@ Ollama 0.33's API (read 2026-11).
 import math
 import re
 
+from simile.config import DEFAULT_KEEP_ALIVE_S
+from simile.errors import ConfigError
 from simile.server.errors import BodyError
 
 _UNITS_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6}
@@ -25,6 +27,22 @@ def keep_alive_s(value: object) -> float:
         return ns / 1e9 if ns >= 0 else math.inf
     assert isinstance(value, int | float)
     return float(value) if 0 <= value < _LIMIT_NS / 1e9 else math.inf
+
+
+def keep_alive_setting_s(text: str) -> float:
+    """Read SIMILE_KEEP_ALIVE, which may be a bare number of seconds, too; ConfigError if wrong."""
+    text = text.strip("\"'")
+    if not text:
+        return DEFAULT_KEEP_ALIVE_S
+    try:
+        return keep_alive_s(int(text) if _WHOLE.fullmatch(text) else text)
+    except BodyError as exc:
+        raise ConfigError(
+            f"SIMILE_KEEP_ALIVE: {exc}; expected e.g. 5m, 1h30m, 300 (seconds), 0 or -1 (for ever)"
+        ) from exc
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def duration_ns(text: str) -> int:

@@ -57,6 +57,18 @@ class Embedded:
         """Texts whose end was cut off."""
         return int(self.result.truncated.sum()) if self.result else 0
 
+    def noted(self, model: str) -> dict[str, object]:
+        """What a log says of it: sizes and times, never a text."""
+        if self.result is None:
+            return {"model": model, "texts": 0}
+        return {
+            "model": model,
+            "texts": len(self.result.vectors),
+            "tokens": self.token_count,
+            "queue_ms": round(self.result.queue_s * 1e3, 2),
+            "inference_ms": round(self.result.inference_s * 1e3, 2),
+        }
+
 
 def check_model(model: str) -> str:
     """Return a model's name as it came; ModelNotFoundError if blank, ModelNameError if no name."""
@@ -81,7 +93,7 @@ async def embed(request: EmbedRequest, residency: Residency, wait: Wait) -> Embe
             result = await wait(future) if future else None
             return Embedded(result, resident.embedder.facts, load_ns, perf_counter_ns() - start)
     except ModelNotFoundError as exc:
-        text = f'model "{request.model}" not found, try pulling it first'
+        text = f'model "{request.model}" not found, try pulling it first{exc.hint}'
         raise ModelNotFoundError(text) from exc
 
 

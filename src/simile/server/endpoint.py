@@ -15,10 +15,13 @@ from starlette.types import Receive, Scope, Send
 
 from simile.errors import EngineClosedError
 from simile.server import errors
+from simile.server.keys import CALLER, Caller
+from simile.server.reading import linger, read_body
+from simile.server.streaming import Stream, send_stream
+from simile.server.traffic import Passage, passage_of
 
 T = TypeVar("T")
 
-MAX_BODY_BYTES = 256 * 2**20
 WATCH_AFTER_S = 0.05
 """How long an answer may take before anyone looks whether the client is still there."""
 
@@ -41,6 +44,7 @@ class Answer:
 
     body: bytes | Iterator[bytes]
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    status: int = 200
 
 
 class Call:
@@ -54,6 +58,17 @@ class Call:
         self._receive = receive
         self._gone = False
         self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def caller(self) -> Caller | None:
+        """Whose key came with the request; None where the server asks for none."""
+        caller: Caller | None = self.scope.get(CALLER)
+        return caller
+
+    @property
+    def passage(self) -> Passage:
+        """What the request holds, and what is counted and logged of it."""
+        return passage_of(self.scope)
 
     async def wait(self, future: Future[T]) -> T:
         """Wait for the engine's work; it is cancelled, with ClientGoneError, if the client goes."""
@@ -79,9 +94,13 @@ class Call:
     def _watch(self, future: Future[T]) -> None:
         self._watcher = asyncio.create_task(self._cancel_when_gone(future))
 
-    async def _cancel_when_gone(self, future: Future[T]) -> None:
+    async def gone(self) -> None:
+        """Return when the client has closed the connection; not to be asked beside `wait`."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    async def _cancel_when_gone(self, future: Future[T]) -> None:
+        await self.gone()
         self._gone = True
         future.cancel()
 
@@ -91,7 +110,7 @@ def _settle(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-Handler = Callable[[Call], Awaitable[Answer]]
+Handler = Callable[[Call], Awaitable[Answer | Stream]]
 
 
 class Endpoint:
@@ -103,41 +122,52 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        status = 200
+        is_read, passage = False, passage_of(scope)
+        limits = passage.traffic.body_limits
         try:
-            body = await read_body(receive)
+            body = await read_body(receive, scope["headers"], limits=limits, hold=passage.hold)
+            is_read = True
             answer = await self._handler(Call(scope, receive, body))
-        except Exception as exc:
-            errors.log(exc)
-            status, answer = errors.status_of(exc), Answer(self._protocol.error_body(exc))
-        await send_answer(send, status, self._protocol.content_type, answer)
-
-
-async def read_body(receive: Receive) -> bytes:
-    """Read a whole body; BodyTooLargeError beyond MAX_BODY_BYTES, ClientGoneError if cut short."""
-    pieces, size, more = [], 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise errors.ClientGoneError("the client closed the connection while sending")
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > MAX_BODY_BYTES:
-            raise errors.BodyTooLargeError(
-                f"the body is too large: expected at most {MAX_BODY_BYTES} bytes; send fewer texts"
+            status = answer.status if isinstance(answer, Answer) else 200
+        except (Exception, asyncio.CancelledError) as exc:
+            # Cancelled by the server, when the time to finish what is in flight is over.
+            told = _fail(passage, exc)
+            status = errors.status_of(told)
+            answer = Answer(self._protocol.error_body(told), errors.headers_of(told))
+        passage.leave_queue()
+        if isinstance(answer, Stream):
+            await send_stream(
+                send, answer, lambda exc: self._protocol.error_body(_fail(passage, exc))
             )
-        pieces.append(piece)
-        more = message.get("more_body", False)
-    return b"".join(pieces)
+            return
+        if is_read:
+            await send_answer(send, status, self._protocol.content_type, answer)
+            return
+        answer = Answer(answer.body, (*answer.headers, (b"connection", b"close")))
+        await send_answer(send, status, self._protocol.content_type, answer, ended=False)
+        await linger(receive, send, limits=limits)
 
 
-async def send_answer(send: Send, status: int, content_type: bytes, answer: Answer) -> None:
-    """Send an answer; one in pieces goes out as it is made, and lets others in between."""
+def _fail(passage: Passage, exc: BaseException) -> Exception:
+    """Log and count what went wrong; returns what the client is told."""
+    told = exc if isinstance(exc, Exception) else EngineClosedError("the server has ended")
+    errors.log(told)
+    passage.fail(told)
+    return told
+
+
+async def send_answer(
+    send: Send, status: int, content_type: bytes, answer: Answer, *, ended: bool = True
+) -> None:
+    """Send an answer; one in pieces goes out as it is made, and lets others in between.
+
+    Without `ended` the caller sends the end of one that is not in pieces.
+    """
     headers = [(b"content-type", content_type), *answer.headers]
     if isinstance(answer.body, bytes):
         headers.append((b"content-length", b"%d" % len(answer.body)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": not ended})
         return
     await send({"type": "http.response.start", "status": status, "headers": headers})
     for piece in answer.body:

@@ -6,6 +6,7 @@ them: Ollama 0.33's API (read 2026-11).
 """
 
 import logging
+from collections.abc import Iterable
 
 from simile import errors
 from simile.server.text import json_value
@@ -25,8 +26,40 @@ class BodyTooLargeError(BodyError):
     """The body is larger than the server reads."""
 
 
+class SlowBodyError(errors.SimileError):
+    """The client sends its body more slowly than the server waits."""
+
+
 class OptionError(errors.InputError):
     """An option of the model has a value of the wrong type."""
+
+
+class UnauthorizedError(errors.SimileError):
+    """The request has no key that this server knows."""
+
+
+class ForbiddenError(errors.SimileError):
+    """The request names a host or comes from a web page that this server does not answer."""
+
+
+class NoRouteError(errors.SimileError):
+    """Nothing is at this path."""
+
+
+class WrongMethodError(errors.SimileError):
+    """The path takes other methods."""
+
+    def __init__(self, message: str, allowed: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.allowed = tuple(sorted(allowed))
+
+
+class PullOffError(errors.SimileError):
+    """The server does not pull models for its clients."""
+
+
+class NotOfferedError(errors.SimileError):
+    """A route of Ollama's that this server has no use for."""
 
 
 class ClientGoneError(errors.SimileError):
@@ -36,6 +69,7 @@ class ClientGoneError(errors.SimileError):
 STATUS: dict[type[Exception], int] = {
     errors.InputError: 400,
     BodyTooLargeError: 413,
+    SlowBodyError: 408,
     OptionError: 500,
     errors.ConfigError: 500,
     errors.ModelError: 500,
@@ -52,6 +86,12 @@ STATUS: dict[type[Exception], int] = {
     errors.BrokenAnswerError: 502,
     errors.ServerError: 500,
     errors.MissingExtraError: 500,
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
+    NoRouteError: 404,
+    WrongMethodError: 405,
+    PullOffError: 403,
+    NotOfferedError: 501,
     ClientGoneError: 499,
 }
 """The status of an error is that of the nearest class above it."""
@@ -67,7 +107,27 @@ _TEXTS: dict[type[Exception], str] = {
 }
 """What clients of Ollama look for, in place of our own words."""
 
-_TYPES = {400: "invalid_request_error", 404: "not_found_error"}
+_TYPES = {
+    400: "invalid_request_error",
+    401: "invalid_request_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+}
+_CODES: dict[type[Exception], bytes] = {UnauthorizedError: b'"invalid_api_key"'}
+"""What OpenAI's own server says beside the type, where Ollama says null."""
+
+
+_HEADERS: dict[type[Exception], tuple[tuple[bytes, bytes], ...]] = {
+    errors.OverloadedError: ((b"retry-after", b"1"),),
+    UnauthorizedError: ((b"www-authenticate", b'Bearer realm="simile"'),),
+}
+
+
+def headers_of(exc: Exception) -> tuple[tuple[bytes, bytes], ...]:
+    """Find the headers that an error is answered with beside the usual ones."""
+    if isinstance(exc, WrongMethodError):
+        return ((b"allow", ", ".join(exc.allowed).encode()),)
+    return _HEADERS.get(type(exc), ())
 
 
 def status_of(exc: Exception) -> int:
@@ -99,7 +159,8 @@ def openai_body(exc: Exception) -> bytes:
     """Write OpenAI's envelope, with a trailing newline."""
     text = "EOF" if isinstance(exc, EmptyBodyError) else text_of(exc)
     kind = _TYPES.get(status_of(exc), "api_error")
-    return b'{"error":{"message":%b,"type":"%b","param":null,"code":null}}\n' % (
+    return b'{"error":{"message":%b,"type":"%b","param":null,"code":%b}}\n' % (
         json_value(text),
         kind.encode(),
+        _CODES.get(type(exc), b"null"),
     )

@@ -13,11 +13,13 @@ from simile.errors import (
     TextTooLongError,
     WindowTooSmallError,
 )
+from simile.models.checkpoint import Checkpoint
 from simile.models.facts import ModelFacts, read_facts
 from simile.models.hub import Hub
 from simile.models.local import LocalModel
+from simile.models.tokenizer import Tokenizer
 from simile.server import ollama, ollama_models, openai
-from simile.server.embedding import Embedded, embed
+from simile.server.embedding import Embedded, EmbedRequest, embed
 from simile.server.endpoint import Answer, Call
 from simile.server.errors import text_of
 
@@ -32,23 +34,30 @@ class Handlers:
     async def embed(self, call: Call) -> Answer:
         """POST /api/embed."""
         request = ollama.parse_embed(call.body)
-        embedded = await embed(request, self._residency, call.wait)
-        return Answer(ollama.render_embed(request, embedded), _truncated(embedded))
+        embedded = await self._embed(request, call)
+        return Answer(ollama.render_embed(request, embedded), _told(embedded))
 
     async def embeddings(self, call: Call) -> Answer:
         """POST /api/embeddings; what goes wrong with the text is the server's fault here."""
         request = ollama.parse_embeddings(call.body)
         try:
-            embedded = await embed(request, self._residency, call.wait)
+            embedded = await self._embed(request, call)
         except (TextTooLongError, WindowTooSmallError) as exc:
             raise EngineError(text_of(exc)) from exc
-        return Answer(ollama.render_embeddings(embedded))
+        return Answer(ollama.render_embeddings(embedded), _timing(embedded))
 
     async def openai_embeddings(self, call: Call) -> Answer:
         """POST /v1/embeddings."""
         request = openai.parse_embeddings(call.body)
+        embedded = await self._embed(request, call)
+        return Answer(openai.render_embeddings(request, embedded), _told(embedded))
+
+    async def _embed(self, request: EmbedRequest, call: Call) -> Embedded:
+        """Take a place in the queue and embed; OverloadedError if there is none."""
+        call.passage.enqueue(len(request.texts) + len(request.token_ids))
         embedded = await embed(request, self._residency, call.wait)
-        return Answer(openai.render_embeddings(request, embedded), _truncated(embedded))
+        call.passage.noted = embedded.noted(request.model)
+        return embedded
 
     async def tags(self, call: Call) -> Answer:
         """GET /api/tags."""
@@ -56,9 +65,10 @@ class Handlers:
 
     async def show(self, call: Call) -> Answer:
         """POST /api/show."""
-        name = ollama_models.parse_show(call.body)
-        model, facts = await asyncio.to_thread(self._look_up, name.display)
-        return Answer(ollama_models.render_show(model, facts))
+        request = ollama_models.parse_show(call.body)
+        model, facts = await asyncio.to_thread(self._look_up, request.name.display)
+        inside = await asyncio.to_thread(_look_inside, model) if request.verbose else None
+        return Answer(ollama_models.render_show(model, facts, inside))
 
     async def ps(self, call: Call) -> Answer:
         """GET /api/ps."""
@@ -83,6 +93,11 @@ class Handlers:
         return [(model, _facts_or_none(model)) for model in self._hub.list()]
 
 
+def _look_inside(model: LocalModel) -> ollama_models.Inside:
+    tensors = Checkpoint(model.folder).tensors().shapes
+    return ollama_models.Inside(Tokenizer(model.folder).tokens(), tensors)
+
+
 def _facts_or_none(model: LocalModel) -> ModelFacts | None:
     """A damaged model is listed all the same."""
     try:
@@ -91,7 +106,20 @@ def _facts_or_none(model: LocalModel) -> ModelFacts | None:
         return None
 
 
-def _truncated(embedded: Embedded) -> tuple[tuple[bytes, bytes], ...]:
+def _told(embedded: Embedded) -> tuple[tuple[bytes, bytes], ...]:
     """Say how many texts were cut; Ollama does not, so in a header that its clients pass over."""
     count = embedded.truncated_count
-    return ((b"x-simile-truncated", b"%d" % count),) if count else ()
+    cut = ((b"x-simile-truncated", b"%d" % count),) if count else ()
+    return (*_timing(embedded), *cut)
+
+
+def _timing(embedded: Embedded) -> tuple[tuple[bytes, bytes], ...]:
+    """Say in ms where the time went, as text-embeddings-inference does, and tokens computed."""
+    result = embedded.result
+    if result is None:
+        return ()
+    return (
+        (b"x-queue-time", b"%.2f" % (result.queue_s * 1e3)),
+        (b"x-inference-time", b"%.2f" % (result.inference_s * 1e3)),
+        (b"x-compute-tokens", b"%d" % embedded.token_count),
+    )

@@ -100,10 +100,10 @@ def render_models(models: Sequence[LocalModel]) -> bytes:
     return b'{"object":"list","data":%b}\n' % data
 
 
-def render_model(model: LocalModel) -> bytes:
-    """Write one entry of GET /v1/models."""
+def render_model(model: LocalModel, shown: str | None = None) -> bytes:
+    """Write one entry of GET /v1/models; GET /v1/models/{id} shows the id as it was sent."""
     return b'{"id":%b,"object":"model","created":%d,"owned_by":%b}' % (
-        json_value(model.name),
+        json_value(shown or model.name),
         int(model.modified_at.timestamp()),
         json_value(ModelName.parse(model.name).namespace),
     )

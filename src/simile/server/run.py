@@ -10,6 +10,8 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -17,24 +19,40 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from simile.errors import ServerError
+from simile.server.connections import MAX_CONNECTIONS, StillLimits, Sweeper, allow_files
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
 """Longer than clients keep an idle connection, so that none is closed as they reuse it."""
-GRACE_S = 30
-"""How long what is in flight may still take after a signal."""
+SWEEP_TICKS = 5
 
 
-def listen(host: str, port: int, *, insecure: bool = False) -> socket.socket:
+@dataclass(frozen=True)
+class ServerLimits:
+    """What no client may exceed."""
+
+    connections: int = MAX_CONNECTIONS
+    grace_s: int = 30
+    """How long what is in flight may still take after a signal."""
+    still: StillLimits = StillLimits()
+
+
+LIMITS = ServerLimits()
+
+
+def listen(
+    host: str, port: int, *, insecure: bool = False, has_keys: bool = False
+) -> socket.socket:
     """Bind host and port (0: any that is free) and listen.
 
-    ServerError if that cannot be, or if others could reach it and `insecure` was not said.
+    ServerError if that cannot be, or if others could reach it and neither keys protect it nor
+    `insecure` was said.
     """
     family, address = _resolve(host, port)
-    if not insecure and not ipaddress.ip_address(address[0]).is_loopback:
+    if not (insecure or has_keys or _is_loopback(address[0])):
         raise ServerError(
             f"{host} can be reached from other machines, and no key protects it;"
-            " expected an address of this machine alone, such as 127.0.0.1"
+            " expected --api-keys FILE, or an address of this machine alone, such as 127.0.0.1"
         )
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -50,6 +68,15 @@ def listen(host: str, port: int, *, insecure: bool = False) -> socket.socket:
         sock.close()
         raise ServerError(_refusal(host, port, exc)) from exc
     return sock
+
+
+def is_private(sock: socket.socket) -> bool:
+    """Whether only this machine reaches a listening socket."""
+    return _is_loopback(sock.getsockname()[0])
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address).is_loopback
 
 
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)
@@ -86,24 +113,36 @@ def url_of(sock: socket.socket) -> str:
 class Server(uvicorn.Server):
     """Serves one application on one socket; says when it answers, and stops without complaint."""
 
-    def __init__(self, app: ASGIApp, sock: socket.socket, ready: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        sock: socket.socket,
+        ready: Callable[[str], None],
+        *,
+        stopping: Callable[[], None] = lambda: None,
+        limits: ServerLimits = LIMITS,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 lifespan="off",
                 ws="none",
                 log_config=None,
-                log_level="warning",
+                # Warnings are about what single clients send; /metrics counts that.
+                log_level="error",
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=GRACE_S,
+                timeout_graceful_shutdown=limits.grace_s,
+                limit_concurrency=limits.connections,
             )
         )
         self._sock = sock
         self._ready = ready
+        self._stopping = stopping
+        self._sweeper = Sweeper(limits.still)
 
     def serve_until_stopped(self) -> None:
         """Answer until a signal comes or `should_exit` is set, then finish what is in flight."""
@@ -113,18 +152,40 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to answer, and say so."""
         url = url_of(self._sock)
+        allow_files()
         await super().startup(sockets=sockets)
         self._ready(url)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections now and then; uvicorn calls this ten times a second."""
+        if counter % SWEEP_TICKS == 0:
+            self._sweeper.sweep(list(self.server_state.connections), monotonic())
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Note a signal; uvicorn's own would raise it once more after a clean end."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+        self._stopping()
 
 
-def serve(app: ASGIApp, sock: socket.socket, *, ready: Callable[[str], None]) -> None:
+def on_hangup(action: Callable[[], None]) -> None:
+    """Do something whenever SIGHUP comes, in place of ending; Windows has no such signal."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, lambda _number, _frame: action())
+
+
+def serve(
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    ready: Callable[[str], None],
+    stopping: Callable[[], None] = lambda: None,
+    limits: ServerLimits = LIMITS,
+) -> None:
     """Answer on a listening socket until SIGINT or SIGTERM; `ready` gets the base URL.
 
-    Blocks. A second SIGINT leaves without waiting for what is in flight.
+    `stopping` is called when a signal comes. Blocks. A second SIGINT leaves without waiting for
+    what is in flight.
     """
-    Server(app, sock, ready).serve_until_stopped()
+    Server(app, sock, ready, stopping=stopping, limits=limits).serve_until_stopped()

@@ -60,7 +60,8 @@ class EmbeddingCache:
                 sql = f"""SELECT text, vector FROM embeddings
                     WHERE fingerprint = ? AND text IN ({",".join("?" * len(part))})"""
                 for text, vector in self._connection.execute(sql, (fingerprint, *part)):
-                    found[text] = np.frombuffer(vector, np.float32)
+                    if isinstance(vector, bytes) and len(vector) % 4 == 0:  # else damaged
+                        found[text] = np.frombuffer(vector, np.float32)
         return found
 
     def put(self, fingerprint: str, hashes: Sequence[bytes], vectors: Embeddings) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from simile.store.codes import Codes, encode, same_codes
+from simile.store.content import content_problems
 from simile.store.database import Database
 from simile.store.inverted import HEAD as INVERTED_HEAD
 from simile.store.inverted import load_inverted
@@ -37,15 +38,28 @@ def check_store(
     orphans = _orphans(database)
     if orphans and repair:
         with database.transaction() as connection:
+            _read_again(connection)
             for what in orphans:
                 connection.execute(f"DELETE FROM {_ORPHANS[what]}")
             sql = "UPDATE meta SET value = value + 1 WHERE name = 'generation'"
             connection.execute(sql)
     problems += [f"{count} {what}" for what, count in orphans.items()]
     with database.snapshot() as connection:
+        problems += content_problems(connection, Source(connection).dim)
         problems += _matrix_problems(connection, folder)
         problems += _inverted_problems(connection, folder, language)
     return tuple(problems)
+
+
+def _read_again(connection: sqlite3.Connection) -> None:
+    """Let the next sync write anew what loses chunks or goes: as they look, nothing changed."""
+    connection.execute("DELETE FROM sources")
+    connection.execute(
+        """UPDATE documents SET content_hash = '' WHERE id IN (SELECT document FROM chunks
+        WHERE id NOT IN (SELECT chunk FROM vectors) UNION SELECT document FROM chunks
+        GROUP BY document HAVING max(ordinal) + 1 != count(*))
+        OR id NOT IN (SELECT document FROM chunks)"""
+    )
 
 
 def _orphans(database: Database) -> dict[str, int]:

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from simile.errors import StoreError
+from simile.errors import SimileError, StoreError
 from simile.store.migrations import migrate
 
 BUSY_TIMEOUT_S = 30.0
@@ -58,11 +58,11 @@ class Database:
 
     def continue_after(self, other: "Database") -> None:
         """Begin, while empty, with the ids and the generation that come after the other's."""
-        [(generation,)] = other.rows("SELECT value FROM meta WHERE name = 'generation'")
+        generation = other.generation()
         sequences = other.rows("SELECT name, seq FROM sqlite_sequence")
         with self.transaction() as connection:
             sql = "UPDATE meta SET value = ? WHERE name = 'generation'"
-            connection.execute(sql, (str(int(generation) + 1),))
+            connection.execute(sql, (str(generation + 1),))
             connection.executemany("INSERT INTO sqlite_sequence VALUES (?, ?)", sequences)
 
     def replace_by(self, other: "Database") -> None:
@@ -74,6 +74,12 @@ class Database:
         """All rows of a query."""
         with self._lock, mapped(self.path):
             return self._connection.execute(sql, parameters).fetchall()
+
+    def generation(self) -> int:
+        """The number of the last change; StoreError where it cannot be read."""
+        rows = self.rows("SELECT value FROM meta WHERE name = 'generation'")
+        with mapped(self.path):
+            return int(rows[0][0])
 
     def rows_in(self, sql: str, values: Sequence[object]) -> list[Row]:
         """All rows of a query whose `IN (?)` takes the values, however many."""
@@ -92,11 +98,18 @@ class Database:
 
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors as StoreError that names the file."""
+    """Raise SQLite's errors, and what comes of values that nobody wrote, as StoreError."""
     try:
         yield
     except sqlite3.Error as exc:
         raise StoreError(f"{path}: {exc}") from exc
+    except SimileError:
+        raise
+    except (ValueError, TypeError, AttributeError, LookupError) as exc:
+        raise StoreError(
+            f"{path} is damaged: {type(exc).__name__}: {exc}. `simile check` says more; put back a "
+            "copy, or remove the folder and index again"
+        ) from exc
 
 
 def _connect(path: Path) -> sqlite3.Connection:

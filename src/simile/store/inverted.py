@@ -17,6 +17,7 @@ import tantivy
 from tantivy import Occur, Query
 
 from simile.errors import StoreError
+from simile.store.folder import is_own
 from simile.store.heads import read_head, write_head
 from simile.store.protocol import Having
 from simile.store.source import Source
@@ -110,7 +111,7 @@ def _rebuild(folder: Path, source: Source, language: str) -> Inverted:
     opened = _opened(tantivy.Index(_schema(), path=str(folder / name)), language, 0)
     filled = _fill(folder, source, head, opened, [])
     for old in folder.glob("inverted-*"):
-        if old.name != name:
+        if old.name != name and is_own(folder, old):
             shutil.rmtree(old, ignore_errors=True)
     return filled
 

@@ -3,10 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 
-from simile.errors import InputError
+from simile.errors import InputError, StoreError
 from simile.store.database import Row
 from simile.store.protocol import SourceFile, StoredChunk, StoredDocument
 from simile.types import Chunk, Document
@@ -120,19 +121,38 @@ def insert_sources(
 
 
 def read_document(row: Row) -> Document:
-    """A row of DOCUMENT."""
+    """A row of DOCUMENT; StoreError if its bytes are not what was written."""
     key, text, title, metadata, acl, pages = row
     return Document(
-        id=key, text=text, title=title, metadata=json.loads(metadata),
-        acl=tuple(json.loads(acl)), pages=tuple(json.loads(pages)),
+        id=key, text=text, title=title, metadata=_parsed(key, metadata, dict),
+        acl=tuple(_parsed(key, acl, list)), pages=tuple(_parsed(key, pages, list)),
     )  # fmt: skip
 
 
 def read_chunk(row: Row) -> StoredChunk:
-    """A row of CHUNK."""
+    """A row of CHUNK; StoreError if its bytes are not what was written."""
     id, key, title, ordinal, start, end, first, last, page, headings, text, metadata, acl = row
-    chunk = Chunk(start, end, text, tuple(json.loads(headings)), (first, last), page)
-    return StoredChunk(id, key, title, ordinal, chunk, json.loads(metadata), tuple(json.loads(acl)))
+    if not isinstance(key, str) or not isinstance(text, str):
+        raise StoreError(f"the index is damaged where it keeps {ascii(key)}: its text is none")
+    chunk = Chunk(start, end, text, tuple(_parsed(key, headings, list)), (first, last), page)
+    who = tuple(_parsed(key, acl, list))
+    return StoredChunk(id, key, title, ordinal, chunk, _parsed(key, metadata, dict), who)
+
+
+_Kind = TypeVar("_Kind", bound="list[Any] | dict[str, Any]")
+
+
+def _parsed(key: str, text: str, kind: type[_Kind]) -> _Kind:
+    try:
+        value = json.loads(text)
+    except (ValueError, TypeError) as exc:
+        value = exc
+    if not isinstance(value, kind):
+        raise StoreError(
+            f"the index is damaged where it keeps {ascii(key)}: {ascii(text)[:80]} is no "
+            f"{kind.__name__}. Take it out with `simile forget`, and index it again"
+        )
+    return value
 
 
 def _column(value: object) -> object:

@@ -21,8 +21,8 @@ from simile.errors import (
 from simile.store import inverted as inverted_file
 from simile.store import vectors as vectors_file
 from simile.store.check import check_store
-from simile.store.database import Database
-from simile.store.folder import make_folder, size_of
+from simile.store.database import Database, mapped
+from simile.store.folder import clear, make_folder, size_of
 from simile.store.lock import WriterLock
 from simile.store.protocol import (
     CheckReport,
@@ -202,7 +202,7 @@ class SqliteStore:
         """Holds the writer's lock throughout; see `protocol.Store`."""
         folder = self.folder / ASIDE
         with self.writing():
-            shutil.rmtree(folder, ignore_errors=True)
+            clear(folder)
             other = SqliteStore(folder, create=True, language=self.language)
             try:
                 other._database.continue_after(self._database)
@@ -222,16 +222,15 @@ class SqliteStore:
         """See `protocol.Store`."""
         counts = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM chunks)"
         [(documents, chunks)] = self._database.rows(counts)
-        notes = self.meta()
-        size = size_of(self.folder)
-        dim = int(notes["dim"]) if "dim" in notes else None
-        return StoreStats(documents, chunks, dim, int(notes["generation"]), size)
+        notes, size = self.meta(), size_of(self.folder)
+        with mapped(self._database.path):
+            dim = int(notes["dim"]) if "dim" in notes else None
+        return StoreStats(documents, chunks, dim, self._database.generation(), size)
 
     def view(self) -> SqliteView:
         """See `protocol.Store`; the first after a change brings the derived files up to date."""
         with self._lock:
-            sql = "SELECT value FROM meta WHERE name = 'generation'"
-            generation = int(self._database.rows(sql)[0][0])
+            generation = self._database.generation()
             if self._view is None or self._view_state != (generation, True):
                 self._view = self._new_view(rebuild=False)
             return self._view
@@ -273,9 +272,11 @@ class SqliteStore:
         """See `protocol.Store`; takes the writer's lock, so that nothing moves meanwhile."""
         with self.writing(), self._lock:
             problems = check_store(self._database, self.folder, self.language, repair=repair)
-            if problems and repair:
-                self._view = self._new_view(rebuild=True)
-            return CheckReport(problems, repaired=bool(problems) and repair)
+            if not problems or not repair:
+                return CheckReport(problems, repaired=False)
+            self._view = self._new_view(rebuild=True)
+            left = check_store(self._database, self.folder, self.language, repair=False)
+            return CheckReport(left or problems, repaired=not left)
 
     def close(self) -> None:
         """See `protocol.Store`."""
@@ -286,6 +287,8 @@ class SqliteStore:
 
 def _key(id: str) -> str:
     """An id that SQLite can be asked for; for one that is not Unicode text, one that none has."""
+    if not isinstance(id, str):
+        raise InputError(f"{id!r} is no id; expected a text")
     return id if id.isascii() or _is_unicode(id) else ""
 
 

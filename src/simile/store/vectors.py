@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.store.codes import Codes, encode
+from simile.store.folder import is_own
 from simile.store.heads import read_head, write_head
 from simile.store.source import Source
 from simile.types import Embeddings
@@ -88,7 +89,7 @@ def _rebuild(folder: Path, source: Source) -> Matrix:
         _file(folder, fields, kind).touch()
     matrix = _extend(folder, source, fields, np.ones(0, np.bool_))
     for old in folder.glob("vectors-*"):
-        if base not in old.name:
+        if base not in old.name and is_own(folder, old):
             with suppress(OSError):  # mapped by a reader on Windows; the next rebuild tries again
                 old.unlink()
     return matrix

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
-from simile.store.database import Database
+from simile.store.database import Database, mapped
 from simile.store.inverted import Hits, Inverted
 from simile.store.nearest import nearest
 from simile.store.protocol import PUBLIC, Column, Having, Mask
@@ -110,7 +110,8 @@ class SqliteView:
         if not raw:
             return Column((), np.broadcast_to(np.int32(_UNSET), len(self.ids)))
         marked = np.array(numbers, dtype=np.int64)
-        values, codes = _encode(raw, (marked & 1).astype(np.bool_))
+        with mapped(self._database.path):
+            values, codes = _encode(raw, (marked & 1).astype(np.bool_))
         places = np.searchsorted(self._documents, marked >> 1)
         known = np.append(self._documents, 0)[places] == marked >> 1
         by_document = np.full(len(self._documents), _UNSET, np.int32)
