@@ -65,7 +65,7 @@ def command(
                 raise click.UsageError("--corpus goes with --queries and --qrels, and no JUDGED")
             from simile.evaluation.datasets import read_beir
 
-            index = stack.enter_context(_indexed(corpus, model, stack, chunked=chunked))
+            index = _indexed(corpus, model, stack, chunked=chunked)
             _evaluate(index, read_beir(queries, qrels), principals, rerank, plot, as_json=as_json)
             return
         if len(judged) != 1:
@@ -78,7 +78,7 @@ def command(
 
 
 def _indexed(corpus: Path, model: str, stack: ExitStack, *, chunked: bool) -> "Index":
-    """An index of the collection that is gone afterwards; its vectors are remembered."""
+    """An index of the collection that is gone with the stack; its vectors are remembered."""
     from simile.cli.progress import shown
     from simile.evaluation.datasets import read_corpus
     from simile.index import Index
@@ -86,7 +86,7 @@ def _indexed(corpus: Path, model: str, stack: ExitStack, *, chunked: bool) -> "I
 
     folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
     sizes = Chunking() if chunked else Chunking(whole=True)
-    index = Index(Path(folder) / "index", embedder=model, chunking=sizes)
+    index = stack.enter_context(Index(Path(folder) / "index", embedder=model, chunking=sizes))
     with shown("documents") as progress:
         index.add(read_corpus(corpus), progress=progress)
     return index

@@ -226,10 +226,6 @@ class Store(Protocol):
         """The files whose documents are stored, all of them, by path."""
         ...
 
-    def forget_sources(self, paths: Iterable[str]) -> None:
-        """Count files as not read; their documents stay."""
-        ...
-
     def view(self) -> View:
         """The newest state that can be shown; cheap while nothing changed."""
         ...

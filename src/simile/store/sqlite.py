@@ -178,11 +178,6 @@ class SqliteStore:
         sql = "SELECT path, changed_ns, size_bytes, rules FROM sources"
         return {row[0]: SourceFile(*row) for row in self._database.rows(sql)}
 
-    def forget_sources(self, paths: Iterable[str]) -> None:
-        """See `protocol.Store`."""
-        with self.writing(), self._database.transaction() as connection:
-            insert_sources(connection, paths, ())
-
     def meta(self) -> Mapping[str, str]:
         """See `protocol.Store`."""
         return dict(self._database.rows("SELECT name, value FROM meta"))
