@@ -1,8 +1,10 @@
 """Several processes on one folder: kills, two writers, readers while somebody writes."""
 
 import random
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from simile.errors import StoreError
 from simile.store import SqliteStore
+from simile.store.database import use_write_ahead_log
 
 WRITER = """
 import sys, numpy as np
@@ -136,3 +139,23 @@ def test_a_reader_needs_no_files_that_it_cannot_make(tmp_path):
         assert not list(tmp_path.glob("index/*.head"))
         holder.kill()
     assert_sound(tmp_path / "index")
+
+
+def test_who_opens_a_folder_while_another_makes_it_waits(tmp_path):
+    (tmp_path / "index").mkdir()
+    file = tmp_path / "index" / "index.sqlite"
+    with closing(sqlite3.connect(file, check_same_thread=False, isolation_level=None)) as other:
+        other.execute("CREATE TABLE made (it)")
+        other.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor(1) as pool:
+            switched = pool.submit(switch, file)
+            with pytest.raises(TimeoutError):
+                switched.result(timeout=0.1)
+            other.execute("COMMIT")
+            assert switched.result(timeout=20) == "wal"
+
+
+def switch(file):
+    with closing(sqlite3.connect(file, timeout=0)) as connection:
+        use_write_ahead_log(connection)
+        return connection.execute("PRAGMA journal_mode").fetchone()[0]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import StoreError
-from simile.store.database import mapped
+from simile.store.database import mapped, use_write_ahead_log
 from simile.types import Embeddings
 
 _TABLE = """CREATE TABLE IF NOT EXISTS embeddings (
@@ -91,7 +91,7 @@ class EmbeddingCache:
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
             connection.execute(_TABLE)

@@ -7,6 +7,7 @@ transactions that the derived files, which name them by number, already hold.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from simile.errors import SimileError, StoreError
 from simile.store.migrations import migrate
 
 BUSY_TIMEOUT_S = 30.0
+_POLL_S = 0.01
 _BIND_LIMIT = 500
 Row = tuple[Any, ...]
 
@@ -112,12 +114,25 @@ def mapped(path: Path) -> Iterator[None]:
         ) from exc
 
 
+def use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch to it, waiting while another process does: here SQLite itself does not wait."""
+    end = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_POLL_S)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
     )
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
