@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def update_inverted(
             dead = source.dead(head["generation"])
             head["dead"] += len(dead)
             if head["dead"] <= _DEAD_SHARE * max(source.count, 4000):
-                return _fill(folder, source, head, opened, [int(id) for id in dead])
+                # A writer that was killed leaves files that Tantivy does not write over: then anew.
+                with suppress(StoreError):
+                    return _fill(folder, source, head, opened, [int(id) for id in dead])
     return _rebuild(folder, source, language)
 
 
