@@ -33,7 +33,7 @@ def main() -> None:
     report.section("Machine")
     for name, value in machine.describe().items():
         report.row(name, value)
-    texts = corpus.build(model.folder / "tokenizer.json", options.texts)
+    texts = corpus.build(model.path / "tokenizer.json", options.texts)
     _describe(report, texts)
     embedder = LocalEmbedder(model)
     precision = embedder.precision

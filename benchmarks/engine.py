@@ -39,7 +39,7 @@ def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> 
     precisions: list[Precision] = ["auto", "f32"] if auto != "f32" else ["f32"]
     names = [auto if precision == "auto" else precision for precision in precisions]
     measure_gemm(report, names)
-    flop = flop_per_token(model.folder, corpus)
+    flop = flop_per_token(model.path, corpus)
     report.section(SECTION)
     report.row("FLOP per token", flop / 1e6, "MFLOP")
     for precision, name in zip(precisions, names, strict=True):

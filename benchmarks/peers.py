@@ -57,7 +57,7 @@ def measure(
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model-f16.gguf")
-        gguf_bert.write(model.folder, path)
+        gguf_bert.write(model.path, path)
         for flash in (False, True):
             name = "llama.cpp F16" + (", flash attention" if flash else "")
             _time(report, name, _llama(path, flash=flash), corpus, ours, precision)
@@ -96,7 +96,7 @@ def _sentence_transformers(model: LocalModel, kind: str) -> Peer:
 
     torch.set_num_threads(cores())
     options = {"torch_dtype": getattr(torch, kind)}
-    loaded = SentenceTransformer(str(model.folder), device="cpu", model_kwargs=options)
+    loaded = SentenceTransformer(str(model.path), device="cpu", model_kwargs=options)
     loaded.max_seq_length = WINDOW
 
     def embed(texts: list[str]) -> Any:

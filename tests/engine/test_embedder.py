@@ -15,6 +15,7 @@ from simile.engine.embedder import STREAM_SLICES, STREAM_TEXTS, LocalEmbedder
 from simile.errors import EngineClosedError, InputError, TextTooLongError, WindowTooSmallError
 from simile.models.plain_folder import open_folder
 from simile.models.tokenizer import Tokenizer
+from simile.models.tokenizer_files import read_tokenizer
 
 PROMPTS = {"query": "search ", "document": "text "}
 LONG = "the cat is blue " * 20
@@ -169,7 +170,7 @@ def test_asyncio_gets_the_same_vectors(embedder):
 
 def test_token_ids_give_the_vector_of_their_text(embedder, folder):
     texts = ["the sky is blue", "", LONG]
-    ids = [t.ids.tolist() for t in Tokenizer(folder).encode(texts, [10**6] * 3)]
+    ids = [t.ids.tolist() for t in Tokenizer(read_tokenizer(folder)).encode(texts, [10**6] * 3)]
     wanted = bare(embedder, texts)
     for given in (ids, [row[1:-1] for row in ids]):
         got = embedder.submit_tokens(given).result(timeout=30)

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from tests.checkpoints import change_json, write_json, write_safetensors, write_tiny_bert
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.bert import IGNORED_TENSORS
+from simile.models.bert import Architecture
 from simile.models.checkpoint import Checkpoint, Tensors
 from simile.models.encoder import Encoder
 from simile.models.plain_folder import open_folder
@@ -242,7 +242,7 @@ def test_layers_that_config_does_not_count_are_refused(tmp_path):
 def test_tensors_that_touch_no_token_vector_are_ignored(tmp_path):
     def change(arrays):
         arrays["embeddings.position_ids"] = np.arange(32, dtype="<i8")[None]
-        for name in IGNORED_TENSORS:
+        for name in Architecture.ignored_tensors:
             arrays[f"{name.rstrip('.')}.weight"] = np.zeros(2, "<f4")
 
     assert build(write_tiny_bert(tmp_path, tensors_changed=change))

@@ -8,6 +8,7 @@ from tests.checkpoints import SPECIALS, VOCAB, change_json, write_tiny_bert
 
 from simile.errors import CheckpointError, InputError
 from simile.models.tokenizer import Tokenizer
+from simile.models.tokenizer_files import read_tokenizer
 
 CLS, SEP, UNK = (SPECIALS.index(name) for name in ("[CLS]", "[SEP]", "[UNK]"))
 ID = {piece: number for number, piece in enumerate((*SPECIALS, *VOCAB))}
@@ -38,12 +39,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session", params=[False, True], ids=["as it is", "lower-cased"])
 def either(request, folder):
-    return Tokenizer(folder, lowercase=request.param)
+    return Tokenizer(read_tokenizer(folder), lowercase=request.param)
 
 
 @pytest.fixture(scope="session")
 def tokenizer(folder):
-    return Tokenizer(folder)
+    return Tokenizer(read_tokenizer(folder))
 
 
 def ids_of(tokenizer, text, window=WHOLE):
@@ -110,8 +111,8 @@ def test_case_and_accents_fold_as_the_checkpoint_says(tmp_path, tokenizer):
     assert ids_of(tokenizer, "CAT Ca\u0301t") == [CLS, ID["cat"], ID["cat"], SEP]
     folder = write_tiny_bert(tmp_path)
     change_json(folder / "tokenizer_config.json", do_lower_case=False)
-    assert ids_of(Tokenizer(folder), "CAT cat") == [CLS, UNK, ID["cat"], SEP]
-    lowered = Tokenizer(folder, lowercase=True)
+    assert ids_of(Tokenizer(read_tokenizer(folder)), "CAT cat") == [CLS, UNK, ID["cat"], SEP]
+    lowered = Tokenizer(read_tokenizer(folder), lowercase=True)
     assert ids_of(lowered, "CAT cat") == [CLS, ID["cat"], ID["cat"], SEP]
 
 
@@ -157,7 +158,7 @@ def test_a_file_that_cuts_and_pads_is_not_followed(tmp_path):
     fast.enable_padding(length=16)
     fast.save(str(folder / "tokenizer.json"))
     wanted = [CLS, ID["the"], ID["cat"], ID["is"], ID["blue"], SEP]
-    assert ids_of(Tokenizer(folder), "the cat is blue") == wanted
+    assert ids_of(Tokenizer(read_tokenizer(folder)), "the cat is blue") == wanted
 
 
 def test_token_ids_are_taken_with_or_without_specials(tokenizer):
@@ -197,15 +198,15 @@ def test_vocab_txt_alone_is_enough(tmp_path, tokenizer):
     (folder / "tokenizer.json").unlink()
     (folder / "vocab.txt").write_text("\n".join((*SPECIALS, *VOCAB)), encoding="utf-8")
     text = "The cat's sky, it is bluest! [SEP] x9"
-    assert ids_of(Tokenizer(folder), text) == ids_of(tokenizer, text)
-    assert Tokenizer(folder).vocab_size == tokenizer.vocab_size
+    assert ids_of(Tokenizer(read_tokenizer(folder)), text) == ids_of(tokenizer, text)
+    assert Tokenizer(read_tokenizer(folder)).vocab_size == tokenizer.vocab_size
 
 
 def test_no_tokenizer_at_all_is_a_checkpoint_error(tmp_path):
     folder = write_tiny_bert(tmp_path)
     (folder / "tokenizer.json").unlink()
     with pytest.raises(CheckpointError, match="neither tokenizer.json nor vocab.txt"):
-        Tokenizer(folder)
+        Tokenizer(read_tokenizer(folder))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[]", b"\xff\xfe", b'{"model": 3}'])
@@ -213,7 +214,7 @@ def test_a_broken_tokenizer_is_a_checkpoint_error(tmp_path, content):
     folder = write_tiny_bert(tmp_path)
     (folder / "tokenizer.json").write_bytes(content)
     with pytest.raises(CheckpointError, match="tokenizer.json"):
-        Tokenizer(folder)
+        Tokenizer(read_tokenizer(folder))
 
 
 @pytest.mark.parametrize("content", [b"", b"the\ncat\n", b"\xff\xfe"])
@@ -222,11 +223,11 @@ def test_a_broken_vocabulary_is_a_checkpoint_error(tmp_path, content):
     (folder / "tokenizer.json").unlink()
     (folder / "vocab.txt").write_bytes(content)
     with pytest.raises(CheckpointError, match="vocab.txt"):
-        Tokenizer(folder)
+        Tokenizer(read_tokenizer(folder))
 
 
 def test_a_broken_tokenizer_config_is_a_checkpoint_error(tmp_path):
     folder = write_tiny_bert(tmp_path)
     (folder / "tokenizer_config.json").write_bytes(b"{")
     with pytest.raises(CheckpointError, match="tokenizer_config.json"):
-        Tokenizer(folder)
+        Tokenizer(read_tokenizer(folder))

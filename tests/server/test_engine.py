@@ -164,7 +164,7 @@ def test_errors_of_show(tiny_http, body, status, text):
 def test_a_damaged_model_is_listed_all_the_same(tmp_path, tiny_residency):
     write_tiny_bert(tmp_path / NAME)
     hub = Hub(tmp_path / "home", [tmp_path])
-    (hub.pull(NAME).folder / "config.json").write_text("{")
+    (hub.pull(NAME).path / "config.json").write_text("{")
     answer = asyncio.run(Handlers(hub, tiny_residency).tags(cast(Any, None)))
     assert isinstance(answer.body, bytes)
     (entry,) = json.loads(answer.body)["models"]

@@ -225,7 +225,7 @@ def test_delete_unloads_and_removes(here):
 
 
 def test_delete_has_an_empty_answer_and_removes_a_damaged_model(here):
-    (here.hub.pull("tiny").folder / "config.json").unlink()
+    (here.hub.pull("tiny").path / "config.json").unlink()
     answer = delete(here.http, name="tiny")
     assert (answer.status_code, answer.content) == (200, b"")
     assert error_of(delete(here.http, model="a b")) == (400, 'name "a b" is invalid')

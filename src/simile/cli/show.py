@@ -22,7 +22,7 @@ def command(name: str) -> None:
         "digest": model.digest,
         "licence": model.licence,
         "source": model.source,
-        "folder": str(model.folder),
+        "folder": str(model.path),
     }
     if not sys.stdout.isatty():
         print(json.dumps(fields))

@@ -22,7 +22,7 @@ from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
 from simile.models.encoder import Encoder
 from simile.models.local import LocalModel
-from simile.models.tokenizer import Text, Tokenizer
+from simile.models.tokenizer import Text
 from simile.types import Embeddings, EmbedResult, Precision, Role
 
 STREAM_TEXTS = 2048
@@ -47,7 +47,7 @@ class LocalEmbedder:
         self.dim = self.facts.dim
         self.max_tokens = self.facts.max_tokens
         self.context_length = self.facts.context_length
-        self._tokenizer = Tokenizer(model.folder, lowercase=self.facts.lowercase)
+        self._tokenizer = encoder.tokenizer()
         compiled = CompiledEncoder(encoder, precision=precision)
         self.precision = compiled.precision
         self.fingerprint = self._fingerprint(model.digest)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import CheckpointError, UnsupportedModelError
+from simile.models.configuration import Configuration
 
 Floats = NDArray[np.float32]
 
@@ -34,6 +35,11 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = self.read_json("config.json")
+
+    @property
+    def configuration(self) -> Configuration:
+        """The keys of config.json, to be read one by one."""
+        return Configuration(self.config, str(self.folder / "config.json"))
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Read a JSON object; CheckpointError where it is absent or not one."""
@@ -60,6 +66,12 @@ class Checkpoint:
         except (UnicodeDecodeError, json.JSONDecodeError, OSError) as exc:
             raise CheckpointError(f"{path} is not readable JSON: {exc}") from exc
 
+    def tokenizer(self) -> Any:
+        """Load the tokenizer, of the tokenizers library; CheckpointError where there is none."""
+        from simile.models.tokenizer_files import read_tokenizer
+
+        return read_tokenizer(self.folder)
+
     def tensors(self, subfolder: str = "") -> "Tensors":
         """Open the weights of the folder, or of a module's subfolder; one file or sharded."""
         index = self.find_json(f"{subfolder}/model.safetensors.index.json".lstrip("/"))
@@ -72,6 +84,11 @@ class Checkpoint:
         if any(Path(name).name != name for name in names):
             raise CheckpointError(f"{base}: a shard lies outside the model folder: {names}")
         return Tensors([base / name for name in names])
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Open a folder; CheckpointError if it holds no config.json that can be read."""
+    return Checkpoint(path)
 
 
 class Tensors:

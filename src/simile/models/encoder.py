@@ -5,17 +5,15 @@ Chooses the architecture by config.json's model_type; does not know devices, thr
 
 from typing import TYPE_CHECKING, Any
 
-from simile.errors import UnsupportedModelError
-from simile.models.checkpoint import Checkpoint, Tensors
+from simile.models.architecture import Tokens, read_architecture
+from simile.models.checkpoint import Tensors, open_checkpoint
 from simile.models.facts import ModelFacts, vector_width
 from simile.models.local import LocalModel
 from simile.models.modules import Dense, read_modules, read_prompts, read_window
+from simile.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from simile.models.graph import Model, Node
-
-ARCHITECTURES = ("bert",)
-"""The model_type values that are built here; each is the name of a module of this room."""
 
 
 class Encoder:
@@ -23,31 +21,27 @@ class Encoder:
 
     def __init__(self, model: LocalModel) -> None:
         """Read config and headers; CheckpointError or UnsupportedModelError if they do not do."""
-        from simile.models.bert import BertConfig
-
-        self._checkpoint = Checkpoint(model.folder)
-        kind = self._checkpoint.config.get("model_type")
-        if kind not in ARCHITECTURES:
-            raise UnsupportedModelError(
-                f"{model.folder / 'config.json'}: model_type {kind!r} is not built here; "
-                f"expected one of: {', '.join(ARCHITECTURES)}"
-            )
-        self._config = BertConfig.parse(self._checkpoint.config)
+        self._checkpoint = open_checkpoint(model.path)
+        self._architecture = read_architecture(self._checkpoint.configuration)
         self._modules = read_modules(self._checkpoint)
         self._tensors = self._checkpoint.tensors()
         self.facts = self._read_facts(model)
+
+    def tokenizer(self) -> Tokenizer:
+        """Load the checkpoint's tokenizer; CheckpointError where there is none."""
+        return Tokenizer(self._checkpoint.tokenizer(), lowercase=self.facts.lowercase)
 
     def graph(self) -> "Model":
         """Build the graph: input_ids and token_mask (batch, seq) int32 to (batch, dim) float32."""
         import numpy as np
 
-        from simile.models import bert
         from simile.models.graph import Model, ops
         from simile.models.pooling import pool
 
         input_ids = ops.parameter([-1, -1], np.int32, name="input_ids")
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
-        hidden = bert.build(self._config, self._tensors, input_ids, token_mask)
+        hidden = self._architecture.build(self._tensors, Tokens(input_ids, token_mask))
+        self._tensors.refuse_unknown(self._architecture.ignored_tensors)
         vector = pool(self._modules.pooling, hidden, token_mask)
         for dense in self._modules.dense:
             vector = _dense(vector, dense, self._checkpoint.tensors(dense.folder))
@@ -56,20 +50,20 @@ class Encoder:
         return Model([vector], [input_ids, token_mask], "encoder")
 
     def _read_facts(self, model: LocalModel) -> ModelFacts:
-        config, modules = self._config, self._modules
-        window, lowercase = read_window(self._checkpoint, config.max_position_embeddings)
+        sizes, modules = self._architecture.sizes, self._modules
+        window, lowercase = read_window(self._checkpoint, sizes.context_length)
         return ModelFacts(
-            model_type="bert",
-            dim=vector_width(config.hidden_size, modules),
+            model_type=str(self._checkpoint.config["model_type"]),
+            dim=vector_width(sizes.width, modules),
             parameter_count=self._tensors.parameter_count,
             weight_format=self._tensors.weight_format,
-            layer_count=config.num_hidden_layers,
-            head_count=config.num_attention_heads,
-            feed_forward_size=config.intermediate_size,
-            layer_norm_eps=config.layer_norm_eps,
-            vocab_size=config.vocab_size,
-            context_length=config.max_position_embeddings,
-            max_tokens=min(model.window or window, config.max_position_embeddings),
+            layer_count=sizes.layer_count,
+            head_count=sizes.head_count,
+            feed_forward_size=sizes.feed_forward_size,
+            layer_norm_eps=sizes.norm_eps,
+            vocab_size=sizes.vocab_size,
+            context_length=sizes.context_length,
+            max_tokens=min(model.window or window, sizes.context_length),
             pooling="+".join(modules.pooling),
             normalize=modules.normalize,
             lowercase=lowercase,

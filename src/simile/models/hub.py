@@ -169,7 +169,7 @@ class Hub:
         if manifest is None:
             raise ModelNotFoundError(f'model "{model.name}" not found')
         pins = {file.name: file.sha256 for file in manifest.files}
-        files = copy_folder(model.folder, pins, into, report).files
+        files = copy_folder(model.path, pins, into, report).files
         copied_from = manifest.copied_from or manifest.name
         return Delivery(files, manifest.source, manifest.licence, copied_from)
 
@@ -187,7 +187,7 @@ class Hub:
         known = self._known(manifest)
         return LocalModel(
             name=manifest.name,
-            folder=folder,
+            path=folder,
             digest=manifest.digest,
             size_bytes=manifest.size_bytes,
             modified_at=manifest.pulled_at,

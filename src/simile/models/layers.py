@@ -23,19 +23,25 @@ def ints(*values: int) -> Node:
     return ops.constant(np.array(values, dtype=np.int64))
 
 
+def embed(table: Floats, input_ids: Node) -> Node:
+    """Look up the rows of table (rows, width) for ids (batch, seq): (batch, seq, width)."""
+    return ops.gather(weight(table), input_ids, ints(0))
+
+
 def linear(x: Node, matrix: Floats, bias: Floats | None) -> Node:
     """Multiply x (..., in) by the transpose of matrix (out, in), add bias (out,): (..., out)."""
     product = ops.matmul(x, weight(matrix), False, True)
     return product if bias is None else ops.add(product, weight(bias))
 
 
-def layer_norm(x: Node, gain: Floats, bias: Floats, *, eps: float) -> Node:
-    """Normalise the last axis to mean 0 and variance 1, then scale and shift.
+def layer_norm(x: Node, gain: Floats, bias: Floats | None, *, eps: float) -> Node:
+    """Normalise the last axis to mean 0 and variance 1, then scale and perhaps shift.
 
     Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450, equation 4.
     """
     normal = ops.mvn(x, ints(-1), True, eps, "inside_sqrt")
-    return ops.add(ops.multiply(normal, weight(gain)), weight(bias))
+    scaled = ops.multiply(normal, weight(gain))
+    return scaled if bias is None else ops.add(scaled, weight(bias))
 
 
 def activation(x: Node, name: str) -> Node:

@@ -23,7 +23,8 @@ class LocalModel:
 
     name: str
     """The short name it is stored under, or the path as it was given."""
-    folder: Path
+    path: Path
+    """A folder with a checkpoint's files, or one GGUF file, whatever its name."""
     digest: str
     """Sha256, hexadecimal: equal for equal files, wherever and whenever they were pulled."""
     size_bytes: int

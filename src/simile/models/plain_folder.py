@@ -44,7 +44,7 @@ def _describe(path: str, folder: Path) -> LocalModel:
         raise CheckpointError(f"{path} cannot be read: {exc.strerror} ({exc.filename})") from exc
     return LocalModel(
         name=path,
-        folder=folder,
+        path=folder,
         digest=digest,
         size_bytes=sum(stat.st_size for stat in stats),
         modified_at=datetime.fromtimestamp(max(stat.st_mtime for stat in stats), UTC),

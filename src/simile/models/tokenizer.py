@@ -4,18 +4,16 @@ The tokens are those of the checkpoint's own tokenizer (the tokenizers library);
 engine. A text that is far longer than its window is tokenised only as far as the window needs.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.errors import CheckpointError, InputError
+from simile.errors import InputError
 
 TokenIds = NDArray[np.int32]
 Text = str | tuple[int, ...]
@@ -44,9 +42,9 @@ class TokenizedText:
 class Tokenizer:
     """A checkpoint's tokenizer; may be used from several threads."""
 
-    def __init__(self, folder: Path, *, lowercase: bool = False) -> None:
-        """Load tokenizer.json or vocab.txt; CheckpointError where neither can be used."""
-        self._fast = _load(folder)
+    def __init__(self, fast: Any, *, lowercase: bool = False) -> None:
+        """Take the library's tokenizer, as a checkpoint gives it."""
+        self._fast = fast
         self._lowercase = lowercase
         self._is_word_piece = type(self._fast.model).__name__ == "WordPiece"
         self._before, self._after = _special_ids(self._fast)
@@ -162,52 +160,6 @@ def _sound(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
-
-
-def _load(folder: Path) -> Any:
-    from tokenizers import Tokenizer as FastTokenizer
-
-    config = _tokenizer_config(folder)
-    path = next((f for f in (folder / "tokenizer.json", folder / "vocab.txt") if f.is_file()), None)
-    if path is None:
-        raise CheckpointError(f"{folder} has neither tokenizer.json nor vocab.txt")
-    try:
-        fast = FastTokenizer.from_file(str(path)) if path.suffix == ".json" else _word_piece(path)
-    except Exception as exc:  # The library raises bare Exception for a file it cannot parse.
-        raise CheckpointError(f"{path} is not a tokenizer that can be read: {exc}") from exc
-    if config.get("tokenizer_class", "BertTokenizer") in ("BertTokenizer", "BertTokenizerFast"):
-        fast.normalizer = _bert_normalizer(config)
-    fast.no_truncation()
-    fast.no_padding()
-    return fast
-
-
-def _tokenizer_config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as exc:
-        raise CheckpointError(f"{folder / 'tokenizer_config.json'} is not readable JSON") from exc
-    return config if isinstance(config, dict) else {}
-
-
-def _word_piece(vocab: Path) -> Any:
-    from tokenizers import BertWordPieceTokenizer
-
-    return BertWordPieceTokenizer(str(vocab))._tokenizer
-
-
-def _bert_normalizer(config: dict[str, Any]) -> Any:
-    """Normalise as tokenizer_config.json says: it wins over tokenizer.json for BERT's class."""
-    from tokenizers import normalizers
-
-    return normalizers.BertNormalizer(
-        clean_text=True,
-        handle_chinese_chars=bool(config.get("tokenize_chinese_chars", True)),
-        strip_accents=config.get("strip_accents"),
-        lowercase=bool(config.get("do_lower_case", True)),
-    )
 
 
 def _special_ids(fast: Any) -> tuple[list[int], list[int]]:

@@ -7,13 +7,10 @@ import asyncio
 
 from simile.engine.residency import Residency
 from simile.errors import (
-    EngineError,
     ModelError,
     ModelNotFoundError,
-    TextTooLongError,
-    WindowTooSmallError,
 )
-from simile.models.checkpoint import Checkpoint
+from simile.models.checkpoint import open_checkpoint
 from simile.models.facts import ModelFacts, read_facts
 from simile.models.hub import Hub
 from simile.models.local import LocalModel
@@ -21,7 +18,6 @@ from simile.models.tokenizer import Tokenizer
 from simile.server import ollama, ollama_models, openai
 from simile.server.embedding import Embedded, EmbedRequest, embed
 from simile.server.endpoint import Answer, Call
-from simile.server.errors import text_of
 
 
 class Handlers:
@@ -38,12 +34,9 @@ class Handlers:
         return Answer(ollama.render_embed(request, embedded), _told(embedded))
 
     async def embeddings(self, call: Call) -> Answer:
-        """POST /api/embeddings; what goes wrong with the text is the server's fault here."""
+        """POST /api/embeddings."""
         request = ollama.parse_embeddings(call.body)
-        try:
-            embedded = await self._embed(request, call)
-        except (TextTooLongError, WindowTooSmallError) as exc:
-            raise EngineError(text_of(exc)) from exc
+        embedded = await self._embed(request, call)
         return Answer(ollama.render_embeddings(embedded), _timing(embedded))
 
     async def openai_embeddings(self, call: Call) -> Answer:
@@ -94,8 +87,9 @@ class Handlers:
 
 
 def _look_inside(model: LocalModel) -> ollama_models.Inside:
-    tensors = Checkpoint(model.folder).tensors().shapes
-    return ollama_models.Inside(Tokenizer(model.folder).tokens(), tensors)
+    checkpoint = open_checkpoint(model.path)
+    tokens = Tokenizer(checkpoint.tokenizer()).tokens()
+    return ollama_models.Inside(tokens, checkpoint.tensors().shapes)
 
 
 def _facts_or_none(model: LocalModel) -> ModelFacts | None:

@@ -14,7 +14,7 @@ def test_copy_is_the_same_model_under_another_name(folder_hub):
     copy = folder_hub.copy("TINY", "Mine:v2")
     assert (copy.name, copy.digest, copy.size_bytes) == ("Mine:v2", first.digest, first.size_bytes)
     assert (copy.source, copy.licence) == (first.source, first.licence)
-    assert os.path.samefile(copy.folder / "config.json", first.folder / "config.json")
+    assert os.path.samefile(copy.path / "config.json", first.path / "config.json")
     assert folder_hub.find("mine:V2") == copy
     assert [model.name for model in folder_hub.list()] == ["Mine:v2", "tiny:latest"]
 
@@ -59,7 +59,7 @@ def test_what_cannot_be_copied(folder_hub, tmp_path):
         with pytest.raises((ModelNameError, ModelNotFoundError)):
             folder_hub.copy(*names)
     model = folder_hub.pull("tiny")
-    shutil.move(model.folder / "tokenizer.json", tmp_path)
+    shutil.move(model.path / "tokenizer.json", tmp_path)
     with pytest.raises(CheckpointError, match="tokenizer"):
         folder_hub.copy("tiny", "mine")
     assert [model.name for model in folder_hub.list()] == ["tiny:latest"]

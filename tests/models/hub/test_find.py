@@ -42,7 +42,7 @@ def test_pulled_model_is_found_in_any_case(folder_hub, files):
     assert model.licence == "MIT"
     assert model.prompts == {"query": "q: "}
     assert model.size_bytes == sum(map(len, files.values()))
-    assert (model.folder / "1_Pooling" / "config.json").is_file()
+    assert (model.path / "1_Pooling" / "config.json").is_file()
     assert datetime.now(UTC) - model.modified_at < timedelta(minutes=1)
 
 
@@ -54,7 +54,7 @@ def test_newest_model_is_listed_first(folder_hub):
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '{"version": 1, "files": [{}]}'])
 def test_folder_without_a_valid_manifest_is_no_model(folder_hub, damage):
-    manifest = folder_hub.pull("tiny").folder / "manifest.json"
+    manifest = folder_hub.pull("tiny").path / "manifest.json"
     manifest.write_text(damage, encoding="utf-8")
     assert folder_hub.list() == []
     with pytest.raises(ModelNotFoundError):
@@ -63,19 +63,19 @@ def test_folder_without_a_valid_manifest_is_no_model(folder_hub, damage):
 
 
 def test_manifest_of_another_version_is_no_model(folder_hub):
-    manifest = folder_hub.pull("tiny").folder / "manifest.json"
+    manifest = folder_hub.pull("tiny").path / "manifest.json"
     fields = json.loads(manifest.read_text(encoding="utf-8")) | {"version": 99}
     manifest.write_text(json.dumps(fields), encoding="utf-8")
     assert folder_hub.list() == []
 
 
 def test_file_cut_short_is_named_and_pulling_mends_it(folder_hub, files):
-    weights = folder_hub.pull("tiny").folder / "model.safetensors"
+    weights = folder_hub.pull("tiny").path / "model.safetensors"
     weights.unlink()
     weights.write_bytes(b"short")
     with pytest.raises(CheckpointError, match=r"model\.safetensors \(5 bytes, expected 3,072,000"):
         folder_hub.find("tiny")
-    assert (folder_hub.pull("tiny").folder / "model.safetensors").read_bytes() == files[
+    assert (folder_hub.pull("tiny").path / "model.safetensors").read_bytes() == files[
         "model.safetensors"
     ]
 
@@ -107,7 +107,7 @@ def test_folders_of_the_users_own_are_not_removed(home, shelf):
 def test_path_is_a_model_as_it_lies_there(home, shelf, files):
     path = str(shelf / "Tiny-Model")
     model = Hub(home).find(path)
-    assert (model.name, model.folder, model.source) == (path, Path(path), "folder")
+    assert (model.name, model.path, model.source) == (path, Path(path), "folder")
     assert model.size_bytes == sum(map(len, files.values()))
     assert Hub(home).pull(path) == model
     assert not home.exists()

@@ -105,7 +105,7 @@ def test_only_what_an_encoder_needs_is_taken(server, files, home, endpoint):
     assert model.name == f"hf.co/{REPO}:latest"
     assert model.licence == "apache-2.0"
     assert COMMIT in model.source
-    assert {name: (model.folder / name).read_bytes() for name in files} == files
+    assert {name: (model.path / name).read_bytes() for name in files} == files
     asked_for = {path.partition("/resolve/main/")[2] for _, path, _ in server.requests}
     assert asked_for - {""} == set(files)
 
@@ -113,7 +113,7 @@ def test_only_what_an_encoder_needs_is_taken(server, files, home, endpoint):
 def test_cache_alone_is_enough(snapshot, home):
     model = Hub(home).pull(f"huggingface.co/{REPO}")
     assert model.source == f"{REPO} at {COMMIT} in the Hugging Face cache"
-    assert os.path.samefile(model.folder / "config.json", snapshot / "config.json")
+    assert os.path.samefile(model.path / "config.json", snapshot / "config.json")
 
 
 def test_hub_out_of_reach_leaves_its_cache(snapshot, home, endpoint):
@@ -158,7 +158,7 @@ def test_known_model_comes_from_its_repository(server, kit, files, home, endpoin
     endpoint(server.url)
     model = Hub(home, catalog=[kit.known_model(files)]).pull("tiny")
     assert (model.name, model.licence) == ("tiny:latest", "MIT")
-    assert not (model.folder / "vocab.txt").exists()
+    assert not (model.path / "vocab.txt").exists()
 
 
 def test_hub_that_says_another_sha256_is_not_downloaded_from(server, kit, files, home, endpoint):

@@ -87,7 +87,7 @@ def test_killed_pull_leaves_no_model_and_is_gone_on_with(
     server.hold_after = None
     model = hub.pull("tiny")
     assert server.downloads() == ["", f"bytes={kept}-"]
-    assert (model.folder / "model.safetensors").read_bytes() == files["model.safetensors"]
+    assert (model.path / "model.safetensors").read_bytes() == files["model.safetensors"]
 
 
 def test_remains_of_a_killed_pull_are_cleared_away(folder_hub, home):
@@ -98,7 +98,7 @@ def test_remains_of_a_killed_pull_are_cleared_away(folder_hub, home):
         (home / "partial" / f"{stem}{ending}" / "junk").write_bytes(b"junk")
     again = folder_hub.pull("tiny", refresh=True)
     assert again.digest == first.digest
-    assert not (again.folder / "junk").exists()
+    assert not (again.path / "junk").exists()
     assert [path.suffix for path in (home / "partial").iterdir()] == [".lock"]
 
 

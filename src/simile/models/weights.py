@@ -1,0 +1,48 @@
+"""Take an architecture's weights out of a checkpoint by name, and put the bricks on them.
+
+Knows the names' prefix and the older names of layer norms; knows no architecture.
+"""
+
+from dataclasses import dataclass
+
+from simile.models import layers
+from simile.models.checkpoint import Floats, Tensors
+from simile.models.graph import Node
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors under the checkpoint's own prefix."""
+
+    tensors: Tensors
+    prefix: str = ""
+
+    @classmethod
+    def find(cls, tensors: Tensors, name: str, *prefixes: str) -> "Weights":
+        """Choose the first prefix under which a tensor of that name is there, else none."""
+        found = (prefix for prefix in prefixes if prefix + name in tensors)
+        return cls(tensors, next(found, ""))
+
+    def __contains__(self, name: str) -> bool:
+        return self.prefix + name in self.tensors
+
+    def take(self, name: str, *shape: int) -> Floats:
+        """Give a tensor as float32 of that shape; CheckpointError names it, expected and got."""
+        full = self.prefix + name
+        if full not in self.tensors and "LayerNorm" in full:
+            old = full.replace(".weight", ".gamma").replace(".bias", ".beta")
+            full = old if old in self.tensors else full
+        return self.tensors.take(full, shape)
+
+    def linear(
+        self, x: Node, name: str, width_in: int, width_out: int, *, bias: bool = True
+    ) -> Node:
+        """Apply the linear layer of that name: (..., width_in) to (..., width_out)."""
+        matrix = self.take(f"{name}.weight", width_out, width_in)
+        return layers.linear(x, matrix, self.take(f"{name}.bias", width_out) if bias else None)
+
+    def layer_norm(self, x: Node, name: str, width: int, *, eps: float, bias: bool = True) -> Node:
+        """Apply the layer norm of that name to (..., width)."""
+        gain = self.take(f"{name}.weight", width)
+        shift = self.take(f"{name}.bias", width) if bias else None
+        return layers.layer_norm(x, gain, shift, eps=eps)
