@@ -75,6 +75,10 @@ class Client:
             pass
         return bytes(self._pieces)
 
+    def body(self) -> bytes:
+        """Give the body of a whole answer that is not chunked."""
+        return bytes(self._pieces).partition(b"\r\n\r\n")[2]
+
     def close(self) -> None:
         """Close the connection."""
         self.socket.close()

@@ -1,26 +1,32 @@
 """The checks of this project, from nothing but Python: makes .venv, installs what they need, runs.
 
     python scripts/dev.py test      the tests (the real model is fetched for some, else they skip)
+    python scripts/dev.py clients   the tests with other people's clients, in .venv-clients
     python scripts/dev.py check     format, lint, types and the arrows between the rooms
     python scripts/dev.py bench     the long tests, then speed beside the peers that are installed
 
-More words after `test` go on to pytest; the last takes an hour. SIMILE_DEV_VENV names another
-folder than .venv.
+More words after `test` and `clients` go on to pytest; the last takes an hour. SIMILE_DEV_VENV
+names another folder than .venv. The clients for Node.js are tested where npm is.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements" / "dev.txt"
 VENV = ROOT / os.environ.get("SIMILE_DEV_VENV", ".venv")
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+LOCKS = {"clients": "clients.txt"}
+"""Where a check's packages are not those of dev.txt, it has an environment of its own, too."""
 
 CHECKS = {
     "test": [["-m", "pytest"]],
+    # What the clients bring along are pytest plugins, deprecated calls and sockets left open.
+    "clients": [
+        ["-m", "pytest", "--disable-plugin-autoload", "-W", "ignore", "--clients", "tests/clients"]
+    ],
     "check": [
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "ruff", "check", "."],
@@ -32,27 +38,45 @@ CHECKS = {
         ["benchmarks/embed.py"],
         ["benchmarks/search.py"],
         ["benchmarks/indexing.py"],
+        ["benchmarks/serve.py"],
     ],
 }
 
 
-def set_up() -> None:
-    """Install the locked packages and this one, unless that was done for this lock already."""
-    stamp = VENV / "installed"
-    wanted = LOCK.read_text(encoding="utf-8") + (ROOT / "pyproject.toml").read_text("utf-8")
+def set_up(check: str) -> Path:
+    """Install the locked packages and this one, unless that was done for this lock already.
+
+    Gives the environment's Python.
+    """
+    lock = ROOT / "requirements" / LOCKS.get(check, "dev.txt")
+    folder = VENV.with_name(f"{VENV.name}-{check}") if check in LOCKS else VENV
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = folder / "installed"
+    wanted = lock.read_text(encoding="utf-8") + (ROOT / "pyproject.toml").read_text("utf-8")
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
-        return
-    print(f"setting up {VENV.name}", flush=True)
-    venv.create(VENV, with_pip=True, clear=True)
-    # The lock is complete, so nothing is left for pip to resolve.
-    run("-m", "pip", "install", "-q", "--no-deps", "-r", str(LOCK))
-    run("-m", "pip", "install", "-q", "--no-deps", "-e", str(ROOT))
+        return python
+    print(f"setting up {folder.name}", flush=True)
+    venv.create(folder, with_pip=True, clear=True)
+    # The lock is complete, so nothing is left for pip to resolve; most modules are never imported.
+    install = ["-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
+    run(python, *install, "-r", lock)
+    run(python, *install, "-e", ROOT)
     stamp.write_text(wanted, encoding="utf-8")
+    return python
 
 
-def run(*arguments: str) -> None:
-    """Run the environment's Python; ends this program where that fails."""
-    code = subprocess.run([PYTHON, *arguments], cwd=ROOT, check=False).returncode
+def set_up_node() -> None:
+    """Install npm's locked packages, where there is npm."""
+    npm = shutil.which("npm")
+    if npm:
+        run(npm, "ci", "--silent", "--prefer-offline", folder=ROOT / "tests" / "clients" / "node")
+    else:
+        print("npm is not installed: the clients for Node.js are not tested", flush=True)
+
+
+def run(*command: str | Path, folder: Path = ROOT) -> None:
+    """Run a command; ends this program where that fails."""
+    code = subprocess.run(command, cwd=folder, check=False).returncode
     if code:
         sys.exit(code)
 
@@ -61,10 +85,12 @@ def main() -> None:
     verb = sys.argv[1] if len(sys.argv) > 1 else ""
     if verb not in CHECKS:
         sys.exit(__doc__)
-    set_up()
-    more = sys.argv[2:]
+    python = set_up(verb)
+    if verb == "clients":
+        set_up_node()
+    more = sys.argv[2:] if verb in ("test", "clients") else []
     for command in CHECKS[verb]:
-        run(*command, *(more if verb == "test" else []))
+        run(python, *command, *more)
 
 
 if __name__ == "__main__":

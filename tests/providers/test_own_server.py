@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 from tests.checkpoints import write_tiny_bert
-from tests.cli.conftest import Serving
+from tests.serving import Serving
 
 from simile import Embedder
 from simile.errors import ModelNotFoundError, TextTooLongError
