@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 from starlette.types import ASGIApp
 
+from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, ModelNotFoundError, TextTooLongError, WindowTooSmallError
 from simile.models.facts import ModelFacts
@@ -44,11 +45,11 @@ FACTS = ModelFacts(
     vocab_size=100,
     weight_format="F32",
     tokenizer_kind="bert",
-    prompts={"query": "query: "},
+    prompts={"query": "query: ", "clustering": "clustering: "},
 )
 MODEL = LocalModel(
     name="all-minilm:latest",
-    folder=Path("all-minilm"),
+    path=Path("all-minilm"),
     digest="ab" * 32,
     size_bytes=45_960_996,
     modified_at=datetime(2026, 5, 4, 3, 2, 1, 120_000, tzinfo=UTC),
@@ -130,6 +131,14 @@ class StubResident:
     load_duration_ns: int = 1
     expires_at: datetime | None = None
     size_bytes: int = 90_000_000
+
+    @property
+    def engine(self) -> StubEmbedder:
+        return self.embedder
+
+    @property
+    def reranker(self) -> EmbeddingReranker:
+        return EmbeddingReranker(cast(Any, self.embedder))
 
 
 class StubResidency:

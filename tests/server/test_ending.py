@@ -16,6 +16,7 @@ import pytest
 from simile.server.app import create_app
 from simile.server.connections import StillLimits, allow_files
 from simile.server.run import Server, ServerLimits, listen
+from simile.server.traffic import Traffic
 
 NEVER_ENDS = """
 import asyncio
@@ -64,7 +65,9 @@ def test_a_head_that_does_not_end_loses_its_connection(hub, residency, sent):
 
 
 def test_requests_on_more_connections_are_refused_and_welcome_later(hub, residency):
-    with limited(create_app(hub, residency), ServerLimits(connections=3)) as address:
+    traffic = Traffic()
+    app = create_app(hub, residency, traffic)
+    with limited(app, ServerLimits(connections=3)) as address:
         url = f"http://{address[0]}:{address[1]}/api/version"
         idle = [socket.create_connection(address, timeout=30) for _ in range(2)]
         for sock in idle:
@@ -73,6 +76,9 @@ def test_requests_on_more_connections_are_refused_and_welcome_later(hub, residen
         refused = httpx2.get(url)
         assert refused.status_code == 503
         assert refused.headers["connection"] == "close"
+        assert refused.headers["retry-after"] == "1"
+        assert "server busy" in refused.json()["error"]
+        assert traffic.errors["OverloadedError"] >= 1
         for sock in idle:
             sock.close()
         answers = (httpx2.get(url).status_code for _ in range(1000))
@@ -109,3 +115,32 @@ def test_the_limit_of_open_files_is_only_ever_raised():
     after = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert after[0] >= soft
     assert after[1] == hard
+
+
+def read_all(sock: socket.socket) -> bytes:
+    with sock:
+        return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def test_a_flood_of_connections_is_refused_in_the_envelope_and_leaves_nothing(hub, residency):
+    traffic, limit = Traffic(), 20
+    body = b'{"model": "all-minilm", "input": "sky"}'
+    head = b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with limited(create_app(hub, residency, traffic), ServerLimits(connections=limit)) as address:
+        holding = [socket.create_connection(address, timeout=30) for _ in range(limit - 1)]
+        for sock in holding:
+            sock.sendall(head + body)
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+        flood = [socket.create_connection(address, timeout=30) for _ in range(10 * limit)]
+        for sock in flood:
+            sock.sendall(head + body)
+        answers = [read_all(sock) for sock in flood]
+        for sock in holding:
+            sock.close()
+        assert all(answer.startswith(b"HTTP/1.1 503") for answer in answers)
+        assert all(b"\r\nretry-after: 1\r\n" in answer for answer in answers)
+        assert all(b'{"error":{"message":"server busy' in answer for answer in answers)
+        url = f"http://{address[0]}:{address[1]}/api/version"
+        assert 200 in (httpx2.get(url).status_code for _ in range(1000))
+    assert (traffic.queued, traffic.held_bytes) == (0, 0)
+    assert traffic.answers["POST", "/v1/embeddings", 503] == len(flood)

@@ -41,7 +41,8 @@ def test_every_error_has_a_status(kind):
         (tree.BrokenAnswerError("Ollama broke off"), 502, "Ollama broke off"),
         (errors.EmptyBodyError("none"), 400, "missing request body"),
         (errors.BodyTooLargeError("too large"), 413, "too large"),
-        (errors.OptionError("an option"), 500, "an option"),
+        (errors.OptionError("an option"), 400, "an option"),
+        (tree.DownloadError("no source"), 404, "no source"),
         (tree.CheckpointError("a tensor"), 500, "a tensor"),
         (tree.UnsupportedModelError("a kind"), 501, "a kind"),
         (tree.EngineError("broken"), 500, "broken"),
@@ -96,3 +97,32 @@ def test_the_faults_of_clients_are_not_logged(caplog):
     errors.log(tree.ModelNotFoundError("x"))
     errors.log(errors.ClientGoneError("x"))
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("exc", "status", "kind"),
+    [
+        (errors.EmptyInputError("texts is empty"), 400, "Empty"),
+        (errors.EmptyBodyError("none"), 400, "Empty"),
+        (errors.BodyError("query is required"), 422, "Validation"),
+        (tree.TextTooLongError("9 > 8"), 422, "Validation"),
+        (tree.ModelNotFoundError("model 'x' not found"), 404, "Validation"),
+        (errors.BodyTooLargeError("too large"), 413, "Validation"),
+        (tree.UnsupportedModelError("a kind"), 424, "Backend"),
+        (tree.EngineError("broken"), 424, "Backend"),
+        (tree.OverloadedError("full"), 429, "Overloaded"),
+        (tree.EngineClosedError("closed"), 503, "Unhealthy"),
+        (tree.CheckpointError("a tensor"), 500, "Backend"),
+    ],
+)
+def test_text_embeddings_inference_has_its_own_statuses(exc, status, kind):
+    assert errors.tei_status(exc) == status
+    body = json.loads(errors.tei_body(exc))
+    assert (body["error_type"], body["error"]) == (kind, errors.text_of(exc))
+
+
+def test_clients_of_jina_and_cohere_find_the_text():
+    exc = tree.ModelNotFoundError("model 'x' not found")
+    body = json.loads(errors.jina_body(exc))
+    openai = json.loads(errors.openai_body(exc))
+    assert body == openai | {"message": errors.text_of(exc), "detail": errors.text_of(exc)}

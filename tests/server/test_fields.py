@@ -32,6 +32,10 @@ def test_names_match_in_any_case_and_the_last_one_counts():
     }
 
 
+def test_a_whole_float_is_an_integer():
+    assert read({"dimensions": 3.0}) == {"dimensions": 3}
+
+
 def test_null_is_absent():
     assert read({"model": None, "truncate": None}) == {}
     assert read(None) == {}
@@ -54,6 +58,10 @@ def test_null_is_absent():
         (
             {"dimensions": 2**63},
             f"number {2**63} into Go struct field EmbedRequest.dimensions of type int",
+        ),
+        (
+            {"dimensions": -(2.0**63)},
+            f"number {-(2.0**63)} into Go struct field EmbedRequest.dimensions of type int",
         ),
         ({"dimensions": True}, "bool into Go struct field EmbedRequest.dimensions of type int"),
         (

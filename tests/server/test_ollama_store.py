@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simile.errors import DownloadError, ModelNameError
+from simile.errors import ModelNameError
 from simile.models.sources import PullProgress
 from simile.server import ollama_chat
 from simile.server.errors import BodyError, EmptyBodyError
@@ -38,7 +38,7 @@ def test_pull_reads_model_or_name():
         (b'{"model":"../a"}', ModelNameError, None),
         (b'{"model":"/etc/passwd"}', ModelNameError, None),
         (b'{"model":"a:b.gguf"}', ModelNameError, "path"),
-        (b'{"model":"http://hf.co/a/b"}', DownloadError, "^insecure protocol http$"),
+        (b'{"model":"http://hf.co/a/b"}', BodyError, "^insecure protocol http$"),
         (b'{"model":"a","stream":1}', BodyError, "PullRequest.stream of type bool"),
     ],
 )

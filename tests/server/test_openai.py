@@ -101,6 +101,13 @@ def test_the_user_is_nobodys_business(user):
     assert parse(input="a", user=user) == parse(input="a")
 
 
+def test_whole_floats_are_token_ids():
+    assert parse(input=[1, 2.0]).token_ids == ([1, 2],)
+    assert parse(input=[[1.0], [2]]).token_ids == [[1], [2]]
+    with pytest.raises(BodyError, match="^invalid input type$"):
+        parse(input=[[1.5]])
+
+
 @pytest.mark.parametrize("dimensions", ["2", 1.5, True, [], {}, 2**63])
 def test_dimensions_that_are_no_number_are_refused(dimensions):
     with pytest.raises(BodyError, match="EmbedRequest.dimensions of type int"):

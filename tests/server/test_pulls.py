@@ -24,7 +24,7 @@ class StubHub:
         self.ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._model = model
 
-    def pull(self, name, *, progress):
+    def pull(self, name, *, progress, insecure):
         self.pulls.append(name)
         try:
             while (step := self.steps.get(timeout=WAIT_S)) is not None:

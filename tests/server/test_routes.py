@@ -2,6 +2,7 @@ import asyncio
 import json
 import socket
 import threading
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -143,7 +144,7 @@ def test_an_empty_text_in_an_array_has_a_vector(http):
     [
         ({"model": "nope", "input": 1}, 400, "invalid input type"),
         ({"model": "nope", "options": {"num_ctx": "x"}}, 404, NOT_FOUND.format('"nope"')),
-        ({"options": {"num_ctx": "x"}}, 500, 'option "num_ctx" must be of type integer'),
+        ({"options": {"num_ctx": "x"}}, 400, 'option "num_ctx" must be of type integer'),
         ({"model": ""}, 404, "model '' not found"),
         ({"model": "a b"}, 400, "invalid model name"),
         ({"model": "a<b"}, 400, "invalid model name"),
@@ -211,6 +212,17 @@ def test_dimensions_cut_the_vectors(http):
     assert np.linalg.norm(vector) == pytest.approx(1)
 
 
+def test_a_nomic_vector_is_normalised_before_it_is_cut(http, residency):
+    whole = np.array(embed(http, input="a b c").json()["embeddings"][0])
+    embedder = residency.one.embedder
+    embedder.facts = replace(embedder.facts, layer_norm_before_cut=True)
+    (cut,) = embed(http, input="a b c", dimensions=3).json()["embeddings"]
+    head = (whole - whole.mean())[:3]
+    np.testing.assert_allclose(cut, head / np.linalg.norm(head), atol=1e-6)
+    (same,) = embed(http, input="a b c", dimensions=len(whole)).json()["embeddings"]
+    np.testing.assert_allclose(same, whole, atol=1e-6)
+
+
 def test_the_prompt_goes_before_only_if_asked_for(http, residency):
     seen = residency.one.embedder.seen
     for ask in (embed, openai):
@@ -220,6 +232,8 @@ def test_the_prompt_goes_before_only_if_asked_for(http, residency):
         assert seen[-1]["prefix"] == "query: "
         ask(http, input="a", input_type="document")
         assert seen[-1]["prefix"] == ""
+        ask(http, input="a", input_type="clustering")
+        assert seen[-1]["prefix"] == "clustering: "
 
 
 def test_a_long_answer_is_whole(http):
@@ -241,7 +255,7 @@ def test_the_older_route(http):
         ({"model": ""}, 400, "model is required"),
         ({"model": "a b"}, 400, "invalid model name"),
         ({"model": "nope"}, 404, NOT_FOUND.format('"nope"')),
-        ({"prompt": "a b c", "options": {"num_ctx": 4}}, 500, TOO_LONG),
+        ({"prompt": "a b c", "options": {"num_ctx": 4}}, 400, TOO_LONG),
     ],
 )
 def test_errors_of_the_older_route(http, fields, status, text):

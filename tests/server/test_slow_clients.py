@@ -66,6 +66,27 @@ def test_a_client_may_send_on_after_a_refusal_and_still_reads_it(base):
         assert read_all(sock).startswith(b"HTTP/1.1 413")
 
 
+def test_a_client_that_drips_its_body_is_ended_and_others_are_served_meanwhile(
+    hub, residency, serving
+):
+    limits = BodyLimits(pause_s=0.5, min_bytes_per_s=1e9, linger_s=0.05)
+    with serving(create_app(hub, residency, Traffic(body_limits=limits))) as url:
+        with connect(url) as sock:
+            sock.sendall(HEAD % 100_000)
+            sock.settimeout(0.02)
+            answer, others = b"", []
+            for _ in range(1000):
+                try:
+                    sock.sendall(b"{")
+                    answer = sock.recv(65536)
+                    break
+                except TimeoutError:
+                    body = {"model": "all-minilm", "input": "sky"}
+                    others.append(httpx2.post(f"{url}/api/embed", json=body).status_code)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert set(others) == {200}
+
+
 @dataclass(eq=False)
 class Transport:
     unread: int = 0

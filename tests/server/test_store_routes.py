@@ -3,6 +3,7 @@
 The hub is the small one on loopback that tests/models/hub has.
 """
 
+import hashlib
 import json
 import socket
 import threading
@@ -16,11 +17,15 @@ import httpx2
 import ollama
 import openai
 import pytest
+from gguf import PoolingType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.checkpoints import write_tiny_bert
+from tests.gguf_files import write_gguf
 from tests.models.hub.conftest import Handler, Server
 from tests.models.hub.test_huggingface import REPO, serve_repo
+from tests.models.hub.test_registry import Registry
+from tests.models.test_ollama_folder import Ollama
 
 from simile.engine.residency import Residency
 from simile.models.hub import Hub
@@ -176,7 +181,7 @@ def test_a_client_that_goes_leaves_no_half_model(here, far, stream):
 @pytest.mark.parametrize("stream", [True, False])
 def test_an_unknown_model_is_told_in_ollamas_words(here, stream):
     answer = here.http.post("/api/pull", json={"model": "never-heard-of", "stream": stream})
-    assert answer.status_code == (200 if stream else 500)
+    assert answer.status_code == (200 if stream else 404)
     last = json.loads(answer.text.splitlines()[-1])
     assert last["error"].startswith("pull model manifest: file does not exist: ")
     with pytest.raises(ollama.ResponseError, match="file does not exist"):
@@ -192,7 +197,7 @@ def test_an_unknown_model_is_told_in_ollamas_words(here, stream):
         ({"model": "a b"}, 400, "invalid model name"),
         ({"model": "../../etc"}, 400, "invalid model name"),
         ({"model": "a:b.gguf"}, 400, "invalid model name"),
-        ({"model": "http://hf.co/a/b"}, 500, "insecure protocol http"),
+        ({"model": "http://hf.co/a/b"}, 400, "insecure protocol http"),
     ],
 )
 def test_what_cannot_be_pulled_has_the_usual_envelope(here, body, status, text):
@@ -307,11 +312,11 @@ def test_one_model_of_openai(here, far):
         ("POST", f"/api/blobs/sha256:{'0' * 64}", "create"),
     ],
 )
-def test_what_is_not_offered_is_501(here, method, path, text):
+def test_what_is_not_offered_is_403(here, method, path, text):
     status, error = error_of(here.http.request(method, path, content=b"anything"))
-    assert status == 501
+    assert status == 403
     assert text in error
-    assert here.http.head(f"/api/blobs/sha256:{'0' * 64}").status_code == 501
+    assert here.http.head(f"/api/blobs/sha256:{'0' * 64}").status_code == 403
 
 
 JSON = st.recursive(
@@ -332,20 +337,60 @@ def test_malformed_bodies_never_break_anything(here, path, body):
     answer = here.http.request(method, f"/api/{path}", content=body)
     if answer.status_code != 200:
         assert list(answer.json()) == ["error"]
-        # No source has a model of that name: what Ollama answers with 500.
-        unknown = path == "pull" and "file does not exist" in answer.text
-        assert answer.status_code in (400, 404, 501) or unknown
+        assert answer.status_code in (400, 403, 404)
 
 
-def test_a_model_that_only_ollama_has_is_told(tmp_path, serving):
-    manifest = tmp_path / "ollama" / "manifests" / "registry.ollama.ai" / "library" / "bge-m3"
-    manifest.mkdir(parents=True)
-    (manifest / "latest").write_text("{}", encoding="utf-8")
-    hub = Hub(tmp_path / "home", ollama_models=tmp_path / "ollama")
+@pytest.fixture
+def ollamas(tmp_path) -> Path:
+    """A folder of Ollama's with `tiny`, which embeds, and `llama3`, which does not."""
+    ollama = Ollama(tmp_path / "ollama")
+    for name, pooling in (("tiny", PoolingType.MEAN), ("llama3", None)):
+        data = write_gguf(tmp_path / "made" / f"{name}.gguf", pooling=pooling).read_bytes()
+        content = ollama.manifest([("model", data)])
+        ollama.add(f"registry.ollama.ai/library/{name}/latest", content)
+    return ollama.folder
+
+
+def test_what_ollama_has_is_listed_and_copied_and_not_deleted(tmp_path, serving, ollamas):
+    hub = Hub(tmp_path / "home", ollama_models=ollamas)
     residency = Residency(hub)
-    with serving(create_app(hub, residency)) as url:
-        answer = httpx2.post(f"{url}/api/embed", json={"model": "bge-m3", "input": "sky"})
+    with serving(create_app(hub, residency)) as url, ollama.Client(host=url) as client:
+        (tiny,) = client.list().models
+        assert tiny.details
+        assert (tiny.model, tiny.details.format) == ("tiny:latest", "gguf")
+        assert client.pull("tiny").status == "success"
+        status, error = error_of(httpx2.post(f"{url}/api/embed", json={"model": "llama3"}))
+        assert status == 501
+        assert error.startswith("llama3:latest is a chat model")
+        answer = httpx2.request("DELETE", f"{url}/api/delete", json={"model": "tiny"})
+        assert answer.status_code == 400
+        assert "ollama rm tiny:latest" in answer.text
+        client.copy("tiny", "mine")
+        client.delete("mine")
+        assert [model.model for model in client.list().models] == ["tiny:latest"]
     residency.close()
-    status, error = error_of(answer)
-    assert status == 404
-    assert error.startswith('model "bge-m3" not found, try pulling it first (Ollama has pulled it')
+
+
+def test_a_model_comes_from_a_registry_step_by_step(here, far, tmp_path):
+    weights = write_gguf(tmp_path / "made" / "x.gguf", rows=8_000).read_bytes()
+    registry = Registry(far)
+    registry.add([("model", weights), ("params", b'{"num_ctx": 64}')])
+    name = f"http://{registry.host}/acme/tiny"
+    said = list(here.client.pull(name, insecure=True, stream=True))
+    digest = hashlib.sha256(weights).hexdigest()
+    statuses = [step.status for step in said]
+    assert statuses[:2] == ["pulling manifest", f"asking {registry.host}"]
+    assert statuses[-3:] == ["verifying sha256 digest", "writing manifest", "success"]
+    layer = [step for step in said if step.status == f"pulling {digest[:12]}"][-1]
+    assert (layer.digest, layer.total, layer.completed) == (
+        f"sha256:{digest}",
+        len(weights),
+        len(weights),
+    )
+    assert names(here) == [f"{registry.host}/acme/tiny:latest"]
+
+
+def test_a_model_that_no_registry_has_is_said_as_ollama_does(here, far):
+    host = Registry(far).host
+    with pytest.raises(ollama.ResponseError, match="pull model manifest: file does not exist"):
+        here.client.pull(f"http://{host}/acme/absent", insecure=True)

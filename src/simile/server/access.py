@@ -14,8 +14,11 @@ from simile.server.origins import Origins, is_local_host, is_same
 from simile.server.refusals import count, refuse, send_unread
 from simile.server.traffic import REQUEST, Passage
 
-OPEN_PATHS = frozenset({"/", "/api/version", "/health"})
-"""Answered without a key: they say that the server is there, and nothing else."""
+OPEN_PATHS = frozenset({"/", "/api/version", "/health", "/openapi.json", "/docs"})
+"""Answered without a key: they say that the server is there and what it can be asked, no more.
+
+A browser that opens /docs has no way to send one.
+"""
 
 _METHODS = b"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"
 _ALLOWED_HEADERS = (

@@ -15,6 +15,8 @@ except ImportError:  # Windows
 
 MAX_CONNECTIONS = 4096
 """Requests on more are refused (503), idle ones counted."""
+CROWDED = "simile.crowded"
+"""The key in an ASGI scope that says so."""
 _FILES = MAX_CONNECTIONS + 1024
 
 

@@ -17,7 +17,7 @@ from simile.models.facts import ModelFacts
 from simile.models.names import ModelName, is_path
 from simile.server.errors import BodyError
 from simile.server.options import window_of
-from simile.types import EmbedResult, Role
+from simile.types import ROLES, EmbedResult, Role
 
 Wait = Callable[[Future[EmbedResult]], Awaitable[EmbedResult]]
 """How to wait for the engine while the client may go."""
@@ -35,7 +35,11 @@ class EmbedRequest:
     keep_alive_s: float | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     input_type: Role | None = None
+    prompt_name: str = ""
+    """A prompt of the checkpoint's by its own name, or a role."""
     base64: bool = False
+    normalize: bool = True
+    """Whether vectors are brought to length 1, also where the model leaves them longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,6 @@ class Embedded:
     def token_count(self) -> int:
         """Tokens read for all texts together, special tokens included."""
         return int(self.result.token_counts.sum()) if self.result else 0
-
-    @property
-    def truncated_count(self) -> int:
-        """Texts whose end was cut off."""
-        return int(self.result.truncated.sum()) if self.result else 0
-
-    def noted(self, model: str) -> dict[str, object]:
-        """What a log says of it: sizes and times, never a text."""
-        if self.result is None:
-            return {"model": model, "texts": 0}
-        return {
-            "model": model,
-            "texts": len(self.result.vectors),
-            "tokens": self.token_count,
-            "queue_ms": round(self.result.queue_s * 1e3, 2),
-            "inference_ms": round(self.result.inference_s * 1e3, 2),
-        }
 
 
 def check_model(model: str) -> str:
@@ -93,7 +80,7 @@ async def embed(request: EmbedRequest, residency: Residency, wait: Wait) -> Embe
             result = await wait(future) if future else None
             return Embedded(result, resident.embedder.facts, load_ns, perf_counter_ns() - start)
     except ModelNotFoundError as exc:
-        text = f'model "{request.model}" not found, try pulling it first{exc.hint}'
+        text = f'model "{request.model}" not found, try pulling it first'
         raise ModelNotFoundError(text) from exc
 
 
@@ -102,7 +89,7 @@ def _submit(request: EmbedRequest, resident: Resident) -> Future[EmbedResult] | 
     window = window_of(request.options)
     if window is not None and window <= 0:
         window = embedder.context_length
-    prefix = embedder.facts.prefix(request.input_type) if request.input_type else ""
+    prefix = _prefix(request, embedder.facts)
     if request.token_ids:
         if prefix:
             raise BodyError("input_type puts a prompt before text; expected text, got token ids")
@@ -114,3 +101,19 @@ def _submit(request: EmbedRequest, resident: Resident) -> Future[EmbedResult] | 
     return embedder.submit(
         request.texts, prefix=prefix, max_tokens=window, truncate=request.truncate
     )
+
+
+def _prefix(request: EmbedRequest, facts: ModelFacts) -> str:
+    if request.input_type:
+        return facts.prefix(request.input_type)
+    return prompt(request.prompt_name, facts) if request.prompt_name else ""
+
+
+def prompt(name: str, facts: ModelFacts) -> str:
+    """Give the text of a prompt that the checkpoint names, or that of a role; else BodyError."""
+    if name in facts.prompts:
+        return facts.prompts[name]
+    if name in ROLES:
+        return facts.prefix(name)
+    known = ", ".join(sorted({*facts.prompts, *ROLES}))
+    raise BodyError(f"prompt_name is {name!r}; expected one of: {known}")

@@ -32,10 +32,14 @@ class Protocol:
 
     content_type: bytes
     error_body: Callable[[Exception], bytes]
+    error_type: bytes = b"application/json; charset=utf-8"
+    status_of: Callable[[Exception], int] = errors.status_of
 
 
 OLLAMA = Protocol(b"application/json; charset=utf-8", errors.ollama_body)
-OPENAI = Protocol(b"application/json", errors.openai_body)
+OPENAI = Protocol(b"application/json", errors.openai_body, b"application/json")
+JINA = Protocol(b"application/json", errors.jina_body, b"application/json")
+TEI = Protocol(b"application/json", errors.tei_body, b"application/json", errors.tei_status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +133,11 @@ class Endpoint:
             is_read = True
             answer = await self._handler(Call(scope, receive, body))
             status = answer.status if isinstance(answer, Answer) else 200
+            content_type = self._protocol.content_type
         except (Exception, asyncio.CancelledError) as exc:
             # Cancelled by the server, when the time to finish what is in flight is over.
             told = _fail(passage, exc)
-            status = errors.status_of(told)
+            status, content_type = self._protocol.status_of(told), self._protocol.error_type
             answer = Answer(self._protocol.error_body(told), errors.headers_of(told))
         passage.leave_queue()
         if isinstance(answer, Stream):
@@ -141,10 +146,10 @@ class Endpoint:
             )
             return
         if is_read:
-            await send_answer(send, status, self._protocol.content_type, answer)
+            await send_answer(send, status, content_type, answer)
             return
         answer = Answer(answer.body, (*answer.headers, (b"connection", b"close")))
-        await send_answer(send, status, self._protocol.content_type, answer, ended=False)
+        await send_answer(send, status, content_type, answer, ended=False)
         await linger(receive, send, limits=limits)
 
 

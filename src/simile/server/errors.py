@@ -22,6 +22,10 @@ class EmptyBodyError(BodyError):
     """There is no body."""
 
 
+class EmptyInputError(BodyError):
+    """A list that has to hold something is empty."""
+
+
 class BodyTooLargeError(BodyError):
     """The body is larger than the server reads."""
 
@@ -70,10 +74,10 @@ STATUS: dict[type[Exception], int] = {
     errors.InputError: 400,
     BodyTooLargeError: 413,
     SlowBodyError: 408,
-    OptionError: 500,
     errors.ConfigError: 500,
     errors.ModelError: 500,
     errors.ModelNotFoundError: 404,
+    errors.DownloadError: 404,
     errors.UnsupportedModelError: 501,
     errors.StoreError: 500,
     errors.IndexNotFoundError: 404,
@@ -91,7 +95,7 @@ STATUS: dict[type[Exception], int] = {
     NoRouteError: 404,
     WrongMethodError: 405,
     PullOffError: 403,
-    NotOfferedError: 501,
+    NotOfferedError: 403,
     ClientGoneError: 499,
 }
 """The status of an error is that of the nearest class above it."""
@@ -164,3 +168,35 @@ def openai_body(exc: Exception) -> bytes:
         kind.encode(),
         _CODES.get(type(exc), b"null"),
     )
+
+
+def jina_body(exc: Exception) -> bytes:
+    """Write OpenAI's envelope with what clients of Cohere and of Jina look for beside it."""
+    text = json_value(text_of(exc))
+    return b'%b,"message":%b,"detail":%b}\n' % (openai_body(exc)[:-2], text, text)
+
+
+_TEI_STATUS: dict[type[Exception], int] = {
+    errors.InputError: 422,
+    EmptyInputError: 400,
+    EmptyBodyError: 400,
+    BodyTooLargeError: 413,
+    errors.UnsupportedModelError: 424,
+    errors.EngineError: 424,
+    errors.EngineClosedError: 503,
+    errors.OverloadedError: 429,
+}
+_TEI_TYPES = {400: "Empty", 424: "Backend", 429: "Overloaded", 500: "Backend", 503: "Unhealthy"}
+
+
+def tei_status(exc: Exception) -> int:
+    """Find the status that text-embeddings-inference gives an error; where it has none, ours."""
+    kinds = type(exc).__mro__
+    return next((_TEI_STATUS[kind] for kind in kinds if kind in _TEI_STATUS), status_of(exc))
+
+
+def tei_body(exc: Exception) -> bytes:
+    """Write text-embeddings-inference's envelope; `message` is what Cohere's clients look for."""
+    text = json_value(text_of(exc))
+    kind = _TEI_TYPES.get(tei_status(exc), "Validation").encode()
+    return b'{"error":%b,"error_type":"%b","message":%b}' % (text, kind, text)

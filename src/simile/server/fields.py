@@ -5,7 +5,7 @@ in Go's words. Knows no route. Source: Go's encoding/json, decode.go (read 2026-
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from simile.server.errors import BodyError
 
@@ -46,6 +46,8 @@ def read_fields(value: object, struct: str, kinds: Mapping[str, Kind]) -> dict[s
             fields[known] = kind(item)
         elif kind is ANY or _fits(item, kind):
             fields[known] = item
+        elif kind is INT and is_whole(item) and abs(item) < 2**63:
+            fields[known] = int(item)
         else:
             # Go reads on after a wrong type, and a converter's own error wins over it.
             wrong = wrong or _mismatch(item, kind, f"{struct.partition('.')[2]}.{known}")
@@ -57,6 +59,11 @@ def read_fields(value: object, struct: str, kinds: Mapping[str, Kind]) -> dict[s
 def go_value(value: object) -> str:
     """Name a decoded value as Go's errors do: string, bool, number, array or object."""
     return _GO_VALUES[type(value)]
+
+
+def is_whole(value: object) -> TypeGuard[float]:
+    """Whether this is a float such as 3.0: Go refuses it, to JSON Schema it is an integer."""
+    return type(value) is float and value.is_integer()
 
 
 def _fits(item: object, kind: str) -> bool:

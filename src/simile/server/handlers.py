@@ -18,6 +18,7 @@ from simile.models.tokenizer import Tokenizer
 from simile.server import ollama, ollama_models, openai
 from simile.server.embedding import Embedded, EmbedRequest, embed
 from simile.server.endpoint import Answer, Call
+from simile.server.timing import noted, timing, told
 
 
 class Handlers:
@@ -31,25 +32,25 @@ class Handlers:
         """POST /api/embed."""
         request = ollama.parse_embed(call.body)
         embedded = await self._embed(request, call)
-        return Answer(ollama.render_embed(request, embedded), _told(embedded))
+        return Answer(ollama.render_embed(request, embedded), told(embedded.result))
 
     async def embeddings(self, call: Call) -> Answer:
         """POST /api/embeddings."""
         request = ollama.parse_embeddings(call.body)
         embedded = await self._embed(request, call)
-        return Answer(ollama.render_embeddings(embedded), _timing(embedded))
+        return Answer(ollama.render_embeddings(embedded), timing(embedded.result))
 
     async def openai_embeddings(self, call: Call) -> Answer:
         """POST /v1/embeddings."""
         request = openai.parse_embeddings(call.body)
         embedded = await self._embed(request, call)
-        return Answer(openai.render_embeddings(request, embedded), _told(embedded))
+        return Answer(openai.render_embeddings(request, embedded), told(embedded.result))
 
     async def _embed(self, request: EmbedRequest, call: Call) -> Embedded:
         """Take a place in the queue and embed; OverloadedError if there is none."""
         call.passage.enqueue(len(request.texts) + len(request.token_ids))
         embedded = await embed(request, self._residency, call.wait)
-        call.passage.noted = embedded.noted(request.model)
+        call.passage.noted = noted(request.model, embedded.result)
         return embedded
 
     async def tags(self, call: Call) -> Answer:
@@ -83,7 +84,7 @@ class Handlers:
         return model, read_facts(model)
 
     def _models_with_facts(self) -> list[tuple[LocalModel, ModelFacts | None]]:
-        return [(model, _facts_or_none(model)) for model in self._hub.list()]
+        return [(model, facts_or_none(model)) for model in self._hub.list()]
 
 
 def _look_inside(model: LocalModel) -> ollama_models.Inside:
@@ -92,28 +93,9 @@ def _look_inside(model: LocalModel) -> ollama_models.Inside:
     return ollama_models.Inside(tokens, checkpoint.tensors().shapes)
 
 
-def _facts_or_none(model: LocalModel) -> ModelFacts | None:
+def facts_or_none(model: LocalModel) -> ModelFacts | None:
     """A damaged model is listed all the same."""
     try:
         return read_facts(model)
     except ModelError:
         return None
-
-
-def _told(embedded: Embedded) -> tuple[tuple[bytes, bytes], ...]:
-    """Say how many texts were cut; Ollama does not, so in a header that its clients pass over."""
-    count = embedded.truncated_count
-    cut = ((b"x-simile-truncated", b"%d" % count),) if count else ()
-    return (*_timing(embedded), *cut)
-
-
-def _timing(embedded: Embedded) -> tuple[tuple[bytes, bytes], ...]:
-    """Say in ms where the time went, as text-embeddings-inference does, and tokens computed."""
-    result = embedded.result
-    if result is None:
-        return ()
-    return (
-        (b"x-queue-time", b"%.2f" % (result.queue_s * 1e3)),
-        (b"x-inference-time", b"%.2f" % (result.inference_s * 1e3)),
-        (b"x-compute-tokens", b"%d" % embedded.token_count),
-    )

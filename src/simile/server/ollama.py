@@ -15,9 +15,9 @@ from simile.server.errors import BodyError
 from simile.server.fields import ANY, BOOL, INT, MAP, STRING, Kind, read_fields
 from simile.server.text import json_numbers, json_value
 from simile.server.vectors import BLOCK_ROWS, blocks, scales
-from simile.types import Role
+from simile.types import ROLES, Role
 
-_EMBED: dict[str, Kind] = {
+EMBED_FIELDS: dict[str, Kind] = {
     "model": STRING,
     "input": ANY,
     "keep_alive": keep_alive_s,
@@ -26,7 +26,7 @@ _EMBED: dict[str, Kind] = {
     "options": MAP,
     "input_type": ANY,
 }
-_EMBEDDINGS: dict[str, Kind] = {
+EMBEDDINGS_FIELDS: dict[str, Kind] = {
     "model": STRING,
     "prompt": STRING,
     "keep_alive": keep_alive_s,
@@ -37,7 +37,7 @@ _EMBEDDINGS: dict[str, Kind] = {
 
 def parse_embed(body: bytes) -> EmbedRequest:
     """Read the body of POST /api/embed; raises BodyError, ModelNotFoundError, ModelNameError."""
-    fields = read_fields(decode(body), "api.EmbedRequest", _EMBED)
+    fields = read_fields(decode(body), "api.EmbedRequest", EMBED_FIELDS)
     return EmbedRequest(
         model=check_model(fields.get("model", "")),
         texts=_texts(fields.get("input")),
@@ -51,7 +51,7 @@ def parse_embed(body: bytes) -> EmbedRequest:
 
 def parse_embeddings(body: bytes) -> EmbedRequest:
     """Read the body of POST /api/embeddings: one text, never truncated."""
-    fields = read_fields(decode(body), "api.EmbeddingRequest", _EMBEDDINGS)
+    fields = read_fields(decode(body), "api.EmbeddingRequest", EMBEDDINGS_FIELDS)
     if not fields.get("model"):
         raise BodyError("model is required")
     return EmbedRequest(
@@ -64,11 +64,14 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
     )
 
 
+_EXPECTED = " or ".join(f'"{role}"' for role in ROLES)
+
+
 def read_input_type(value: object) -> Role | None:
-    """Read `input_type`, which both protocols take: query, document or nothing."""
-    if value is None or value == "query" or value == "document":
+    """Read `input_type`, which both protocols take: a role or nothing."""
+    if value is None or (isinstance(value, str) and value in ROLES):
         return value
-    raise BodyError('invalid input_type: expected "query" or "document"')
+    raise BodyError(f"invalid input_type: expected {_EXPECTED}")
 
 
 def _texts(value: object) -> Sequence[str]:
@@ -88,7 +91,9 @@ def render_embed(request: EmbedRequest, embedded: Embedded) -> bytes | Iterator[
     if embedded.result is None:
         return head + b"]}"
     vectors = embedded.result.vectors
-    rows = (json_numbers(block)[1:-1] for block in blocks(vectors, request.dimensions))
+    rows = (
+        json_numbers(block)[1:-1] for block in blocks(vectors, request.dimensions, embedded.facts)
+    )
     tail = b'],"total_duration":%d,"load_duration":%d,"prompt_eval_count":%d}' % (
         embedded.total_ns,
         embedded.load_ns,

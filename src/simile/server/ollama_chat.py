@@ -28,13 +28,13 @@ def _messages(value: object) -> object:
     )
 
 
-_GENERATE: dict[str, Kind] = {
+GENERATE_FIELDS: dict[str, Kind] = {
     "model": STRING,
     "prompt": STRING,
     "options": MAP,
     "keep_alive": keep_alive_s,
 }
-_CHAT: dict[str, Kind] = {**_GENERATE, "messages": _messages}
+CHAT_FIELDS: dict[str, Kind] = {**GENERATE_FIELDS, "messages": _messages}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class ChatRequest:
 
 def parse_generate(body: bytes) -> ChatRequest:
     """Read the body of POST /api/generate; raises BodyError and ModelNameError."""
-    fields = read_fields(decode(body), "api.GenerateRequest", _GENERATE)
+    fields = read_fields(decode(body), "api.GenerateRequest", GENERATE_FIELDS)
     return _request(fields, "generate", bool(fields.get("prompt")))
 
 
 def parse_chat(body: bytes) -> ChatRequest:
     """Read the body of POST /api/chat; raises BodyError and ModelNameError."""
-    fields = read_fields(decode(body), "api.ChatRequest", _CHAT)
+    fields = read_fields(decode(body), "api.ChatRequest", CHAT_FIELDS)
     return _request(fields, "chat", bool(fields.get("messages")))
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from simile.engine.residency import Resident
 from simile.models.facts import ModelFacts
+from simile.models.gguf_config import FILE_TYPES
 from simile.models.local import LocalModel
 from simile.models.names import ModelName
 from simile.server.body import decode
@@ -21,7 +22,7 @@ from simile.server.text import json_time, json_value
 VERSION = "0.33.0"
 """The version of Ollama whose API is spoken here; clients refuse to talk to a much older one."""
 
-_SHOW: dict[str, Kind] = {
+SHOW_FIELDS: dict[str, Kind] = {
     "model": STRING,
     "name": STRING,
     "system": STRING,
@@ -30,7 +31,6 @@ _SHOW: dict[str, Kind] = {
 }
 _TEMPLATE = "{{ .Prompt }}"
 _POOLING = {"mean": 1, "cls": 2, "last": 3}
-_FILE_TYPES = {"F32": 0, "F16": 1, "BF16": 32}
 _CAPABILITIES = ["embedding"]
 # Ollama's "forever" is Go's longest duration, 292 years.
 _FOREVER = timedelta(microseconds=2**63 // 1000)
@@ -56,7 +56,7 @@ class Inside:
 
 def parse_show(body: bytes) -> ShowRequest:
     """Read the body of POST /api/show; raises BodyError and ModelNameError."""
-    fields = read_fields(decode(body), "api.ShowRequest", _SHOW)
+    fields = read_fields(decode(body), "api.ShowRequest", SHOW_FIELDS)
     model = fields.get("model") or fields.get("name")
     if not model:
         raise BodyError("model is required")
@@ -76,15 +76,15 @@ def _tag(model: LocalModel, facts: ModelFacts | None) -> dict[str, object]:
         "modified_at": json_time(model.modified_at),
         "size": model.size_bytes,
         "digest": model.digest,
-        "details": _details(facts) | (widths or {}),
+        "details": _details(model, facts) | (widths or {}),
         "capabilities": _CAPABILITIES,
     }
 
 
-def _details(facts: ModelFacts | None) -> dict[str, object]:
+def _details(model: LocalModel, facts: ModelFacts | None) -> dict[str, object]:
     return {
         "parent_model": "",
-        "format": "safetensors",
+        "format": "gguf" if model.path.is_file() else "safetensors",
         "family": facts.model_type if facts else "",
         "families": [facts.model_type] if facts else None,
         "parameter_size": human_count(facts.parameter_count) if facts else "",
@@ -107,7 +107,7 @@ def render_show(model: LocalModel, facts: ModelFacts, inside: Inside | None = No
         "modelfile": _modelfile(model, facts),
         "parameters": f"{'num_ctx':<30} {facts.max_tokens}",
         "template": _TEMPLATE,
-        "details": _details(facts),
+        "details": _details(model, facts),
         "model_info": _model_info(model, facts, inside.tokens if inside else None),
         "tensors": inside and [_tensor(*tensor) for tensor in inside.tensors],
         "capabilities": _CAPABILITIES,
@@ -142,7 +142,7 @@ def _model_info(
     kind = facts.model_type
     info = {
         "general.architecture": kind,
-        "general.file_type": _FILE_TYPES.get(facts.weight_format),
+        "general.file_type": FILE_TYPES.get(facts.weight_format),
         "general.license": model.licence,
         "general.parameter_count": facts.parameter_count,
         "general.type": "model",
@@ -175,10 +175,10 @@ def _process(resident: Resident, expires_at: datetime) -> dict[str, object]:
         "model": resident.model.name,
         "size": resident.size_bytes,
         "digest": resident.model.digest,
-        "details": _details(resident.embedder.facts),
+        "details": _details(resident.model, resident.engine.facts),
         "expires_at": json_time(expires_at),
         "size_vram": 0,
-        "context_length": resident.embedder.max_tokens,
+        "context_length": resident.engine.max_tokens,
     }
 
 

@@ -6,7 +6,7 @@ speaks them, told by Ollama 0.33's API (read 2026-11).
 
 from dataclasses import dataclass
 
-from simile.errors import DownloadError, ModelNameError
+from simile.errors import ModelNameError
 from simile.models.local import LocalModel
 from simile.models.names import ModelName, is_path
 from simile.models.sources import PullProgress
@@ -15,9 +15,9 @@ from simile.server.errors import BodyError
 from simile.server.fields import BOOL, STRING, Kind, read_fields
 from simile.server.text import json_value
 
-_NAMED: dict[str, Kind] = {"model": STRING, "name": STRING}
-_PULL: dict[str, Kind] = {**_NAMED, "insecure": BOOL, "stream": BOOL}
-_COPY: dict[str, Kind] = {"source": STRING, "destination": STRING}
+NAMED_FIELDS: dict[str, Kind] = {"model": STRING, "name": STRING}
+PULL_FIELDS: dict[str, Kind] = {**NAMED_FIELDS, "insecure": BOOL, "stream": BOOL}
+COPY_FIELDS: dict[str, Kind] = {"source": STRING, "destination": STRING}
 _SHORT = 12
 """Characters of a checksum that a status line shows."""
 _WRITING = "writing manifest"
@@ -29,6 +29,8 @@ class PullRequest:
 
     name: ModelName
     stream: bool
+    insecure: bool = False
+    """Whether a registry is asked over plain http."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +52,26 @@ def read_name(text: str) -> ModelName:
 
 
 def parse_pull(body: bytes) -> PullRequest:
-    """Read the body of POST /api/pull; BodyError, ModelNameError, DownloadError for http://."""
-    fields = read_fields(decode(body), "api.PullRequest", _PULL)
+    """Read the body of POST /api/pull; raises BodyError and ModelNameError."""
+    fields = read_fields(decode(body), "api.PullRequest", PULL_FIELDS)
     text = fields.get("model") or fields.get("name") or ""
     name = read_name(text)
-    if text.strip().lower().startswith("http://") and not fields.get("insecure"):
-        raise DownloadError("insecure protocol http")
-    return PullRequest(name, fields.get("stream", True))
+    insecure = text.strip().lower().startswith("http://")
+    if insecure and not fields.get("insecure"):
+        raise BodyError("insecure protocol http")
+    return PullRequest(name, fields.get("stream", True), insecure)
 
 
 def parse_delete(body: bytes) -> tuple[str, ModelName]:
     """Read the body of DELETE /api/delete: the name as it came, and read; raises BodyError."""
-    fields = read_fields(decode(body), "api.DeleteRequest", _NAMED)
+    fields = read_fields(decode(body), "api.DeleteRequest", NAMED_FIELDS)
     text = fields.get("model") or fields.get("name") or ""
     return text, _valid("name", text)
 
 
 def parse_copy(body: bytes) -> CopyRequest:
     """Read the body of POST /api/copy; raises BodyError."""
-    fields = read_fields(decode(body), "api.CopyRequest", _COPY)
+    fields = read_fields(decode(body), "api.CopyRequest", COPY_FIELDS)
     source, destination = fields.get("source", ""), fields.get("destination", "")
     return CopyRequest(source, _valid("source", source), _valid("destination", destination))
 

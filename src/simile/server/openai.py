@@ -13,13 +13,13 @@ from simile.models.names import ModelName
 from simile.server.body import decode
 from simile.server.embedding import Embedded, EmbedRequest, check_model
 from simile.server.errors import BodyError
-from simile.server.fields import ANY, INT, STRING, Kind, read_fields
+from simile.server.fields import ANY, INT, STRING, Kind, is_whole, read_fields
 from simile.server.ollama import read_input_type
 from simile.server.text import json_numbers, json_value
 from simile.server.vectors import BLOCK_ROWS, base64_text, blocks
 from simile.types import Embeddings
 
-_EMBED: dict[str, Kind] = {
+EMBED_FIELDS: dict[str, Kind] = {
     "input": ANY,
     "model": STRING,
     "dimensions": INT,
@@ -31,7 +31,7 @@ _EMBED: dict[str, Kind] = {
 
 def parse_embeddings(body: bytes) -> EmbedRequest:
     """Read the body of POST /v1/embeddings; raises as `ollama.parse_embed` does."""
-    fields = read_fields(decode(body), "openai.EmbedRequest", _EMBED)
+    fields = read_fields(decode(body), "openai.EmbedRequest", EMBED_FIELDS)
     encoding = fields.get("encoding_format") or "float"
     if encoding.lower() not in ("float", "base64"):
         raise BodyError(
@@ -42,7 +42,7 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
     if value is None or value == []:
         raise BodyError("invalid input")
     model = check_model(fields.get("model", ""))
-    texts, token_ids = _inputs(value)
+    texts, token_ids = read_inputs(value)
     return EmbedRequest(
         model=model,
         texts=texts,
@@ -55,17 +55,28 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
     )
 
 
-def _inputs(value: Any) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
+def read_inputs(value: Any) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
     """Read `input` as texts or as arrays of token ids."""
     if isinstance(value, str):
         return (value,), ()
     kinds = set(map(type, value)) if isinstance(value, list) else set()
     if kinds == {str}:
         return value, ()
-    if kinds == {int}:
-        return (), (value,)
-    if kinds == {list} and all(set(map(type, ids)) == {int} for ids in value):
-        return (), value
+    if kinds == {list}:
+        return (), [_ids(ids) for ids in value]
+    return (), (_ids(value),)
+
+
+def _ids(value: Any) -> list[int]:
+    """Read an array of token ids, which is not empty."""
+    if isinstance(value, list) and set(map(type, value)) == {int}:
+        return value
+    if (
+        value
+        and isinstance(value, list)
+        and all(type(number) is int or is_whole(number) for number in value)
+    ):
+        return [int(number) for number in value]
     raise BodyError("invalid input type")
 
 
@@ -73,7 +84,9 @@ def render_embeddings(request: EmbedRequest, embedded: Embedded) -> bytes | Iter
     """Write the answer to POST /v1/embeddings, in pieces where it is long."""
     assert embedded.result, "a request without input is refused"
     vectors = embedded.result.vectors
-    pieces = _pieces(request, blocks(vectors, request.dimensions), embedded.token_count)
+    pieces = _pieces(
+        request, blocks(vectors, request.dimensions, embedded.facts), embedded.token_count
+    )
     return b"".join(pieces) if len(vectors) <= BLOCK_ROWS else pieces
 
 

@@ -36,13 +36,13 @@ _NAMES = {
     "boolean": "use_mmap",
     "array": "stop",
 }
-_KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 
 
 def window_of(options: Mapping[str, object]) -> int | None:
     """Read num_ctx, cut to an integer; None where it is not given. OptionError for a wrong type."""
     for name, value in options.items():
-        kind = _KINDS.get(name)
+        kind = KINDS.get(name)
         if kind is not None and value is not None and not _CHECKS[kind](value):
             raise OptionError(f'option "{name}" must be of type {kind}')
     window = options.get("num_ctx")

@@ -62,10 +62,10 @@ class Pull:
         assert self._model, "the pull has ended well"
         return self._model
 
-    def run(self, hub: Hub, name: str) -> None:
+    def run(self, hub: Hub, name: str, insecure: bool) -> None:
         """Pull in the calling thread; what comes of it is told to the event loop."""
         try:
-            self._model = hub.pull(name, progress=self._report)
+            self._model = hub.pull(name, progress=self._report, insecure=insecure)
         except Exception as exc:
             self._error = exc
         with suppress(RuntimeError):  # The loop is closed: the server has stopped meanwhile.
@@ -107,14 +107,14 @@ class Pulls:
         self._pulls: dict[str, Pull] = {}
         self._threads: list[threading.Thread] = []
 
-    def join(self, name: str) -> Pull:
+    def join(self, name: str, *, insecure: bool = False) -> Pull:
         """Begin to pull, or listen to the pull of that name under way; `leave` must follow.
 
         OverloadedError if too many are under way.
         """
         pull = self._pulls.get(name.lower())
         if pull is None or pull.ended:
-            return self._begin(name)
+            return self._begin(name, insecure)
         pull.listeners += 1
         return pull
 
@@ -124,14 +124,17 @@ class Pulls:
         if not pull.listeners and self._pulls.get(name.lower()) is pull:
             del self._pulls[name.lower()]
 
-    def _begin(self, name: str) -> Pull:
+    def _begin(self, name: str, insecure: bool) -> Pull:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         if len(self._threads) >= MAX_PULLS:
             raise OverloadedError(f"{MAX_PULLS} models are being pulled already")
         pull = Pull()
         # Not one of the loop's own threads, of which there are few; and none that outlives Ctrl-C.
         thread = threading.Thread(
-            target=pull.run, args=(self._hub, name), name=f"simile-pull-{name}", daemon=True
+            target=pull.run,
+            args=(self._hub, name, insecure),
+            name=f"simile-pull-{name}",
+            daemon=True,
         )
         thread.start()
         self._threads.append(thread)

@@ -23,13 +23,15 @@ def is_openai(path: str) -> bool:
     return path == "/v1" or path.startswith("/v1/")
 
 
-async def refuse(scope: Scope, receive: Receive, send: Send, exc: Exception) -> None:
+async def refuse(
+    scope: Scope, receive: Receive, send: Send, exc: Exception, *, close: bool = False
+) -> None:
     """Answer with an error in the envelope of the path's protocol."""
     count(scope, exc)
     protocol = OPENAI if is_openai(scope["path"]) else OLLAMA
     headers = ((b"content-type", protocol.content_type), *errors.headers_of(exc))
     status, body = errors.status_of(exc), protocol.error_body(exc)
-    await send_unread(scope, receive, send, status, headers=headers, body=body)
+    await send_unread(scope, receive, send, status, headers=headers, body=body, close=close)
 
 
 def count(scope: Scope, exc: Exception) -> None:
@@ -47,10 +49,11 @@ async def send_unread(
     *,
     headers: Headers = (),
     body: bytes = b"",
+    close: bool = False,
 ) -> None:
     """Answer without having read the request's body, and do not wait long for its end."""
     has_body = any(name in _SAY_BODY and value != b"0" for name, value in scope["headers"])
-    extra = ((b"connection", b"close"),) if has_body else ()
+    extra = ((b"connection", b"close"),) if has_body or close else ()
     head = [*headers, (b"content-length", b"%d" % len(body)), *extra]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body, "more_body": has_body})

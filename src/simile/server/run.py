@@ -16,10 +16,16 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simile.errors import ServerError
-from simile.server.connections import MAX_CONNECTIONS, StillLimits, Sweeper, allow_files
+from simile.server.connections import (
+    CROWDED,
+    MAX_CONNECTIONS,
+    StillLimits,
+    Sweeper,
+    allow_files,
+)
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
@@ -124,7 +130,8 @@ class Server(uvicorn.Server):
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                self._hand_on,
+                interface="asgi3",  # A method is not told from the other kind.
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -136,9 +143,10 @@ class Server(uvicorn.Server):
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=limits.grace_s,
-                limit_concurrency=limits.connections,
             )
         )
+        self._app = app
+        self._max_connections = limits.connections
         self._sock = sock
         self._ready = ready
         self._stopping = stopping
@@ -155,6 +163,12 @@ class Server(uvicorn.Server):
         allow_files()
         await super().startup(sockets=sockets)
         self._ready(url)
+
+    async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell the application if there are too many; uvicorn itself would refuse in plain text."""
+        if len(self.server_state.connections) >= self._max_connections:
+            scope[CROWDED] = True
+        await self._app(scope, receive, send)
 
     async def on_tick(self, counter: int) -> bool:
         """Look after the connections now and then; uvicorn calls this ten times a second."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from simile.engine.residency import Residency
-from simile.errors import DownloadError, InputError, ModelNotFoundError
+from simile.errors import InputError, ModelNotFoundError
 from simile.models.hub import Hub
 from simile.models.local import LocalModel
 from simile.models.names import ModelName
@@ -40,7 +40,7 @@ class StoreHandlers:
             raise PullOffError("this server pulls no models: it was started with --no-pull")
         request = ollama_store.parse_pull(call.body)
         name = request.name.display
-        lines = self._pull_lines(name, self._pulls.join(name))
+        lines = self._pull_lines(name, self._pulls.join(name, insecure=request.insecure))
         if request.stream:
             return Stream(lines, call.gone)
         async with attended(call.gone), aclosing(lines):
@@ -60,7 +60,7 @@ class StoreHandlers:
             yield ollama_store.render_status("success") + b"\n"
         except ModelNotFoundError as exc:
             text = f"pull model manifest: file does not exist: {exc}"
-            raise DownloadError(text) from exc
+            raise ModelNotFoundError(text) from exc
         finally:
             self._pulls.leave(name, pull)
 

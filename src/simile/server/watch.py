@@ -11,7 +11,10 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from simile.errors import OverloadedError
+from simile.server.connections import CROWDED
 from simile.server.logs import REQUEST_ID
+from simile.server.refusals import refuse
 from simile.server.traffic import REQUEST, Passage, Traffic
 
 REQUEST_ID_HEADER = b"x-request-id"
@@ -60,7 +63,11 @@ class Watch:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_watched)
+            if CROWDED in scope:
+                crowded = OverloadedError("too many connections")
+                await refuse(scope, receive, send_watched, crowded, close=True)
+            else:
+                await self._app(scope, receive, send_watched)
         finally:
             passage.end()
             self._count(scope, passage, status, perf_counter() - start)
