@@ -5,9 +5,11 @@ from collections import Counter
 
 import pytest
 
-from simile.models.catalog import CATALOG, KnownModel, find, find_repo, similar_names
+from simile.models.catalog import CATALOG, KnownModel, find, find_known, find_repo, similar_names
 from simile.models.model_files import choose
 from simile.models.names import ModelName
+
+ROLES = {"query", "document", "clustering", "classification", "similarity"}
 
 
 def known(text: str) -> KnownModel | None:
@@ -20,9 +22,12 @@ def test_every_entry_is_well_formed(entry):
         for tag in entry.tags:
             assert known(f"{name}:{tag}") is entry
     assert re.fullmatch(r"[\w.-]+/[\w.-]+", entry.repo)
-    assert entry.licence in {"Apache-2.0", "MIT"}
-    assert set(entry.prompts) <= {"query", "document"}
-    assert all(prompt.endswith(" ") for prompt in entry.prompts.values())
+    assert entry.licence in {"Apache-2.0", "MIT", "LicenseRef-Gemma"}
+    assert set(entry.prompts) <= ROLES
+    assert all(prompt.endswith((" ", "Query:")) for prompt in entry.prompts.values())
+    assert list(entry.dimensions) == sorted(set(entry.dimensions), reverse=True) or isinstance(
+        entry.dimensions, range
+    )
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in entry.sha256.values())
 
 
@@ -78,3 +83,25 @@ def test_e5_has_both_prompts_and_minilm_none():
     e5, minilm = known("e5-small-v2"), known("all-minilm")
     assert e5 and e5.prompts == {"query": "query: ", "document": "passage: "}
     assert minilm and minilm.prompts == {}
+
+
+def test_a_gguf_repository_is_the_same_model():
+    entry = find_known(ModelName.parse("hf.co/Qwen/Qwen3-Embedding-0.6B-GGUF:Q8_0"))
+    assert entry is known("qwen3-embedding:0.6b")
+    assert entry and entry.prompts["query"].endswith("\nQuery:")
+    assert 32 in entry.dimensions
+    assert 1025 not in entry.dimensions
+
+
+def test_nomic_has_a_prompt_for_every_use_and_its_own_way_to_be_cut():
+    entry = known("nomic-embed-text")
+    assert entry and entry.prompts["clustering"] == "clustering: "
+    assert entry.layer_norm_before_cut
+    assert sum(e.layer_norm_before_cut for e in CATALOG) == 1
+    assert 256 in entry.dimensions
+
+
+def test_the_usual_tag_of_a_family_is_ollamas():
+    assert known("qwen3-embedding") is known("qwen3-embedding:8b")
+    assert known("granite-embedding") is known("granite-embedding:30m")
+    assert known("snowflake-arctic-embed") is known("snowflake-arctic-embed:335m")

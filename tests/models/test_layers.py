@@ -81,30 +81,3 @@ def test_layer_norm_is_its_formula(eps):
     expected = (x - mean) / np.sqrt(variance + eps) * gain + bias
     got = run(lambda node: layers.layer_norm(node, gain, bias, eps=eps), x)
     np.testing.assert_allclose(got, expected, atol=2e-5)
-
-
-def naive_attention(query, key, value, mask, heads):
-    batch, seq, width = query.shape
-    size = width // heads
-    out = np.zeros((batch, seq, width))
-    for b in range(batch):
-        real = mask[b] == 1
-        for h in range(heads):
-            part = slice(h * size, (h + 1) * size)
-            scores = query[b, :, part] @ key[b, real, part].T / math.sqrt(size)
-            weights = np.exp(scores - scores.max(-1, keepdims=True))
-            out[b, :, part] = weights / weights.sum(-1, keepdims=True) @ value[b, real, part]
-    return out
-
-
-@pytest.mark.parametrize("heads", [1, 2, 4])
-def test_attention_is_its_formula_and_sees_no_padding(heads):
-    query, key, value = (numbers(3, 6, 8, seed=seed) for seed in (1, 2, 3))
-    mask = (np.arange(6) < np.array([6, 1, 4])[:, None]).astype(np.int32)
-
-    def build(q, k, v, m):
-        return layers.attention(q, k, v, layers.attention_mask(m), heads=heads)
-
-    got = run(build, query, key, value, mask)
-    wanted = naive_attention(query, key, value, mask, heads)
-    np.testing.assert_allclose(got, wanted, atol=2e-5)

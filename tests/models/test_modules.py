@@ -1,6 +1,8 @@
 """The sentence-transformers files of a checkpoint: spellings, windows, prompts, refusals."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.checkpoints import change_json, write_json, write_tiny_bert
@@ -11,6 +13,7 @@ from simile.models.encoder import Encoder
 from simile.models.facts import read_facts
 from simile.models.modules import Dense, read_modules, read_prompts, read_window
 from simile.models.plain_folder import open_folder
+from simile.types import ROLES
 
 OLD = "sentence_transformers.models."
 NEW = {
@@ -257,12 +260,19 @@ def test_a_cut_of_the_vector_is_followed_or_refused(tmp_path):
     assert dim == 8
 
 
-@pytest.mark.parametrize("kind", ["SparseEncoder", "CrossEncoder", "MultiVectorEncoder"])
+@pytest.mark.parametrize("kind", ["SparseEncoder", "MultiVectorEncoder"])
 def test_models_that_give_no_single_vector_are_refused(tmp_path, kind):
     folder = write_tiny_bert(tmp_path)
     write_json(folder / "config_sentence_transformers.json", {"model_type": kind})
     with pytest.raises(UnsupportedModelError, match=kind):
         read_facts(open_folder(str(folder)))
+
+
+def test_a_cross_encoder_makes_no_vectors(tmp_path):
+    folder = write_tiny_bert(tmp_path)
+    write_json(folder / "config_sentence_transformers.json", {"model_type": "CrossEncoder"})
+    with pytest.raises(UnsupportedModelError, match="is a reranker"):
+        Encoder(open_folder(str(folder)))
 
 
 def window(tmp_path, sentence_bert=None, tokenizer=None, file="sentence_bert_config.json"):
@@ -328,6 +338,63 @@ def facts_with_prompts(tmp_path, prompts):
 def test_prompts_go_by_role(tmp_path, prompts, query, document):
     facts = facts_with_prompts(tmp_path, prompts)
     assert (facts.prefix("query"), facts.prefix("document")) == (query, document)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "role", "prefix"),
+    [
+        ({"clustering": "c: ", "Clustering": "C: "}, "clustering", "c: "),
+        ({"Clustering": "C: ", "Classification": "K: "}, "clustering", "C: "),
+        ({"Clustering": "C: ", "Classification": "K: "}, "classification", "K: "),
+        ({"STS": "s: ", "query": "q: "}, "similarity", "s: "),
+        ({"similarity": "", "STS": "s: ", "query": "q: "}, "similarity", ""),
+        ({"document": "", "passage": "p: "}, "document", ""),
+        ({"query": "q: "}, "similarity", ""),
+    ],
+)
+def test_each_role_has_the_names_under_which_prompts_are_published(tmp_path, prompts, role, prefix):
+    assert facts_with_prompts(tmp_path, prompts).prefix(role) == prefix
+
+
+def test_the_default_prompt_is_for_roles_that_the_file_does_not_name(tmp_path):
+    prompts = {"query": "q: ", "document": "", "STS": "s: "}
+    folder = write_tiny_bert(tmp_path)
+    written = {"prompts": prompts, "default_prompt_name": "STS"}
+    write_json(folder / "config_sentence_transformers.json", written)
+    facts = read_facts(open_folder(str(folder)))
+    assert [facts.prefix(role) for role in ROLES] == ["q: ", "", "s: ", "s: ", "s: "]
+
+
+@pytest.mark.parametrize(
+    ("own", "prefixes"),
+    [
+        ({"query": "", "document": ""}, ("cat q: ", "cat c: ")),
+        ({"query": "own q: "}, ("own q: ", "")),
+    ],
+)
+def test_blank_prompts_alone_leave_it_to_the_catalogue(tmp_path, own, prefixes):
+    folder = write_tiny_bert(tmp_path)
+    write_json(folder / "config_sentence_transformers.json", {"prompts": own})
+    known = {"query": "cat q: ", "clustering": "cat c: "}
+    facts = read_facts(replace(open_folder(str(folder)), prompts=known))
+    assert (facts.prefix("query"), facts.prefix("clustering")) == prefixes
+
+
+def test_a_width_that_is_none_is_refused(tmp_path):
+    folder = write_tiny_bert(tmp_path)
+    write_json(folder / "config_sentence_transformers.json", {"truncate_dim": "5"})
+    with pytest.raises(CheckpointError, match="truncate_dim"):
+        read_facts(open_folder(str(folder)))
+
+
+@pytest.mark.parametrize("kind", ["nomic_bert", "bert"])
+def test_a_nomic_vector_is_normalised_before_it_is_cut(tmp_path, kind):
+    if kind == "bert":
+        facts = read_facts(open_folder(str(write_tiny_bert(tmp_path))))
+    else:
+        golden = Path(__file__).parent.parent / "golden" / "nomic-bert"
+        facts = read_facts(open_folder(str(golden)))
+    assert facts.layer_norm_before_cut is (kind == "nomic_bert")
 
 
 def test_no_prompts_file_means_no_prompts(tmp_path):

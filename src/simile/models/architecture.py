@@ -15,7 +15,20 @@ from simile.models.configuration import Configuration
 if TYPE_CHECKING:
     from simile.models.graph import Node
 
-MODULES = {"bert": "bert"}
+MODULES = {
+    "bert": "bert",
+    "camembert": "roberta",
+    "distilbert": "distilbert",
+    "gemma3_text": "gemma3_text",
+    "gte": "new",
+    "modernbert": "modernbert",
+    "mpnet": "mpnet",
+    "new": "new",
+    "nomic_bert": "nomic_bert",
+    "qwen3": "qwen3",
+    "roberta": "roberta",
+    "xlm-roberta": "roberta",
+}
 """The model_type values that are built here, and the module of this room that builds each."""
 
 

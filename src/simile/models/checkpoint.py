@@ -7,7 +7,9 @@ little-endian header length, a JSON header, the data. Pickled weights are never 
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,10 @@ _DTYPES: Mapping[str, np.dtype[Any]] = {
     "BF16": np.dtype("<u2"),
     "I64": np.dtype("<i8"),
     "I32": np.dtype("<i4"),
+    "F64": np.dtype("<f8"),
+    "I8": np.dtype("<i1"),
 }
+_INTEGERS = ("I64", "I32")
 
 
 class Checkpoint:
@@ -87,61 +92,91 @@ class Checkpoint:
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open a folder; CheckpointError if it holds no config.json that can be read."""
-    return Checkpoint(path)
+    """Open a folder, or a GGUF file whatever its name; CheckpointError if it is neither."""
+    if path.is_file():
+        from simile.models.gguf_checkpoint import GgufCheckpoint
+
+        return GgufCheckpoint(path)
+    from simile.models.onnx_checkpoint import OnnxCheckpoint, is_onnx
+    from simile.models.static_checkpoint import StaticCheckpoint, is_static
+
+    if is_static(path):
+        return StaticCheckpoint(path)
+    return OnnxCheckpoint(path) if is_onnx(path) else Checkpoint(path)
+
+
+@dataclass(frozen=True)
+class Half:
+    """A matrix of 16-bit numbers as it lies in its file."""
+
+    kind: str
+    """F16 or BF16."""
+    bits: NDArray[Any]
+    """Of 16-bit items, in the matrix's shape; for BF16 uint16, as NumPy has no such number."""
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor as it lies in its file; nothing is read before `read` is called."""
+
+    kind: str
+    """The format's name, such as F32 or Q8_0."""
+    shape: tuple[int, ...]
+    read: Callable[[], Floats]
+    """Give the array as float32, of that shape."""
+    half: Half | None = None
+    """The array itself where it is F16 or BF16 in the memory-mapped file."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
 
 
 class Tensors:
     """Named arrays of one or several safetensors files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._arrays: dict[str, tuple[str, NDArray[Any]]] = {}
+        self._stored: dict[str, StoredTensor] = {}
         for path in paths:
-            self._arrays.update(_open_safetensors(path))
+            self._stored.update(_open_safetensors(path))
         self._where = " ".join(path.name for path in paths)
         self._taken: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
-        return name in self._arrays
+        return name in self._stored
 
     @property
     def names(self) -> list[str]:
         """All tensor names, sorted."""
-        return sorted(self._arrays)
+        return sorted(self._stored)
 
     @property
     def shapes(self) -> list[tuple[str, str, tuple[int, ...]]]:
         """Name, format and shape of every tensor, sorted."""
-        return [(name, kind, a.shape) for name, (kind, a) in sorted(self._arrays.items())]
+        return [(name, t.kind, t.shape) for name, t in sorted(self._stored.items())]
 
     @property
     def parameter_count(self) -> int:
         """How many numbers the floating-point tensors hold."""
-        return sum(a.size for kind, a in self._arrays.values() if not kind.startswith("I"))
+        return sum(t.size for t in self._stored.values() if t.kind not in _INTEGERS)
 
     @property
     def weight_format(self) -> str:
         """The commonest float format: F32, F16 or BF16."""
         sizes: dict[str, int] = {}
-        for kind, array in self._arrays.values():
-            sizes[kind] = sizes.get(kind, 0) + array.size
+        for tensor in self._stored.values():
+            sizes[tensor.kind] = sizes.get(tensor.kind, 0) + tensor.size
         return max(sizes, key=lambda kind: sizes[kind], default="F32")
 
     def take(self, name: str, shape: tuple[int, ...]) -> Floats:
         """Give a tensor as float32 of that shape; CheckpointError names it, expected and got."""
-        if name not in self._arrays:
-            raise CheckpointError(
-                f"tensor {name} {list(shape)} is missing from {self._where}; "
-                "the file is incomplete or of another architecture than its config.json says"
-            )
-        kind, array = self._arrays[name]
-        if array.shape != shape:
-            raise CheckpointError(
-                f"tensor {name} in {self._where}: expected shape {list(shape)} from config.json, "
-                f"got {list(array.shape)}"
-            )
-        self._taken.add(name)
-        return _to_float32(kind, array)
+        return self._find(name, shape).read()
+
+    def take_matrix(self, name: str, shape: tuple[int, ...]) -> Floats | Half:
+        """As take, but a tensor of 16-bit numbers is given as it is, and read when it is used."""
+        tensor = self._find(name, shape)
+        return tensor.half or tensor.read()
 
     def refuse_unknown(self, ignored: Sequence[str]) -> None:
         """Raise UnsupportedModelError if a tensor was not taken and has no ignored part in it."""
@@ -153,22 +188,43 @@ class Tensors:
                 f"{', '.join(left[:3])}{more}; leaving them out would give wrong vectors"
             )
 
+    def _find(self, name: str, shape: tuple[int, ...]) -> StoredTensor:
+        if name not in self._stored:
+            raise CheckpointError(
+                f"tensor {name} {list(shape)} is missing from {self._where}; "
+                "the file is incomplete or of another architecture than its config.json says"
+            )
+        tensor = self._stored[name]
+        if tensor.shape != shape:
+            raise CheckpointError(
+                f"tensor {name} in {self._where}: expected shape {list(shape)} from config.json, "
+                f"got {list(tensor.shape)}"
+            )
+        self._taken.add(name)
+        return tensor
 
-def _to_float32(kind: str, array: NDArray[Any]) -> Floats:
+
+def map_file(path: Path) -> NDArray[np.uint8]:
+    """Give a file's bytes, read when they are used; CheckpointError if it cannot be read."""
+    try:
+        # Copy-on-write: OpenVINO shares only arrays that claim to be writeable, and writes to none.
+        return np.memmap(path, dtype=np.uint8, mode="c")
+    except FileNotFoundError as exc:
+        raise CheckpointError(f"{path} is missing; pull the model again") from exc
+    except (OSError, ValueError) as exc:
+        raise CheckpointError(f"{path} cannot be read: {exc}") from exc
+
+
+def to_float32(kind: str, array: NDArray[Any]) -> Floats:
+    """Turn an array into float32; that of BF16 has its bits as uint16."""
     if kind == "BF16":
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array if array.dtype == np.float32 else array.astype(np.float32)
 
 
-def _open_safetensors(path: Path) -> dict[str, tuple[str, NDArray[Any]]]:
-    """Map each tensor's name to its format and a read-only view of the file."""
-    try:
-        # Copy-on-write: OpenVINO shares only arrays that claim to be writeable, and writes to none.
-        data = np.memmap(path, dtype=np.uint8, mode="c")
-    except FileNotFoundError as exc:
-        raise CheckpointError(f"{path} is missing; pull the model again") from exc
-    except (OSError, ValueError) as exc:
-        raise CheckpointError(f"{path} cannot be read: {exc}") from exc
+def _open_safetensors(path: Path) -> dict[str, StoredTensor]:
+    """Map each tensor's name to a read-only view of the file."""
+    data = map_file(path)
     size = int.from_bytes(data[:8].tobytes(), "little") if data.size >= 8 else 0
     if not 2 <= size <= min(MAX_HEADER_BYTES, data.size - 8):
         raise CheckpointError(f"{path} is not a safetensors file, or truncated in its header")
@@ -193,7 +249,7 @@ def _refuse_overlaps(path: Path, entries: Mapping[str, Any]) -> None:
         end = stop
 
 
-def _view(path: Path, name: str, entry: Any, body: NDArray[np.uint8]) -> tuple[str, NDArray[Any]]:
+def _view(path: Path, name: str, entry: Any, body: NDArray[np.uint8]) -> StoredTensor:
     try:
         kind, shape, (start, stop) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         sound = all(type(n) is int and n >= 0 for n in (*shape, start, stop)) and start <= stop
@@ -214,4 +270,6 @@ def _view(path: Path, name: str, entry: Any, body: NDArray[np.uint8]) -> tuple[s
     raw = body[start:stop]
     # An offset that is no multiple of the item size cannot be viewed in place.
     aligned = raw if raw.ctypes.data % dtype.itemsize == 0 else raw.copy()
-    return kind, np.asarray(aligned.view(dtype)).reshape(shape)
+    array = np.asarray(aligned.view(dtype)).reshape(shape)
+    half = Half(kind, array) if kind in ("F16", "BF16") else None
+    return StoredTensor(kind, shape, partial(to_float32, kind, array), half)

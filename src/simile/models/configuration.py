@@ -24,6 +24,13 @@ class Configuration:
             raise self._wrong(name, value, "a positive integer")
         return value
 
+    def count(self, name: str, default: int | None = None) -> int:
+        """Read an integer from 0 up; CheckpointError if it is absent without default, or none."""
+        value = self._value(name, default)
+        if type(value) is not int or value < 0:
+            raise self._wrong(name, value, "an integer from 0 up")
+        return value
+
     def number(self, name: str, default: float | None = None) -> float:
         """Read a number; CheckpointError if it is absent without default, or none."""
         value = self._value(name, default)
@@ -36,6 +43,13 @@ class Configuration:
         value = self._value(name, default)
         if not isinstance(value, str):
             raise self._wrong(name, value, "a string")
+        return value
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """Read an object, empty if it is absent; CheckpointError for anything else."""
+        value = self._value(name, {})
+        if not isinstance(value, dict):
+            raise self._wrong(name, value, "an object")
         return value
 
     def flag(self, name: str, default: bool) -> bool:

@@ -5,11 +5,21 @@ Chooses the architecture by config.json's model_type; does not know devices, thr
 
 from typing import TYPE_CHECKING, Any
 
-from simile.models.architecture import Tokens, read_architecture
-from simile.models.checkpoint import Tensors, open_checkpoint
+from simile.models.architecture import Architecture, Tokens, read_architecture
+from simile.models.checkpoint import Checkpoint, Tensors, open_checkpoint
 from simile.models.facts import ModelFacts, vector_width
 from simile.models.local import LocalModel
-from simile.models.modules import Dense, read_modules, read_prompts, read_window
+from simile.models.modules import (
+    Dense,
+    Modules,
+    read_modules,
+    read_prompt_facts,
+    read_widths,
+    read_window,
+)
+from simile.models.onnx_checkpoint import OnnxCheckpoint
+from simile.models.static import StaticEncoder
+from simile.models.static_checkpoint import StaticCheckpoint
 from simile.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -19,11 +29,11 @@ if TYPE_CHECKING:
 class Encoder:
     """A checkpoint, read and checked; holds the weights that its graph points into."""
 
-    def __init__(self, model: LocalModel) -> None:
+    def __init__(self, model: LocalModel, checkpoint: Checkpoint | None = None) -> None:
         """Read config and headers; CheckpointError or UnsupportedModelError if they do not do."""
-        self._checkpoint = open_checkpoint(model.path)
-        self._architecture = read_architecture(self._checkpoint.configuration)
-        self._modules = read_modules(self._checkpoint)
+        self._checkpoint = checkpoint or open_checkpoint(model.path)
+        self._architecture = _read_architecture(self._checkpoint)
+        self._modules = _read_modules(self._checkpoint)
         self._tensors = self._checkpoint.tensors()
         self.facts = self._read_facts(model)
 
@@ -42,7 +52,8 @@ class Encoder:
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
         hidden = self._architecture.build(self._tensors, Tokens(input_ids, token_mask))
         self._tensors.refuse_unknown(self._architecture.ignored_tensors)
-        vector = pool(self._modules.pooling, hidden, token_mask)
+        pooling = self._modules.pooling
+        vector = pool(pooling, hidden, token_mask) if pooling else hidden
         for dense in self._modules.dense:
             vector = _dense(vector, dense, self._checkpoint.tensors(dense.folder))
         if self._modules.normalize:
@@ -52,9 +63,13 @@ class Encoder:
     def _read_facts(self, model: LocalModel) -> ModelFacts:
         sizes, modules = self._architecture.sizes, self._modules
         window, lowercase = read_window(self._checkpoint, sizes.context_length)
+        model_type = str(self._checkpoint.config.get("model_type") or "onnx")
+        width = vector_width(sizes.width, modules)
+        dim, dimensions = read_widths(self._checkpoint, model, width)
+        prompts, default_prompt = read_prompt_facts(self._checkpoint, model)
         return ModelFacts(
-            model_type=str(self._checkpoint.config["model_type"]),
-            dim=vector_width(sizes.width, modules),
+            model_type=model_type,
+            dim=dim,
             parameter_count=self._tensors.parameter_count,
             weight_format=self._tensors.weight_format,
             layer_count=sizes.layer_count,
@@ -67,8 +82,36 @@ class Encoder:
             pooling="+".join(modules.pooling),
             normalize=modules.normalize,
             lowercase=lowercase,
-            prompts=read_prompts(self._checkpoint) or model.prompts,
+            prompts=prompts,
+            default_prompt=default_prompt,
+            dimensions=dimensions,
+            layer_norm_before_cut=model.layer_norm_before_cut or model_type == "nomic_bert",
         )
+
+
+def open_encoder(model: LocalModel) -> Encoder | StaticEncoder:
+    """Open a model as what it is; raises as Encoder does."""
+    checkpoint = open_checkpoint(model.path)
+    if isinstance(checkpoint, StaticCheckpoint):
+        return StaticEncoder(model, checkpoint)
+    return Encoder(model, checkpoint)
+
+
+def _read_modules(checkpoint: Checkpoint) -> Modules:
+    """Read the steps after the encoder; an ONNX graph that pools by itself has none but one."""
+    if not isinstance(checkpoint, OnnxCheckpoint) or not checkpoint.gives_text_vector:
+        return read_modules(checkpoint)
+    if checkpoint.find_json("modules.json") is None:
+        return Modules((), (), normalize=False)
+    return Modules((), (), normalize=read_modules(checkpoint).normalize)
+
+
+def _read_architecture(checkpoint: Checkpoint) -> Architecture:
+    if isinstance(checkpoint, OnnxCheckpoint):
+        from simile.models.onnx import Architecture as OnnxArchitecture
+
+        return OnnxArchitecture.read(checkpoint)
+    return read_architecture(checkpoint.configuration)
 
 
 def _dense(vector: "Node", dense: Dense, tensors: Tensors) -> "Node":

@@ -3,7 +3,7 @@
 Joins architecture, modules, window and prompts; does not build anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 _PROMPT_NAMES: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),
     "document": ("document", "passage", "corpus"),
+    "clustering": ("clustering", "Clustering"),
+    "classification": ("classification", "Classification"),
+    "similarity": ("similarity", "STS", "sts"),
 }
-"""Names that checkpoints give to a role's prefix; the first that is there counts."""
+"""Names that checkpoints give to a role's prefix; the first that is there counts, blank or not.
+
+The first two lines as sentence-transformers' encode_query and encode_document choose (6.2), the
+others as published: embeddinggemma's and nomic-embed-text's names.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,12 +49,18 @@ class ModelFacts:
     lowercase: bool = False
     """Whether texts are lower-cased before the tokenizer sees them."""
     prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt: str = ""
+    """The name of the prompt for a role that the file of prompts does not name."""
+    dimensions: Sequence[int] = ()
+    """Widths that its vectors may be cut to, where it is known that it was trained for them."""
+    layer_norm_before_cut: bool = False
+    """Whether a vector goes through layer normalisation, without weights, before it is cut."""
     tokenizer_kind: str = "bert"
 
     def prefix(self, role: Role) -> str:
         """What goes before a text of this role; empty where the model has no prompts."""
-        names = (name for name in _PROMPT_NAMES[role] if self.prompts.get(name))
-        return next((self.prompts[name] for name in names), "")
+        names = (*_PROMPT_NAMES[role], self.default_prompt)
+        return next((self.prompts[name] for name in names if name in self.prompts), "")
 
 
 def read_facts(model: "LocalModel") -> ModelFacts:
@@ -55,14 +68,15 @@ def read_facts(model: "LocalModel") -> ModelFacts:
 
     Prompts are the checkpoint's own, else the catalogue's; the window likewise the other way.
     """
-    from simile.models.encoder import Encoder
+    from simile.models.cross_encoder import CrossEncoder, is_cross_encoder
+    from simile.models.encoder import open_encoder
 
-    return Encoder(model).facts
+    return CrossEncoder(model).facts if is_cross_encoder(model) else open_encoder(model).facts
 
 
 def vector_width(hidden_size: int, modules: "Modules") -> int:
     """Follow the width through pooling and Dense modules; CheckpointError where they disagree."""
-    width = hidden_size * len(modules.pooling)
+    width = hidden_size * max(1, len(modules.pooling))
     for dense in modules.dense:
         if dense.width_in != width:
             raise CheckpointError(

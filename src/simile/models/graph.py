@@ -24,7 +24,8 @@ def _import_without_converter() -> None:
 
 _import_without_converter()
 
-from openvino import Core, Model, Node  # noqa: E402
+from openvino import Core, Model, Node, Tensor, Type  # noqa: E402
 from openvino import opset15 as ops  # noqa: E402
+from openvino.op import Constant  # noqa: E402
 
-__all__ = ["Core", "Model", "Node", "ops"]
+__all__ = ["Constant", "Core", "Model", "Node", "Tensor", "Type", "ops"]

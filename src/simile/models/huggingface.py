@@ -7,7 +7,8 @@ is out of reach.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -15,7 +16,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from simile.errors import DownloadError
-from simile.models.model_files import FileRecord, check_sha256, choose, listing, take_file
+from simile.models.download import transfer
+from simile.models.gguf_header import EarlyLook
+from simile.models.model_files import CONFIGS, FileRecord, check_sha256, choose, listing, take_file
 from simile.models.sources import Delivery, PullProgress, Report, Source
 
 if TYPE_CHECKING:
@@ -26,26 +29,37 @@ ASK_TIMEOUT_S = 10.0
 _LONGEST_REASON = 300
 _T = TypeVar("_T")
 
+Choice = Callable[[Iterable[str]], list[str]]
+"""Which of the files offered are taken."""
 
-def hub_source(repo: str, revision: str, pins: Mapping[str, str]) -> Source:
-    """Take the files that an encoder needs from ORG/REPO at a branch, tag or commit."""
+
+def hub_source(
+    repo: str, revision: str, pins: Mapping[str, str], *, quantisation: str | None = None
+) -> Source:
+    """Take the files that an encoder needs from ORG/REPO at a branch, tag or commit.
+
+    With a quantisation, the GGUF file that has it.
+    """
+
+    def chosen(offered: Iterable[str]) -> list[str]:
+        return choose(offered, pins, quantisation=quantisation)
 
     def fetch(into: Path, report: Report) -> Delivery:
         report(PullProgress("asking the Hugging Face hub"))
         if reason := _why_unreachable():
-            return _from_cache(repo, revision, pins, into, reason)
-        return _from_hub(repo, revision, pins, into, report)
+            return _from_cache(repo, revision, pins, chosen, into, reason)
+        return _from_hub(repo, revision, pins, chosen, into, report)
 
     return Source(f"Hugging Face hub ({repo})", fetch)
 
 
 def _from_hub(
-    repo: str, revision: str, pins: Mapping[str, str], into: Path, report: Report
+    repo: str, revision: str, pins: Mapping[str, str], chosen: Choice, into: Path, report: Report
 ) -> Delivery:
     hub = _library()
     ask = partial(hub.HfApi().model_info, repo, revision=revision, files_metadata=True)
     info: ModelInfo = _asked(partial(ask, timeout=ASK_TIMEOUT_S))
-    names = choose((file.rfilename for file in info.siblings or ()), pins)
+    names = chosen(file.rfilename for file in info.siblings or ())
     expected = {file.rfilename: file.lfs.sha256 for file in info.siblings or () if file.lfs} | dict(
         pins
     )
@@ -53,6 +67,8 @@ def _from_hub(
         if file.lfs:
             # Before anything is downloaded: the hub says what it has.
             check_sha256(file.rfilename, file.lfs.sha256, pins.get(file.rfilename))
+    if names[0].lower().endswith(".gguf"):
+        _refuse_chat(repo, revision, names[0], into)
     files = []
     for name in names:
         bar = _bar(name, expected.get(name), report)
@@ -60,6 +76,30 @@ def _from_hub(
         files.append(_bring(get, name, into, expected.get(name)))
     licence = info.card_data.get("license") if info.card_data else None
     return Delivery(files, f"{repo} at {info.sha} on the Hugging Face hub", licence)
+
+
+def _refuse_chat(repo: str, revision: str, name: str, into: Path) -> None:
+    """Look at the head of a GGUF file before all of it is fetched; UnsupportedModelError if chat.
+
+    What cannot be looked at now is judged when it is here.
+    """
+    hub, head = _library(), into / f"{Path(name).name}.head"
+    if isinstance(hub.try_to_load_from_cache(repo, name, revision=revision), str):
+        return
+    look = EarlyLook(head, f"hf.co/{repo}")
+
+    def told(_: str, completed: int, total: int | None) -> None:
+        if look(completed):
+            raise _SeenError
+
+    url = hub.hf_hub_url(repo, name, revision=revision)
+    with suppress(_SeenError, DownloadError):
+        transfer(url, head, told, headers=hub.utils.build_hf_headers())
+    head.unlink(missing_ok=True)
+
+
+class _SeenError(Exception):
+    """Enough of the file is known."""
 
 
 def _bring(get: Callable[..., str], name: str, into: Path, expected: str | None) -> FileRecord:
@@ -71,12 +111,12 @@ def _bring(get: Callable[..., str], name: str, into: Path, expected: str | None)
 
 
 def _from_cache(
-    repo: str, revision: str, pins: Mapping[str, str], into: Path, reason: str
+    repo: str, revision: str, pins: Mapping[str, str], chosen: Choice, into: Path, reason: str
 ) -> Delivery:
     """Take what another program, or an earlier pull, has left in the hub's cache."""
     cached = partial(_library().try_to_load_from_cache, repo, revision=revision)
-    config = cached("config.json")
-    if not isinstance(config, str):
+    config = next((path for path in map(cached, CONFIGS) if isinstance(path, str)), None)
+    if config is None:
         raise DownloadError(f"{reason}; its cache on this machine does not have {repo}")
     if cached("modules.json") is None:
         # Without it the pooling would be a guess, and the vectors perhaps silently wrong.
@@ -84,7 +124,7 @@ def _from_cache(
             f"{reason}; its cache on this machine has {repo} in part: modules.json is unknown"
         )
     folder = Path(config).parent
-    names = choose(listing(folder), pins)
+    names = chosen(listing(folder))
     files = [take_file(folder / name, name, into, pins.get(name)) for name in names]
     return Delivery(files, f"{repo} at {folder.name} in the Hugging Face cache")
 

@@ -1,21 +1,27 @@
-"""The bricks of an encoder, as OpenVINO graph nodes: linear, layer norm, activation, attention.
+"""The bricks of an encoder, as OpenVINO graph nodes: linear, layer norm, activation.
 
 Each takes nodes and float32 NumPy weights and gives a node. Knows no checkpoint and no device.
-Shapes: batch, seq (padded tokens), width (hidden size), heads, head_size.
+Shapes: batch, seq (padded tokens), width (hidden size).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import UnsupportedModelError
-from simile.models.graph import Node, ops
+from simile.models.checkpoint import Half
+from simile.models.graph import Constant, Node, Tensor, Type, ops
 
 Floats = NDArray[np.float32]
 
 
-def weight(values: Floats) -> Node:
-    """Put an array into the graph without copying it."""
-    return ops.constant(np.ascontiguousarray(values), shared_memory=True)
+def weight(values: Floats | Half) -> Node:
+    """Put an array into the graph, as float32, without copying it."""
+    if not isinstance(values, Half):
+        return ops.constant(np.ascontiguousarray(values), shared_memory=True)
+    wide = ops.convert(_stored(values), "f32")
+    # Without this mark OpenVINO would compute the float32 array, and keep it.
+    wide.get_rt_info()["decompression_0"] = ""
+    return wide
 
 
 def ints(*values: int) -> Node:
@@ -23,12 +29,24 @@ def ints(*values: int) -> Node:
     return ops.constant(np.array(values, dtype=np.int64))
 
 
-def embed(table: Floats, input_ids: Node) -> Node:
+def embed(table: Floats | Half, input_ids: Node) -> Node:
     """Look up the rows of table (rows, width) for ids (batch, seq): (batch, seq, width)."""
+    if isinstance(table, Half):
+        return ops.convert(ops.gather(_stored(table), input_ids, ints(0)), "f32")
     return ops.gather(weight(table), input_ids, ints(0))
 
 
-def linear(x: Node, matrix: Floats, bias: Floats | None) -> Node:
+def first_rows(table: Floats, input_ids: Node) -> Node:
+    """Give as many rows of table (rows, width) as ids (batch, seq) are long: (seq, width).
+
+    A batch may be padded past the table's end; what stands there is the last row again.
+    """
+    seq = ops.gather(ops.shape_of(input_ids, "i64"), np.int64(1), ints(0))
+    places = ops.minimum(ops.range(np.int64(0), seq, np.int64(1), "i64"), np.int64(len(table) - 1))
+    return ops.gather(weight(table), places, ints(0))
+
+
+def linear(x: Node, matrix: Floats | Half, bias: Floats | None) -> Node:
     """Multiply x (..., in) by the transpose of matrix (out, in), add bias (out,): (..., out)."""
     product = ops.matmul(x, weight(matrix), False, True)
     return product if bias is None else ops.add(product, weight(bias))
@@ -42,6 +60,16 @@ def layer_norm(x: Node, gain: Floats, bias: Floats | None, *, eps: float) -> Nod
     normal = ops.mvn(x, ints(-1), True, eps, "inside_sqrt")
     scaled = ops.multiply(normal, weight(gain))
     return scaled if bias is None else ops.add(scaled, weight(bias))
+
+
+def rms_norm(x: Node, gain: Floats, *, eps: float) -> Node:
+    """Divide the last axis by its root mean square, then scale.
+
+    Zhang & Sennrich 2019, https://arxiv.org/abs/1910.07467, equation 4.
+    """
+    mean = ops.reduce_mean(ops.power(x, np.float32(2)), ints(-1), True)
+    root = ops.sqrt(ops.add(mean, np.float32(eps)))
+    return ops.multiply(ops.multiply(x, ops.divide(np.float32(1), root)), weight(gain))
 
 
 def activation(x: Node, name: str) -> Node:
@@ -67,23 +95,6 @@ def activation(x: Node, name: str) -> Node:
     raise UnsupportedModelError(f"activation {name!r} is not built here; the model is refused")
 
 
-def attention(query: Node, key: Node, value: Node, mask: Node, *, heads: int) -> Node:
-    """Scaled dot-product attention of (batch, seq, width) nodes; gives (batch, seq, width).
-
-    mask (batch, 1, 1, seq) is added to the scores: 0 for a token, hugely negative for padding.
-    Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.2.
-    """
-    parts = (_split_heads(x, heads) for x in (query, key, value))
-    mixed = ops.scaled_dot_product_attention(*parts, mask)
-    return ops.reshape(ops.transpose(mixed, ints(0, 2, 1, 3)), ints(0, 0, -1), True)
-
-
-def attention_mask(token_mask: Node) -> Node:
-    """Turn (batch, seq) int32, 1 = token, into the (batch, 1, 1, seq) float addend of attention."""
-    padding = ops.subtract(np.float32(1), ops.convert(token_mask, "f32"))
-    return ops.unsqueeze(ops.multiply(padding, np.float32(-1e9)), ints(1, 2))
-
-
-def _split_heads(x: Node, heads: int) -> Node:
-    """(batch, seq, width) to (batch, heads, seq, head_size)."""
-    return ops.transpose(ops.reshape(x, ints(0, 0, heads, -1), True), ints(0, 2, 1, 3))
+def _stored(values: Half) -> Node:
+    kind = Type.bf16 if values.kind == "BF16" else Type.f16
+    return Constant(Tensor(values.bits, list(values.bits.shape), kind), shared_memory=True)

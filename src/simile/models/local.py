@@ -1,11 +1,11 @@
 """Turn folders of this machine into models: those in the store, and plain ones named by path.
 
 Layout: HOME/models/<host>/<namespace>/<model>/<tag>/ with the checkpoint's files and manifest.json;
-HOME/partial/ for what is not finished. Does not know where files come from, nor what is in them.
+HOME/partial/ for what is not finished, HOME/derived/ for what is computed once. Does not know where files come from, nor what is in them.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,8 +35,14 @@ class LocalModel:
     licence: str | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Role to the text that goes before, where the catalogue knows it."""
+    derived: Path | None = None
+    """Folder for what is computed once from its files; None: computed each time."""
     window: int | None = None
     """Tokens read by default, where that is not what the checkpoint's own files say."""
+    dimensions: Sequence[int] = ()
+    """Widths that its vectors may be cut to, where the catalogue knows it was trained for them."""
+    layer_norm_before_cut: bool = False
+    """Whether a vector goes through layer normalisation, without weights, before it is cut."""
 
 
 class ModelStore:
@@ -51,6 +57,10 @@ class ModelStore:
         """Where this model is, or would be; upper and lower case as it was stored."""
         wanted = name.folder.as_posix().lower()
         return next((f for f in self._folders() if self._key(f) == wanted), self.root / name.folder)
+
+    def derived(self, digest: str) -> Path:
+        """Where what is computed once from the files of this digest is kept."""
+        return self.home / "derived" / digest[:16]
 
     def read(self, name: ModelName) -> Manifest | None:
         """Give the model's manifest, or None if it is not there."""

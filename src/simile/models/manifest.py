@@ -31,14 +31,24 @@ class Manifest:
     files: Sequence[FileRecord]
     copied_from: str | None = None
     """The name of the model that this is a copy of: prompts and window are those of that name."""
+    registry_digest: str | None = None
+    """Sha256 of the manifest in Ollama's registry, where the files are that registry's."""
+
+    @property
+    def origin_name(self) -> str:
+        """The name that says what the model is, whatever it is called now."""
+        return self.copied_from or self.name
 
     @property
     def digest(self) -> str:
         """Sha256 over the files' names, sizes and checksums.
 
         Source and time are left out: the same files pulled again, or elsewhere, give the same
-        vectors, and an index built with them must stay valid.
+        vectors, and an index built with them must stay valid. A model of Ollama's has the digest
+        that Ollama shows, whether it lies here or there.
         """
+        if self.registry_digest:
+            return self.registry_digest
         files = sorted((file.name, file.size_bytes, file.sha256) for file in self.files)
         return sha256(json.dumps(files, separators=(",", ":")).encode()).hexdigest()
 
@@ -67,7 +77,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         ModelName.parse(fields["name"])
         ModelName.parse(copied_from or fields["name"])
         source, licence = fields["source"], fields["licence"]
-        manifest = Manifest(fields["name"], source, licence, pulled_at, files, copied_from)
+        digest = fields.get("registry_digest")
+        manifest = Manifest(fields["name"], source, licence, pulled_at, files, copied_from, digest)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     understood = fields.get("version") == _VERSION and pulled_at.tzinfo is not None and files

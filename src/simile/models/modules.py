@@ -5,13 +5,14 @@ and the new spelling; guesses nothing: what is not understood is refused. Layout
 sentence-transformers 2 to 6 (https://sbert.net/docs/package_reference, read 2026-11).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.models.checkpoint import Checkpoint
+from simile.models.local import LocalModel
 
 _WINDOW_FILES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 _ST_CONFIG = "config_sentence_transformers.json"
@@ -87,6 +88,31 @@ def read_prompts(checkpoint: Checkpoint) -> Mapping[str, str]:
     return {str(name): text for name, text in prompts.items() if isinstance(text, str)}
 
 
+def read_prompt_facts(checkpoint: Checkpoint, model: LocalModel) -> tuple[Mapping[str, str], str]:
+    """Give the prompts, the checkpoint's own or else the catalogue's, and the default one's name.
+
+    Blank prompts alone say nothing: sentence-transformers writes them for every model.
+    """
+    own = read_prompts(checkpoint)
+    if not any(own.values()):
+        return model.prompts or own, ""
+    return own, str(checkpoint.find_object(_ST_CONFIG).get("default_prompt_name") or "")
+
+
+def read_widths(checkpoint: Checkpoint, model: LocalModel, width: int) -> tuple[int, Sequence[int]]:
+    """Give the width of the vectors, and those they may be cut to: as trained, where it is known.
+
+    The first is less than `width` where the checkpoint says `truncate_dim`, the second the
+    catalogue's, or `matryoshka_dimensions` of config.json.
+    """
+    asked = checkpoint.find_object(_ST_CONFIG).get("truncate_dim")
+    if asked is not None and (type(asked) is not int or asked < 1):
+        raise CheckpointError(f"{_ST_CONFIG}: truncate_dim is {asked!r}; expected an integer")
+    listed = checkpoint.config.get("matryoshka_dimensions")
+    known = listed if isinstance(listed, list) and set(map(type, listed)) == {int} else ()
+    return min(width, asked or width), model.dimensions or known
+
+
 def read_window(checkpoint: Checkpoint, context_length: int) -> tuple[int, bool]:
     """Read the default window in tokens, specials included, and whether texts are lower-cased.
 
@@ -110,10 +136,13 @@ def read_window(checkpoint: Checkpoint, context_length: int) -> tuple[int, bool]
 def _refuse_other_uses(checkpoint: Checkpoint) -> None:
     config = checkpoint.find_object(_ST_CONFIG)
     kind = config.get("model_type", "SentenceTransformer")
+    if kind == "CrossEncoder":
+        raise UnsupportedModelError(
+            f"{checkpoint.folder} is a reranker, which scores texts for a query and makes no"
+            " vectors; use it as one: Reranker in Python, `simile rerank`, `--rerank`"
+        )
     if kind != "SentenceTransformer":
         raise UnsupportedModelError(f"{_ST_CONFIG}: model_type {kind} is not built here")
-    if config.get("truncate_dim"):
-        raise UnsupportedModelError(f"{_ST_CONFIG}: truncate_dim is not built here")
 
 
 def _path(entry: Mapping[str, Any]) -> str:

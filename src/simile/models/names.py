@@ -12,6 +12,10 @@ from pathlib import PurePosixPath
 from simile.errors import ModelNameError
 
 DEFAULT_HOST = "registry.ollama.ai"
+OLLAMA_HOSTS = (DEFAULT_HOST, "ollama.com")
+"""The registry, and the site whose addresses people copy: they name the same models."""
+HUB_HOSTS = ("hf.co", "huggingface.co")
+"""The Hugging Face hub, which is asked in its own way."""
 DEFAULT_NAMESPACE = "library"
 DEFAULT_TAG = "latest"
 
@@ -69,6 +73,7 @@ class ModelName:
         if slash:
             scheme, separator, after = rest.partition("://")
             host = after if separator else scheme
+            host = DEFAULT_HOST if host.lower() in OLLAMA_HOSTS else host
         return cls(host, namespace, model, tag)
 
     @property

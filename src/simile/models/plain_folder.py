@@ -1,4 +1,4 @@
-"""Turn a path that the user gave into a model: a folder with a checkpoint's files, never copied.
+"""Turn a path that the user gave into a model: a checkpoint's folder or GGUF file, never copied.
 
 Does not know the store nor the catalogue; what the numbers are is read from the files by others.
 """
@@ -7,48 +7,57 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from simile.errors import CheckpointError, ModelNotFoundError, UnsupportedModelError
+from simile.errors import CheckpointError, ModelNotFoundError
+from simile.models.gguf_header import check_embeds
 from simile.models.local import LocalModel
-from simile.models.model_files import listing, relevant
+from simile.models.model_files import is_checkpoint, listing, relevant
 
 _SAMPLES = 64
 _SAMPLE_BYTES = 65_536
 
 
 def open_folder(path: str) -> LocalModel:
-    """Describe the folder at that path.
+    """Describe the folder, or the GGUF file, at that path.
 
-    ModelNotFoundError if nothing is there, CheckpointError if it holds no config.json,
-    UnsupportedModelError for a GGUF file.
+    ModelNotFoundError if nothing is there, CheckpointError if it holds neither a config.json nor
+    one GGUF file, UnsupportedModelError for a GGUF file that cannot embed.
     """
     folder = Path(path.strip()).expanduser()
     if not folder.exists():
         raise ModelNotFoundError(
             f"there is no model folder {path}: {folder.absolute()} does not exist"
         )
-    if folder.is_file() and folder.suffix.lower() == ".gguf":
-        raise UnsupportedModelError(
-            f"{path} is a GGUF file; only folders with safetensors are read"
-        )
-    if not (folder / "config.json").is_file():
-        raise CheckpointError(f"{path} is not a model folder: it has no config.json")
+    if not is_checkpoint(folder):
+        return _describe(path, _find_gguf(path, folder.absolute()))
     return _describe(path, folder.absolute())
 
 
-def _describe(path: str, folder: Path) -> LocalModel:
-    names = relevant(listing(folder))
+def _find_gguf(path: str, place: Path) -> Path:
+    found = [place] if place.suffix.lower() == ".gguf" else sorted(place.glob("*.gguf"))
+    if not found:
+        raise CheckpointError(f"{path} is not a model folder: it has no config.json")
+    if len(found) > 1:
+        raise CheckpointError(f"{path} has {len(found)} GGUF files; name one, such as {found[0]}")
+    return found[0]
+
+
+def _describe(path: str, place: Path) -> LocalModel:
+    is_gguf = place.is_file()
+    folder, names = (place.parent, [place.name]) if is_gguf else (place, relevant(listing(place)))
     try:
+        if is_gguf and not check_embeds(place, path):
+            raise CheckpointError(f"{path} ends before its GGUF header does")
         stats = [(folder / name).stat() for name in names]
         digest = _digest(folder, names)
     except OSError as exc:
         raise CheckpointError(f"{path} cannot be read: {exc.strerror} ({exc.filename})") from exc
     return LocalModel(
         name=path,
-        path=folder,
+        path=place,
         digest=digest,
         size_bytes=sum(stat.st_size for stat in stats),
         modified_at=datetime.fromtimestamp(max(stat.st_mtime for stat in stats), UTC),
-        source="folder",
+        source="file" if is_gguf else "folder",
     )
 
 

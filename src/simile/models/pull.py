@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from simile.errors import CheckpointError, DownloadError
+from simile.errors import CheckpointError, DownloadError, ModelNotFoundError
+from simile.models.gguf_header import check_embeds
 from simile.models.local import ModelStore, writing
 from simile.models.manifest import Manifest, damaged_files, write_manifest
 from simile.models.model_files import check_modules
@@ -29,8 +30,9 @@ def pull(
     """Put the model into the store from the first source that has it.
 
     Blocks while another process pulls the same model, and then takes what that one brought.
-    DownloadError lists every source and why it failed, StoreError says that the store cannot be
-    written.
+    DownloadError lists every source and why it failed, ModelNotFoundError says that the only
+    source has no such model, UnsupportedModelError that the model cannot embed, StoreError that the
+    store cannot be written.
     """
     with writing(store.home), _alone(store.workplace(name, ".lock"), report) as waited:
         if is_whole(store, name) and (waited or not refresh):
@@ -46,6 +48,7 @@ def pull(
                 pulled_at=datetime.now(UTC),
                 files=delivery.files,
                 copied_from=delivery.copied_from,
+                registry_digest=delivery.registry_digest,
             )
             write_manifest(staging, manifest)
             store.put(name, staging)
@@ -62,15 +65,20 @@ def is_whole(store: ModelStore, name: ModelName) -> bool:
 def _first_delivery(
     name: ModelName, sources: Sequence[Source], staging: Path, report: Report
 ) -> Delivery:
-    failures = []
+    failures = list[str]()
     for source in sources:
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         try:
             delivery = source.fetch(staging, report)
             check_modules(staging)
+            for path in staging.rglob("*.gguf"):
+                if not check_embeds(path, name.display):
+                    raise CheckpointError(f"{path.name} ends before its header does")
             return delivery
-        except (DownloadError, CheckpointError) as exc:
+        except (DownloadError, CheckpointError, ModelNotFoundError) as exc:
+            if len(sources) == 1 and isinstance(exc, ModelNotFoundError):
+                raise
             failures.append(f"\n  {source.label}: {exc}")
     raise DownloadError(
         f"{name.display} could not be pulled; tried in order:{''.join(failures)}\n"

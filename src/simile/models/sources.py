@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simile.errors import DownloadError
-from simile.models.model_files import FileRecord, choose, listing, take_file
+from simile.models.model_files import FileRecord, choose, is_checkpoint, listing, take_file
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Delivery:
     licence: str | None = None
     copied_from: str | None = None
     """As in the manifest."""
+    registry_digest: str | None = None
+    """As in the manifest."""
 
 
 @dataclass(frozen=True)
@@ -55,26 +57,43 @@ class Source:
 
 
 def find_checkpoint(folders: Iterable[Path], names: Sequence[str]) -> Path | None:
-    """Give the first sub-folder of one of these names that holds a config.json."""
+    """Give the first sub-folder of one of these names that holds a config.json or a GGUF file."""
     places = (folder / name for folder in folders for name in names)
-    return next((place for place in places if (place / "config.json").is_file()), None)
+    return next((place for place in places if _is_checkpoint(place)), None)
 
 
-def folder_source(checkpoint: Path | None, pins: Mapping[str, str], *, absent: str) -> Source:
+def _is_checkpoint(folder: Path) -> bool:
+    return is_checkpoint(folder) or any(folder.glob("*.gguf"))
+
+
+def folder_source(
+    checkpoint: Path | None,
+    pins: Mapping[str, str],
+    *,
+    absent: str,
+    quantisation: str | None = None,
+) -> Source:
     """Take the files of a checkpoint on this machine; `absent` says why there is none."""
 
     def fetch(into: Path, report: Report) -> Delivery:
         if checkpoint is None:
             raise DownloadError(absent)
-        return copy_folder(checkpoint, pins, into, report)
+        return copy_folder(checkpoint, pins, into, report, quantisation=quantisation)
 
     return Source("local folders", fetch)
 
 
-def copy_folder(folder: Path, pins: Mapping[str, str], into: Path, report: Report) -> Delivery:
+def copy_folder(
+    folder: Path,
+    pins: Mapping[str, str],
+    into: Path,
+    report: Report,
+    *,
+    quantisation: str | None = None,
+) -> Delivery:
     """Bring the files of a checkpoint that lies on this machine."""
     files = []
-    for name in choose(listing(folder), pins):
+    for name in choose(listing(folder), pins, quantisation=quantisation):
         report(PullProgress("copying", name, sha256=pins.get(name)))
         file = take_file(folder / name, name, into, pins.get(name))
         files.append(file)

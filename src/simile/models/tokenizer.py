@@ -39,6 +39,16 @@ class TokenizedText:
     """Whether tokens were cut from the end."""
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token of a text, and where in the text it stands."""
+
+    id: int
+    text: str
+    span: tuple[int, int] | None
+    """First character and that behind the last; None for a special token, which is not in it."""
+
+
 class Tokenizer:
     """A checkpoint's tokenizer; may be used from several threads."""
 
@@ -58,6 +68,22 @@ class Tokenizer:
             pieces[number] = piece
         return pieces
 
+    def pieces(self, text: str, *, special_tokens: bool = True) -> list[Piece]:
+        """Split a whole text into tokens, with where each stands; as it is written in the text."""
+        clean = self._clean(text)
+        encoding = self._fast.encode(clean, add_special_tokens=special_tokens)
+        rows = zip(
+            encoding.ids,
+            encoding.tokens,
+            encoding.special_tokens_mask,
+            encoding.offsets,
+            strict=True,
+        )
+        return [
+            Piece(number, token, None) if special else Piece(number, clean[slice(*span)], span)
+            for number, token, special, span in rows
+        ]
+
     @property
     def special_count(self) -> int:
         """Tokens added to each text."""
@@ -70,6 +96,11 @@ class Tokenizer:
         tokens that it lacks. Every window must be larger than special_count.
         """
         rooms = [window - self.special_count for window in windows]
+        bodies = self.bodies(texts, rooms)
+        return [self._cut(body, room) for body, room in zip(bodies, rooms, strict=True)]
+
+    def bodies(self, texts: Sequence[Text], rooms: Sequence[int]) -> list[Sequence[int]]:
+        """Tokenise texts without special tokens: each whole, or more of it than its room."""
         bodies: list[Sequence[int] | None] = [
             self._body_at_once(text, room) for text, room in zip(texts, rooms, strict=True)
         ]
@@ -78,7 +109,7 @@ class Tokenizer:
         encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
         for place, encoding in zip(rest, encodings, strict=True):
             bodies[place] = encoding.ids
-        return [self._cut(body or (), room) for body, room in zip(bodies, rooms, strict=True)]
+        return [body or () for body in bodies]
 
     def count(self, texts: Sequence[str], *, part_chars: int = 50_000) -> NDArray[np.int32]:
         """Count the tokens of each whole text, int32 (n,), special tokens left out.

@@ -1,22 +1,36 @@
 """Turn a model folder's tokenizer files into a tokenizer of the tokenizers library.
 
 Truncation and padding that are baked into the files are switched off: windows and batches are ours.
+Where the files name a class of tokenizer, its own normaliser and splitting win over those of
+tokenizer.json, as in transformers 5 (tokenization_utils_tokenizers.py, read 2026-11).
 """
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 from simile.errors import CheckpointError
 
-_BERT = ("BertTokenizer", "BertTokenizerFast")
+_WORD_PIECES = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer")
+_UNIGRAMS = ("XLMRobertaTokenizer", "CamembertTokenizer")
+_BYTE_PAIRS = ("RobertaTokenizer",)
+_FILE_ONLY = ("modernbert",)
+"""Kinds of models for which transformers passes over the class that is named."""
+_DEFAULT_CLASSES = {
+    "camembert": "CamembertTokenizer",
+    "gte": "XLMRobertaTokenizer",
+    "roberta": "RobertaTokenizer",
+    "xlm-roberta": "XLMRobertaTokenizer",
+}
+"""By kind of model, where no class is named; BERT's else."""
 
 
 def read_tokenizer(folder: Path) -> Any:
     """Load tokenizer.json or vocab.txt; CheckpointError where neither can be used."""
     from tokenizers import Tokenizer as FastTokenizer
 
-    config = _tokenizer_config(folder)
+    config = _read_config(folder / "tokenizer_config.json")
     path = next((f for f in (folder / "tokenizer.json", folder / "vocab.txt") if f.is_file()), None)
     if path is None:
         raise CheckpointError(f"{folder} has neither tokenizer.json nor vocab.txt")
@@ -24,22 +38,58 @@ def read_tokenizer(folder: Path) -> Any:
         fast = FastTokenizer.from_file(str(path)) if path.suffix == ".json" else _word_piece(path)
     except Exception as exc:  # The library raises bare Exception for a file it cannot parse.
         raise CheckpointError(f"{path} is not a tokenizer that can be read: {exc}") from exc
-    is_bert = config.get("tokenizer_class", _BERT[0]) in _BERT
-    if is_bert and type(fast.model).__name__ == "WordPiece":
-        fast.normalizer = _bert_normalizer(config)
+    kind = _read_config(folder / "config.json").get("model_type")
+    if kind not in _FILE_ONLY:
+        default = _DEFAULT_CLASSES.get(str(kind), _WORD_PIECES[0])
+        _follow_class(fast, str(config.get("tokenizer_class") or default), config)
     fast.no_truncation()
     fast.no_padding()
     return fast
 
 
-def _tokenizer_config(folder: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as exc:
-        raise CheckpointError(f"{folder / 'tokenizer_config.json'} is not readable JSON") from exc
+        raise CheckpointError(f"{path} is not readable JSON") from exc
     return config if isinstance(config, dict) else {}
+
+
+def _follow_class(fast: Any, name: str, config: dict[str, Any]) -> None:
+    """Normalise and split as the class does, told by tokenizer_config.json."""
+    from tokenizers import pre_tokenizers
+
+    match name.removesuffix("Fast"), type(fast.model).__name__:
+        case known, "WordPiece" if known in _WORD_PIECES:
+            fast.normalizer = _bert_normalizer(config)
+        case known, "BPE" if known in _BYTE_PAIRS:
+            fast.normalizer = None
+            blank = bool(config.get("add_prefix_space", False))
+            fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=blank)
+        case known, "Unigram" if known in _UNIGRAMS:
+            fast.normalizer = _precompiled(fast.normalizer)
+            scheme = "always" if config.get("add_prefix_space", True) else "never"
+            fast.pre_tokenizer = pre_tokenizers.Sequence(
+                [
+                    pre_tokenizers.WhitespaceSplit(),
+                    pre_tokenizers.Metaspace(prepend_scheme=scheme),
+                ]
+            )
+
+
+def _precompiled(normalizer: Any) -> Any:
+    """Give SentencePiece's table of characters alone, or None where there is none."""
+    from tokenizers import normalizers
+
+    if normalizer is None:
+        return None
+    stored = json.loads(normalizer.__getstate__())
+    for part in stored.get("normalizers", [stored]):
+        if part.get("type") == "Precompiled":
+            return normalizers.Precompiled(base64.b64decode(part["precompiled_charsmap"]))
+    return None
 
 
 def _word_piece(vocab: Path) -> Any:

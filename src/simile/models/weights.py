@@ -5,9 +5,11 @@ Knows the names' prefix and the older names of layer norms; knows no architectur
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from simile.models import layers
-from simile.models.checkpoint import Floats, Tensors
-from simile.models.graph import Node
+from simile.models.checkpoint import Floats, Half, Tensors
+from simile.models.graph import Node, ops
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class Weights:
         found = (prefix for prefix in prefixes if prefix + name in tensors)
         return cls(tensors, next(found, ""))
 
+    def under(self, name: str) -> "Weights":
+        """Narrow to the names that begin so."""
+        return Weights(self.tensors, self.prefix + name)
+
     def __contains__(self, name: str) -> bool:
         return self.prefix + name in self.tensors
 
@@ -34,12 +40,24 @@ class Weights:
             full = old if old in self.tensors else full
         return self.tensors.take(full, shape)
 
+    def take_matrix(self, name: str, *shape: int) -> Floats | Half:
+        """As take, but 16-bit numbers are given as they are, and read when they are used."""
+        return self.tensors.take_matrix(self.prefix + name, shape)
+
     def linear(
         self, x: Node, name: str, width_in: int, width_out: int, *, bias: bool = True
     ) -> Node:
         """Apply the linear layer of that name: (..., width_in) to (..., width_out)."""
-        matrix = self.take(f"{name}.weight", width_out, width_in)
+        matrix = self.take_matrix(f"{name}.weight", width_out, width_in)
         return layers.linear(x, matrix, self.take(f"{name}.bias", width_out) if bias else None)
+
+    def split_linear(
+        self, x: Node, name: str, width_in: int, width_out: int, parts: int, *, bias: bool = True
+    ) -> list[Node]:
+        """Apply linear layers whose matrices are stored as one, in that order of rows."""
+        joined = self.linear(x, name, width_in, parts * width_out, bias=bias)
+        outputs: list[Node] = ops.split(joined, np.int64(-1), parts).outputs()
+        return outputs
 
     def layer_norm(self, x: Node, name: str, width: int, *, eps: float, bias: bool = True) -> Node:
         """Apply the layer norm of that name to (..., width)."""

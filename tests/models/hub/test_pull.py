@@ -143,9 +143,10 @@ def test_unknown_tag_suggests_known_ones(home):
         Hub(home).pull("all-minilm:23m")
 
 
-def test_other_registries_are_not_asked(home):
-    with pytest.raises(ModelNotFoundError, match=r"not pulled from example\.com"):
-        Hub(home).pull("example.com/me/mine")
+def test_without_a_registry_a_name_without_a_host_is_asked_of_nobody(home):
+    with pytest.raises(ModelNotFoundError, match="is not a known model"):
+        Hub(home).pull("me/mine")
+    assert not home.exists()
 
 
 def test_unwritable_home_is_a_store_error_with_the_cure(tmp_path, shelf, kit, files):

@@ -1,0 +1,1 @@
+"""Recipes of small random checkpoints, one file for each family of models."""
