@@ -5,32 +5,52 @@ Chooses the implementation; holds no logic of its own.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simile.config import Settings, read_settings
+from simile.errors import InputError
 from simile.types import EmbeddingEngine, Embeddings, EmbedResult, Precision, Role
+
+if TYPE_CHECKING:
+    from simile.models.local import LocalModel
 
 
 class Embedder:
     """A model that turns texts into vectors; safe to use from any thread and from asyncio."""
 
-    def __init__(self, model: str, *, precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        precision: Precision = "auto",
+        dimensions: int | None = None,
+        strict: bool = False,
+    ) -> None:
         """Load a model by name (`all-minilm`, `hf.co/ORG/REPO`) or path (`./folder`).
+
+        With `dimensions`, vectors are cut to so many numbers and brought to length 1 again.
+        InputError if that is not from 1 to the model's width, or if the model is elsewhere; where
+        strict, also for a width that the model is not known to be trained for.
 
         A known model that is not here yet is pulled first, which is announced on stderr. Raises
         ModelNameError, DownloadError, CheckpointError, UnsupportedModelError or EngineError.
         `ollama/NAME` and `openai/NAME` are engines elsewhere: see docs/models.md; they choose their
         own precision, are asked nothing yet, and raise ConfigError where a setting is missing.
         """
-        provider, slash, name = model.partition("/")
-        settings = read_settings()
-        elsewhere = _ELSEWHERE.get(provider) if slash else None
-        self._engine = (
-            elsewhere(name, settings) if elsewhere else _local(model, settings, precision)
-        )
+        if is_elsewhere(model):
+            provider, _, name = model.partition("/")
+            if dimensions is not None:
+                raise InputError(f"dimensions is for models of this machine, not for {model}")
+            self._engine = _ELSEWHERE[provider](name, read_settings())
+        else:
+            from simile.engine.embedder import LocalEmbedder
+
+            self._engine = LocalEmbedder(
+                find_local(model), precision=precision, dimensions=dimensions, strict=strict
+            )
         self.name = model
 
     @property
@@ -109,13 +129,25 @@ class Embedder:
         self.close()
 
 
-def _local(model: str, settings: Settings, precision: Precision) -> EmbeddingEngine:
-    from simile.engine.embedder import LocalEmbedder
+def is_elsewhere(model: str) -> bool:
+    """Whether a name asks for an engine elsewhere: `ollama/NAME`, `openai/NAME`."""
+    provider, slash, _ = model.partition("/")
+    return bool(slash) and provider in _ELSEWHERE
+
+
+def find_local(model: str) -> "LocalModel":
+    """Find a model on this machine, pulling a known one that is not here yet."""
     from simile.models.hub import Hub
     from simile.models.progress import find_or_pull
 
-    hub = Hub(settings.home, settings.model_folders)
-    return LocalEmbedder(find_or_pull(hub, model), precision=precision)
+    settings = read_settings()
+    hub = Hub(
+        settings.home,
+        settings.model_folders,
+        ollama_models=settings.ollama_models,
+        registry=settings.registry,
+    )
+    return find_or_pull(hub, model)
 
 
 def _ollama(name: str, settings: Settings) -> EmbeddingEngine:

@@ -5,13 +5,15 @@ Knows NumPy and the standard library only; holds no logic.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-Role = Literal["query", "document"]
+Role = Literal["query", "document", "clustering", "classification", "similarity"]
 """What a text is to the model: some models put another prefix before queries than documents."""
+
+ROLES: tuple[Role, ...] = get_args(Role)
 
 Embeddings = NDArray[np.float32]
 """Vectors, one row per text: float32 (n, dim)."""
@@ -19,7 +21,7 @@ Embeddings = NDArray[np.float32]
 MetadataValue = str | int | float | bool | None
 """What a document's metadata may hold under a name."""
 
-Precision = Literal["auto", "f32", "bf16"]
+Precision = Literal["auto", "f32", "bf16", "int8"]
 """Arithmetic of the matrix products; `auto` is bf16 where the CPU computes it natively."""
 
 
@@ -114,6 +116,24 @@ class Ranked:
 
     index: int
     score: float
+    model: str = ""
+    """The name of the model that gave the score; empty where it was not said."""
+
+
+@dataclass(frozen=True)
+class RerankResult:
+    """Scores of texts for one query, and what became of each text on the way."""
+
+    scores: NDArray[np.float32]
+    """float32 (n,), in the order of the texts; higher is better."""
+    token_counts: NDArray[np.int32]
+    """int32 (n,): tokens that the model read for each text; with the query where it reads both."""
+    truncated: NDArray[np.bool_]
+    """bool (n,): whether the end of the text was cut off."""
+    queue_s: float = 0.0
+    """Seconds until the first batch with one of the texts began."""
+    inference_s: float = 0.0
+    """Seconds that all batches with one of the texts took, other callers' texts included."""
 
 
 class RankModel(Protocol):

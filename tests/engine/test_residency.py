@@ -7,9 +7,10 @@ import shutil
 import numpy as np
 import pytest
 from tests.checkpoints import write_tiny_bert
+from tests.rerankers import write_tiny_reranker
 
 from simile.engine.residency import Residency
-from simile.errors import CheckpointError, EngineClosedError, ModelNotFoundError
+from simile.errors import CheckpointError, EngineClosedError, InputError, ModelNotFoundError
 from simile.models.hub import Hub
 
 WAIT_S = 30
@@ -195,5 +196,24 @@ def test_closing_unloads_and_refuses(residency, name):
         assert is_closed(resident)
         with pytest.raises(EngineClosedError, match="shutting down"):
             await ask(residency, name)
+
+    asyncio.run(main())
+
+
+def test_a_reranker_is_held_beside_embedders_and_makes_no_vectors(residency, name, tmp_path):
+    cross = str(write_tiny_reranker(tmp_path / "cross"))
+
+    async def rank(model):
+        async with residency.using(model) as resident:
+            future = resident.reranker.submit("sky", ["cat", "blue"])
+            return resident, (await asyncio.wrap_future(future)).scores
+
+    async def main():
+        (first, scores), (second, cosines) = await rank(cross), await rank(name)
+        assert first in residency.resident() and second in residency.resident()
+        assert scores.shape == cosines.shape == (2,)
+        assert second.embedder is second.engine
+        with pytest.raises(InputError, match="is a reranker"):
+            _ = first.embedder
 
     asyncio.run(main())

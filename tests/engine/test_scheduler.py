@@ -20,7 +20,7 @@ from simile.models.tokenizer import Text, TokenizedText
 
 WINDOW = 5000
 WAIT_S = 30
-BULK = limits.INTERACTIVE_TEXTS + 1
+BULK = limits.FEW_TEXTS + 1
 
 
 class Runner:
@@ -215,7 +215,45 @@ def test_bulk_gets_its_turn_among_short_calls(gated):
     assert_right(bulk, many(BULK))
     batches = gated.runner.batches()
     place = next(n for n, batch in enumerate(batches) if "t000000" in batch)
-    assert place <= limits.INTERACTIVE_STREAK
+    assert place <= 1 + limits.SHARES[limits.FEW] / limits.SHARES[limits.BULK]
+
+
+def test_a_short_call_goes_before_calls_of_a_few_long_texts(gated):
+    gated.plug()
+    longer = [f"s{n}".ljust(limits.MAX_BATCH_TOKENS - 50) for n in range(9)]
+    futures = [gated.submit([text]) for text in longer]
+    gated.settle(longer[-1])
+    short = gated.submit(["short"])
+    gated.settle("short")
+    gated.runner.open()
+    for future, text in zip((*futures, short), (*longer, "short"), strict=True):
+        assert_right(future, [text])
+    batches = gated.runner.batches()
+    assert next(n for n, batch in enumerate(batches) if "short" in batch) <= 1
+
+
+def test_batches_of_others_are_small_while_short_calls_come(gated):
+    gated.plug()
+    gated.scheduler._last_short_s = float("inf")
+    bulk = gated.submit(many(400))
+    gated.settle("t000255", bulk=True)
+    gated.runner.open()
+    assert_right(bulk, many(400))
+    batches = [batch for batch in gated.runner.batches() if batch[0].startswith("t0")]
+    sizes = [sum(map(len, batch)) for batch in batches]
+    assert max(sizes) <= limits.MIXED_BATCH_TOKENS
+
+
+def test_long_calls_take_turns(gated):
+    gated.plug()
+    first, second = many(2000), [f"u{n}" for n in range(BULK)]
+    futures = gated.submit(first), gated.submit(second)
+    gated.settle(second[-1], bulk=True)
+    gated.runner.open()
+    for future, texts in zip(futures, (first, second), strict=True):
+        assert_right(future, texts)
+    ran = [text for batch in gated.runner.batches() for text in batch]
+    assert ran.index(second[-1]) < ran.index(first[-1])
 
 
 def test_work_whose_caller_has_gone_is_dropped(gated):

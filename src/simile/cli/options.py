@@ -16,7 +16,7 @@ model = click.option(
 )
 precision = click.option(
     "--precision",
-    type=click.Choice(["auto", "f32", "bf16"]),
+    type=click.Choice(["auto", "f32", "bf16", "int8"]),
     default="auto",
     show_default=True,
     help="Arithmetic; auto is bf16 where the CPU has it, and f32 for a lone short text.",

@@ -16,14 +16,16 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.engine.compile import CompiledEncoder
-from simile.engine.scheduler import Scheduler
+from simile.engine.compile import Buildable, CompiledEncoder
+from simile.engine.matryoshka import CutRunner, check_dimensions
+from simile.engine.scheduler import BatchRunner, Scheduler
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
-from simile.models.encoder import Encoder
+from simile.models.encoder import Encoder, open_encoder
 from simile.models.local import LocalModel
-from simile.models.tokenizer import Text
-from simile.types import Embeddings, EmbedResult, Precision, Role
+from simile.models.static import StaticEncoder
+from simile.models.tokenizer import Text, TokenIds
+from simile.types import ROLES, Embeddings, EmbedResult, Precision, Role
 
 STREAM_TEXTS = 2048
 STREAM_SLICES = 2
@@ -38,20 +40,37 @@ class LocalEmbedder:
         model: LocalModel,
         *,
         precision: Precision = "auto",
+        dimensions: int | None = None,
+        strict: bool = False,
         stats: EngineStats | None = None,
     ) -> None:
-        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
-        encoder = Encoder(model)
+        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails.
+
+        InputError for dimensions that are not from 1 to the model's width or, where strict, not
+        known to be trained for.
+        """
+        encoder = open_encoder(model)
         self.facts = encoder.facts
         self.name = model.name
-        self.dim = self.facts.dim
+        self.dim = check_dimensions(
+            dimensions, self.facts.dim, self.facts.dimensions, strict=strict
+        )
         self.max_tokens = self.facts.max_tokens
         self.context_length = self.facts.context_length
         self._tokenizer = encoder.tokenizer()
-        compiled = CompiledEncoder(encoder, precision=precision)
-        self.precision = compiled.precision
+        runners: Sequence[BatchRunner]
+        if isinstance(encoder, StaticEncoder):
+            self.precision, runners = "f32", [encoder.runner()]
+        else:
+            compiled = CompiledEncoder(
+                self._quantized(encoder, model) if precision == "int8" else encoder,
+                precision=precision,
+            )
+            self.precision, runners = compiled.precision, compiled.runners
+        norm = self.facts.layer_norm_before_cut
+        runners = [CutRunner(runner, self.dim, layer_norm=norm) for runner in runners]
         self.fingerprint = self._fingerprint(model.digest)
-        scheduler = Scheduler(self._tokenizer.encode, compiled.runners, dim=self.dim, stats=stats)
+        scheduler = Scheduler(self._tokenizer.encode, runners, dim=self.dim, stats=stats)
         self._scheduler = scheduler
         self.special_tokens = self._tokenizer.special_count
         # Runs when this object is forgotten or the interpreter ends; threads in OpenVINO must not
@@ -146,8 +165,8 @@ class LocalEmbedder:
     def _submit_role(
         self, texts: Sequence[str], *, role: Role, truncate: bool
     ) -> Future[EmbedResult]:
-        if role not in ("query", "document"):
-            raise InputError(f"role is {role!r}; expected 'query' or 'document'")
+        if role not in ROLES:
+            raise InputError(f"role is {role!r}; expected {' or '.join(map(repr, ROLES))}")
         return self.submit(texts, prefix=self.facts.prefix(role), truncate=truncate)
 
     def _submit(
@@ -158,6 +177,15 @@ class LocalEmbedder:
             raise WindowTooSmallError("input after truncation exceeds maximum context length")
         return self._scheduler.submit(texts, window=window, truncate=truncate)
 
+    def _quantized(self, encoder: Encoder, model: LocalModel) -> Buildable:
+        from simile.engine.quantize import QuantizedEncoder
+
+        def tokenise(texts: list[str]) -> list[TokenIds]:
+            windows = [self.max_tokens] * len(texts)
+            return [text.ids for text in self._tokenizer.encode(texts, windows)]
+
+        return QuantizedEncoder(encoder, tokenise, model.derived)
+
     def _fingerprint(self, digest: str) -> str:
         parts = {
             "model": digest,
@@ -167,7 +195,9 @@ class LocalEmbedder:
             "max_tokens": self.max_tokens,
             "dim": self.dim,
             # f32 and bf16 agree to four digits of cosine: one family, one index.
-            "precision": "float",
+            "precision": "int8" if self.precision == "int8" else "float",
+            # What no index of an earlier version was made with is left out where it does nothing.
+            **({"default_prompt": name} if (name := self.facts.default_prompt) else {}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

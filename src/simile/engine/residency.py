@@ -16,7 +16,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import perf_counter_ns
 
+from simile.engine.cross_encoder import LocalReranker
 from simile.engine.embedder import LocalEmbedder
+from simile.engine.embedding_reranker import EmbeddingReranker
+from simile.engine.loading import Engine, as_embedder, as_reranker, load
 from simile.engine.stats import EngineStats
 from simile.errors import EngineClosedError, EngineError
 from simile.models.hub import Hub
@@ -32,7 +35,7 @@ class Resident:
     """A loaded model and how long it stays."""
 
     model: LocalModel
-    embedder: LocalEmbedder
+    engine: Engine
     load_duration_ns: int
     keep_alive_s: float
     """Seconds after the last request; infinite = for ever."""
@@ -40,6 +43,16 @@ class Resident:
     expires_at: datetime | None = None
     """None = never."""
     timer: asyncio.TimerHandle | None = None
+
+    @property
+    def embedder(self) -> LocalEmbedder:
+        """The model as one that makes vectors; InputError for a reranker."""
+        return as_embedder(self.engine)
+
+    @property
+    def reranker(self) -> LocalReranker | EmbeddingReranker:
+        """The model as one that scores texts, which every one can."""
+        return as_reranker(self.engine)
 
     @property
     def size_bytes(self) -> int:
@@ -89,7 +102,7 @@ class Residency:
         """Hold a model for one request, loading it if need be.
 
         keep_alive_s counts from the end of its last request: 0 unloads, infinity keeps for ever,
-        None leaves what was said before. Raises what Hub.find and LocalEmbedder raise, and
+        None leaves what was said before. Raises what Hub.find and `load` raise, and
         EngineError for a model that is larger than the memory limit.
         """
         digest = self._digests.get(name, "")
@@ -125,7 +138,7 @@ class Residency:
         self._closed = True
         for resident in self.resident():
             self._drop(resident)
-            resident.embedder.close()
+            resident.engine.close()
         self._leaving.clear()
         self._left.set()
         self._threads.shutdown()
@@ -169,18 +182,18 @@ class Residency:
                 self._refuse_if_closed()
                 self._reserved[digest] = model.size_bytes
             start = perf_counter_ns()
-            load = partial(LocalEmbedder, model, precision=self._precision, stats=self.stats)
-            embedder = await asyncio.get_running_loop().run_in_executor(self._threads, load)
+            work = partial(load, model, precision=self._precision, stats=self.stats)
+            engine = await asyncio.get_running_loop().run_in_executor(self._threads, work)
             duration_ns = perf_counter_ns() - start
         finally:
             waiters = self._waiters.pop(digest, 0)
             self._reserved.pop(digest, None)
             self._left.set()
         if self._closed:
-            embedder.close()
+            engine.close()
         self._refuse_if_closed()
         # Held from the start by those who wait, or the next load might take it from them.
-        resident = Resident(model, embedder, duration_ns, self._keep_alive_s, in_flight=waiters)
+        resident = Resident(model, engine, duration_ns, self._keep_alive_s, in_flight=waiters)
         self._loaded[digest] = resident
         self._set_timer(resident)
         return resident
@@ -251,7 +264,7 @@ class Residency:
             self._close_later(resident)
 
     def _close_later(self, resident: Resident) -> None:
-        closing = self._threads.submit(resident.embedder.close)
+        closing = self._threads.submit(resident.engine.close)
         loop = asyncio.get_running_loop()
 
         def tell(_: Future[None]) -> None:
@@ -263,7 +276,7 @@ class Residency:
     async def _unload(self, resident: Resident) -> None:
         self._drop(resident)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, resident.embedder.close)
+        await loop.run_in_executor(self._threads, resident.engine.close)
 
     def _forget(self, resident: Resident) -> None:
         if self._leaving.get(resident.model.digest) is resident:

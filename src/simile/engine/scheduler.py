@@ -1,39 +1,52 @@
 """Turn texts of many callers into vectors, merged into batches, by a few threads of its own.
 
-A short call is tokenised at once, in its caller's thread, into the interactive pool; the texts of
-a long one are tokenised ahead by a thread (in Rust, on all cores) into the bulk pool, only so far
-that a fixed number of tokens waits. One thread per runner takes batches, interactive before bulk,
-but not for ever. Does not know HTTP, roles or prompts.
+A call of a few texts is tokenised at once, in its caller's thread; the texts of a long one are
+tokenised ahead by a thread (in Rust, on all cores), only so far that a fixed number of tokens
+waits, and long calls take turns. One thread per runner takes batches, of which short calls, those
+of a few texts and long ones have their shares. Does not know HTTP, roles or prompts.
 """
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Condition, Lock, Thread
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from weakref import ref
 
-from simile.engine.batching import Pool, Waiting, pad
+from simile.engine.batching import Waiting, pad
 from simile.engine.job import Job
+from simile.engine.lanes import Lanes
 from simile.engine.stats import EngineStats
 from simile.errors import EngineClosedError, EngineError, TextTooLongError
-from simile.models.tokenizer import Text, TokenIds, TokenizedText
+from simile.models.tokenizer import TokenIds, TokenizedText
 from simile.types import Embeddings, EmbedResult
 
+Text = TypeVar("Text", bound=Sized)
+"""What becomes one row of a batch; its length in characters."""
 Tokenise = Callable[[Sequence[Text], Sequence[int]], list[TokenizedText]]
 Owner = tuple[Job[Text], int]
 
 MAX_BATCH_TOKENS = 1024
 MAX_WAITING_TOKENS = 64 * MAX_BATCH_TOKENS
-INTERACTIVE_TEXTS = 8
-INTERACTIVE_CHARS = 8192
-INTERACTIVE_STREAK = 8
-"""So many interactive batches in a row, and then one of bulk."""
-TOKENISE_TEXTS = 256
-TOKENISE_CHARS = 65_536
+FEW_TEXTS = 8
+FEW_CHARS = 8192
+SHORT_CHARS = 512
+"""A call of a few texts with so many characters together is short: a query, or some."""
+SHORT, FEW, BULK = range(3)
+SHARES = (4, 2, 1)
+"""Of the tokens computed, by lane, where all three ask for more."""
+MIXED_BATCH_TOKENS = 256
+"""While short calls come, others' batches are this small, as a short call waits for the one that
+runs; they cost a tenth more than large ones."""
+MIXED_S = 1.0
+"""How long after a short call the next is expected."""
+TOKENISE_TEXTS = 64
+TOKENISE_CHARS = 16_384
+"""Of a long call at a time: a slice keeps all cores busy for some milliseconds, and the next long
+call's turn comes after it."""
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +59,12 @@ class BatchRunner(Protocol):
         ...
 
 
-class Scheduler:
+class Scheduler(Generic[Text]):
     """The queue of one loaded model; safe to use from any thread."""
 
     def __init__(
         self,
-        tokenise: Tokenise,
+        tokenise: Tokenise[Text],
         runners: Sequence[BatchRunner],
         *,
         dim: int,
@@ -63,9 +76,8 @@ class Scheduler:
         self._stats = stats or EngineStats()
         self._jobs: deque[Job[Text]] = deque()
         """Long calls whose texts are not all tokenised yet."""
-        self._interactive: Pool[Owner] = Pool()
-        self._bulk: Pool[Owner] = Pool()
-        self._streak = 0
+        self._lanes: Lanes[Owner[Text]] = Lanes(SHARES)
+        self._last_short_s = -MIXED_S
         self._closed = False
         self._lock = Lock()
         self._may_tokenise = Condition(self._lock)
@@ -91,8 +103,8 @@ class Scheduler:
         job = Job(texts, dim=self._dim, window=window, truncate=truncate)
         if not job.texts:
             job.finish()
-        elif len(job.texts) <= INTERACTIVE_TEXTS and sum(map(len, job.texts)) <= INTERACTIVE_CHARS:
-            self._tokenise_into(self._interactive, [(job, n) for n in range(len(job.texts))])
+        elif (lane := _lane_of(job.texts)) != BULK:
+            self._tokenise_into(lane, [(job, n) for n in range(len(job.texts))])
         else:
             with self._lock:
                 self._refuse_if_closed()
@@ -110,7 +122,7 @@ class Scheduler:
             self._may_run.notify_all()
         for thread in self._threads:
             thread.join()
-        items = self._interactive.take_all() + self._bulk.take_all()
+        items = self._lanes.take_all()
         waiting = [*self._jobs, *(job for item in items for job, _ in item.owners)]
         gone = EngineClosedError("the model was unloaded before this text's turn; ask again")
         for job in waiting:
@@ -126,7 +138,7 @@ class Scheduler:
         if self._closed:
             raise EngineClosedError("the model was unloaded; ask for it again")
 
-    def _tokenise_into(self, pool: Pool[Owner], owners: list[Owner]) -> None:
+    def _tokenise_into(self, lane: int, owners: list[Owner[Text]]) -> None:
         start_s = perf_counter()
         try:
             tokenised = self._tokenise(
@@ -139,12 +151,14 @@ class Scheduler:
         too_long = []
         with self._lock:
             self._refuse_if_closed()
+            if lane == SHORT:
+                self._last_short_s = start_s
             for (job, place), text in zip(owners, tokenised, strict=True):
                 if text.truncated and not job.truncate:
                     too_long.append(job)
                     continue
                 job.count(place, len(text.ids), text.truncated)
-                pool.add(text.ids, (job, place))
+                self._lanes.add(lane, text.ids, (job, place))
             self._may_run.notify()
         for job in too_long:
             job.fail(TextTooLongError("the input length exceeds the context length"))
@@ -152,22 +166,23 @@ class Scheduler:
     def _tokenise_loop(self) -> None:
         while owners := self._wait_for_texts():
             try:
-                self._tokenise_into(self._bulk, owners)
+                self._tokenise_into(BULK, owners)
             except EngineClosedError as exc:
                 _fail(owners, exc)
 
-    def _wait_for_texts(self) -> list[Owner]:
+    def _wait_for_texts(self) -> list[Owner[Text]]:
         """Wait for texts and room, and give the next few; none when closed."""
         with self._lock:
             while not self._closed:
-                if self._bulk.tokens < MAX_WAITING_TOKENS and (owners := self._next_texts()):
+                has_room = self._lanes.tokens(BULK) < MAX_WAITING_TOKENS
+                if has_room and (owners := self._next_texts()):
                     return owners
                 self._may_tokenise.wait()
             return []
 
-    def _next_texts(self) -> list[Owner]:
-        """Take a bounded slice of texts over the jobs, first come first."""
-        taken: list[Owner] = []
+    def _next_texts(self) -> list[Owner[Text]]:
+        """Take a bounded slice of texts; jobs take turns."""
+        taken: list[Owner[Text]] = []
         chars = 0
         while self._jobs and len(taken) < TOKENISE_TEXTS and chars < TOKENISE_CHARS:
             job = self._jobs[0]
@@ -177,6 +192,7 @@ class Scheduler:
             taken.append((job, job.tokenised))
             chars += len(job.texts[job.tokenised])
             job.tokenised += 1
+        self._jobs.rotate(-1)
         return taken
 
     def _run_loop(self, runner: BatchRunner) -> None:
@@ -198,27 +214,23 @@ class Scheduler:
             for job in self._deliver(batch, vectors, start_s, seconds):
                 job.finish()
 
-    def _wait_for_batch(self) -> list[Waiting[Owner]]:
+    def _wait_for_batch(self) -> list[Waiting[Owner[Text]]]:
         """Wait for a batch and take it; empty when closed."""
         with self._lock:
             while not self._closed:
-                pools = [self._interactive, self._bulk]
-                if self._streak >= INTERACTIVE_STREAK:
-                    pools.reverse()
-                for pool in pools:
-                    if batch := pool.take(MAX_BATCH_TOKENS, _is_wanted):
-                        self._streak = self._streak + 1 if pool is self._interactive else 0
-                        self._may_run.notify()  # One notice may stand for more than one batch.
-                        break
+                is_mixed = perf_counter() - self._last_short_s < MIXED_S
+                others = MIXED_BATCH_TOKENS if is_mixed else MAX_BATCH_TOKENS
+                batch = self._lanes.take((MAX_BATCH_TOKENS, others, others), _is_wanted)
                 # Room for more tokens, also where only unwanted texts were taken out.
                 self._may_tokenise.notify()
                 if batch:
+                    self._may_run.notify()  # One notice may stand for more than one batch.
                     return batch
                 self._may_run.wait()
             return []
 
     def _deliver(
-        self, batch: list[Waiting[Owner]], vectors: Embeddings, start_s: float, seconds: float
+        self, batch: list[Waiting[Owner[Text]]], vectors: Embeddings, start_s: float, seconds: float
     ) -> list[Job[Text]]:
         """Put vectors (batch, dim) in their places; give the jobs that are complete now."""
         complete = []
@@ -232,7 +244,12 @@ class Scheduler:
         return complete
 
 
-def _fail(owners: Sequence[Owner], exc: Exception) -> None:
+def _lane_of(texts: Sequence[Sized]) -> int:
+    chars = sum(map(len, texts)) if len(texts) <= FEW_TEXTS else FEW_CHARS + 1
+    return SHORT if chars <= SHORT_CHARS else FEW if chars <= FEW_CHARS else BULK
+
+
+def _fail(owners: Sequence[Owner[Any]], exc: Exception) -> None:
     """Answer the callers of a step that failed; the next step goes on."""
     if not isinstance(exc, EngineError):
         log.exception("a batch failed", exc_info=exc)
@@ -241,5 +258,5 @@ def _fail(owners: Sequence[Owner], exc: Exception) -> None:
         job.fail(exc)
 
 
-def _is_wanted(owner: Owner) -> bool:
+def _is_wanted(owner: Owner[Any]) -> bool:
     return owner[0].wanted

@@ -1,0 +1,32 @@
+"""`simile quantize`: find the ranges for 8-bit arithmetic now, and say what it costs."""
+
+import json
+import sys
+
+import click
+
+
+@click.command("quantize")
+@click.argument("name")
+def command(name: str) -> None:
+    """Prepare the model NAME for --precision int8, which is otherwise done when it is first used.
+
+    Prints how near its vectors of the texts that the ranges are found from are to those of f32.
+    """
+    import numpy as np
+
+    from simile.embedder import Embedder
+    from simile.engine.quantize import calibration_texts
+
+    texts = calibration_texts()
+    vectors = []
+    for precision in ("int8", "f32"):
+        with Embedder(name, precision=precision) as embedder:
+            found = embedder.embed(texts, role="document")
+            vectors.append(found / np.linalg.norm(found, axis=1, keepdims=True))
+    cosine = (vectors[0] * vectors[1]).sum(axis=1)
+    least, mean = float(cosine.min()), float(cosine.mean())
+    if sys.stdout.isatty():
+        print(f"{name}: cosine to f32 {least:.4f} at least, {mean:.4f} on average")
+    else:
+        print(json.dumps({"model": name, "least_cosine": least, "mean_cosine": mean}))

@@ -1,0 +1,113 @@
+"""`simile rerank`: texts in the order in which they answer a query, best first, with scores."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simile.cli import options
+from simile.errors import InputError
+from simile.types import Precision
+
+if TYPE_CHECKING:
+    from simile.types import Ranked
+
+_SHOWN_CHARS = 200
+
+
+@click.command("rerank")
+@click.argument("query")
+@click.option(
+    "--documents",
+    "-d",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE | -",
+    help='One text a line, or JSON: strings or {"text": …}, as an array or one a line.',
+)
+@options.model
+@click.option("-k", type=click.IntRange(1), help="How many to print.  [default: all]")
+@click.option("--raw-scores", is_flag=True, help="Logits, as they leave the model.")
+@click.option("--instruction", help="What is looked for, for Qwen3-Reranker.")
+@options.precision
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+def command(
+    query: str,
+    documents: Path,
+    model: str,
+    k: int | None,
+    instruction: str | None,
+    precision: Precision,
+    *,
+    raw_scores: bool,
+    as_json: bool,
+) -> int:
+    """Order the texts of FILE by how well they answer QUERY; `-` reads them from stdin."""
+    from simile.reranker import Reranker
+
+    is_stdin = str(documents) == "-"
+    texts = _read(sys.stdin.buffer.read() if is_stdin else documents.read_bytes())
+    if not texts:
+        print("simile: there is no text to rank", file=sys.stderr)
+        return 1
+    with Reranker(model, precision=precision) as reranker:
+        ranked = reranker.rank(
+            query, texts, top_k=k, raw_scores=raw_scores, instruction=instruction
+        )
+    if as_json or not sys.stdout.isatty():
+        _print_json(ranked, texts)
+    else:
+        _print_text(ranked, texts)
+    return 0
+
+
+def _read(content: bytes) -> list[str]:
+    """Read texts as JSON, if all of it is JSON of texts, else as lines."""
+    whole = content.decode("utf-8-sig", "replace")
+    if whole.lstrip().startswith("["):
+        listed = _parse(whole)
+        if isinstance(listed, list):
+            return [_text(item, place) for place, item in enumerate(listed)]
+    lines = [line.removesuffix("\r") for line in whole.removesuffix("\n").split("\n")]
+    values = [_parse(line) for line in lines if line.strip()]
+    if values and all(_is_text(value) for value in values):
+        return [_text(value, place) for place, value in enumerate(values)]
+    return lines if whole else []
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str | dict)
+
+
+def _text(value: Any, place: int) -> str:
+    text = value.get("text") if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        raise InputError(f'document {place} is {value!r:.80}; expected a string or {{"text": …}}')
+    return text
+
+
+def _print_json(ranked: "list[Ranked]", texts: list[str]) -> None:
+    for one in ranked:
+        line = {
+            "index": one.index,
+            "score": one.score,
+            "text": texts[one.index],
+            "model": one.model,
+        }
+        print(json.dumps(line, ensure_ascii=False))
+
+
+def _print_text(ranked: "list[Ranked]", texts: list[str]) -> None:
+    for one in ranked:
+        text = " ".join(texts[one.index].split())
+        shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+        print(f"{one.score:8.4f}  {click.style(str(one.index), bold=True)}  {shown}")
