@@ -40,7 +40,15 @@ _SCALES = {"query": 1.2, "key": 1.2, "attention": 1.2, "word": 4.0, "embeddings"
 
 As in scripts/make_golden.py: different texts get clearly different vectors, in bfloat16 too.
 """
-_FORMATS = {"<f4": "F32", "<f2": "F16", "<i8": "I64", "<i4": "I32", "<u2": "BF16"}
+_FORMATS = {
+    "<f8": "F64",
+    "<f4": "F32",
+    "<f2": "F16",
+    "<i8": "I64",
+    "<i4": "I32",
+    "|i1": "I8",
+    "<u2": "BF16",
+}
 
 
 def write_tiny_bert(

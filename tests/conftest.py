@@ -31,6 +31,8 @@ def no_settings_of_the_developer(monkeypatch, tmp_path):
         if name.startswith(("SIMILE_", "HF_", "HUGGING_FACE_", "OLLAMA_", "OPENAI_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SIMILE_HOME", str(tmp_path / "simile-home"))
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama-models"))
+    monkeypatch.setenv("SIMILE_REGISTRY", "none")
 
 
 @pytest.fixture(autouse=True)

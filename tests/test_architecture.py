@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
 BASE = {"errors", "types", "config"}
-FACES = {"embedder", "index", "chat"}
+FACES = {"embedder", "reranker", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
@@ -18,15 +18,19 @@ ARROWS: dict[str, set[str]] = {
     "providers": BASE,
     "documents": BASE,
     "store": BASE,
+    "analysis": BASE,
     "retrieval": BASE | {"store", "documents"},
     "evaluation": BASE | {"retrieval", "store"},
     "embedder": BASE | {"models", "engine", "providers"},
+    "reranker": BASE | {"embedder", "models", "engine", "retrieval"},
     "chat": BASE | {"providers"},
-    "opened": BASE | {"embedder", "chat", "store", "retrieval"},
+    "opened": BASE | {"embedder", "reranker", "chat", "store", "retrieval"},
     "index": BASE | {"opened", "documents", "store", "retrieval", "evaluation"},
     "server": BASE | FACES | {"models", "engine"},
-    "cli": BASE | FACES | {"models", "engine", "server", "documents", "retrieval", "evaluation"},
-    "examples": BASE | FACES,
+    "cli": BASE
+    | FACES
+    | {"models", "engine", "server", "documents", "retrieval", "evaluation", "analysis"},
+    "examples": BASE | FACES | {"analysis"},
     "": BASE | FACES,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -6,7 +6,7 @@ import openai
 import pytest
 from ollama._client import _parse_host
 
-from simile.config import DEFAULT_OPENAI_BASE_URL, Settings, read_settings
+from simile.config import DEFAULT_OPENAI_BASE_URL, OLLAMA_SERVICE_MODELS, Settings, read_settings
 from simile.errors import ConfigError
 
 
@@ -93,5 +93,25 @@ def test_a_key_is_not_shown():
 
 
 def test_ollamas_own_models_are_where_ollama_has_them():
-    assert settings().ollama_models == Path.home() / ".ollama" / "models"
+    assert settings().ollama_models in (Path.home() / ".ollama" / "models", OLLAMA_SERVICE_MODELS)
     assert settings(OLLAMA_MODELS=' "/data/ollama" ').ollama_models == Path("/data/ollama")
+
+
+def test_ollamas_service_is_looked_into_where_the_user_has_no_models(monkeypatch, tmp_path):
+    service, own = tmp_path / "service", tmp_path / ".ollama" / "models"
+    service.mkdir()
+    monkeypatch.setattr("simile.config.OLLAMA_SERVICE_MODELS", service)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert settings().ollama_models == service
+    own.mkdir(parents=True)
+    assert settings().ollama_models == own
+
+
+def test_the_registry_is_ollamas_unless_another_or_none_is_named():
+    assert settings().registry == "registry.ollama.ai"
+    assert settings(SIMILE_REGISTRY=" Mirror.example:5000 ").registry == "mirror.example:5000"
+    assert settings(SIMILE_REGISTRY="none").registry is None
+    for value in ("https://mirror.example", "mirror.example/v2", "me@mirror", "a b"):
+        with pytest.raises(ConfigError, match="SIMILE_REGISTRY is"):
+            settings(SIMILE_REGISTRY=value)

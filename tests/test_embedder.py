@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from tests.checkpoints import write_tiny_bert
 
-from simile import Embedder
+from simile import Document, Embedder, Index
 from simile.errors import (
     CheckpointError,
     ConfigError,
     EngineClosedError,
+    FingerprintError,
     InputError,
     ModelNameError,
     ModelNotFoundError,
@@ -126,3 +127,33 @@ def test_a_folder_named_as_an_engine_is_a_folder(provider, tmp_path, monkeypatch
         assert embedder.dim == 16
     with Embedder(str(tmp_path / provider / "x")) as embedder:
         assert embedder.dim == 16
+
+
+def test_vectors_are_cut_to_the_dimensions_asked_for(folder):
+    with Embedder(str(folder), dimensions=3) as cut, Embedder(str(folder)) as whole:
+        assert (cut.dim, whole.dim) == (3, 8)
+        head = whole.embed(["the sky"], role="query")[:, :3]
+        expected = head / np.linalg.norm(head)
+        np.testing.assert_allclose(cut.embed(["the sky"], role="query"), expected, atol=1e-3)
+    with pytest.raises(InputError, match="1 to 8"):
+        Embedder(str(folder), dimensions=9)
+    with pytest.raises(InputError, match="not trained"):
+        Embedder(str(folder), dimensions=3, strict=True)
+
+
+def test_a_model_elsewhere_is_not_cut():
+    with pytest.raises(InputError, match="openai/x"):
+        Embedder("openai/x", dimensions=3)
+
+
+def test_an_index_keeps_the_width_it_was_made_with(folder, tmp_path):
+    with Embedder(str(folder), dimensions=3) as cut:
+        with Index(tmp_path / "index", embedder=cut) as index:
+            index.add([Document("a", "the sky is blue"), Document("b", "a cat")])
+        with Index(tmp_path / "index", embedder=cut) as index:
+            assert index.search("the sky is blue", k=1)[0].document_id == "a"
+    for other in (str(folder), None):
+        index = Index(tmp_path / "index", embedder=other)
+        with index, pytest.raises(FingerprintError):
+            index.add([Document("c", "green grass")])
+            index.search("the sky")

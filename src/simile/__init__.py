@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from simile.embedder import Embedder
     from simile.errors import SimileError
     from simile.index import Chunking, Index
-    from simile.types import Document, EmbedResult, Hit
+    from simile.reranker import Reranker
+    from simile.types import Document, EmbedResult, Hit, Ranked
 
 __version__ = "0.1.0"
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Embedder",
     "Hit",
     "Index",
+    "Ranked",
+    "Reranker",
     "SimileError",
     "__version__",
 ]
@@ -31,6 +34,8 @@ _HOMES = {
     "Embedder": "simile.embedder",
     "Hit": "simile.types",
     "Index": "simile.index",
+    "Ranked": "simile.types",
+    "Reranker": "simile.reranker",
     "SimileError": "simile.errors",
 }
 

@@ -24,6 +24,9 @@ DEFAULT_KEEP_ALIVE_S = 300.0
 DEFAULT_MAX_LOADED_MODELS = 3
 DEFAULT_MAX_QUEUE = 512
 """Both as Ollama's, on a machine without a GPU."""
+DEFAULT_REGISTRY = "registry.ollama.ai"
+OLLAMA_SERVICE_MODELS = Path("/usr/share/ollama/.ollama/models")
+"""Where Ollama keeps its models if it was installed as a service of Linux."""
 DEFAULT_OPENAI_BASE_URL = "https://api.openai.com/v1"
 
 
@@ -36,7 +39,9 @@ class Settings:
     model_folders: tuple[Path, ...]
     """Folders searched for checkpoints before a pull gives up (SIMILE_MODEL_FOLDERS)."""
     ollama_models: Path | None = None
-    """Where Ollama keeps its models (OLLAMA_MODELS); only looked into."""
+    """Where Ollama keeps its models (OLLAMA_MODELS); read, never written."""
+    registry: str | None = None
+    """Host that is asked for models without a host (SIMILE_REGISTRY); None asks nobody."""
     ollama_host: str = field(default="", repr=False)
     """OLLAMA_HOST as it stands; `ollama_url` is what it means."""
     openai_base_url: str = field(default=DEFAULT_OPENAI_BASE_URL, repr=False)
@@ -88,6 +93,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         home=_home(env),
         model_folders=_folders(env),
         ollama_models=_ollama_models(env.get("OLLAMA_MODELS", "")),
+        registry=_registry(env.get("SIMILE_REGISTRY", "")),
         ollama_host=env.get("OLLAMA_HOST", ""),
         openai_base_url=env.get("OPENAI_BASE_URL", "").strip() or DEFAULT_OPENAI_BASE_URL,
         openai_api_key=env.get("OPENAI_API_KEY", "").strip() or None,
@@ -161,7 +167,21 @@ def _home(env: Mapping[str, str]) -> Path:
 def _ollama_models(value: str) -> Path:
     given = value.strip().strip("\"'")
     # Unlike Path.expanduser this does not fail for a user without a home.
-    return Path(os.path.expanduser(given or "~/.ollama/models"))  # noqa: PTH111
+    own = Path(os.path.expanduser(given or "~/.ollama/models"))  # noqa: PTH111
+    is_service = not given and not own.is_dir() and os.access(OLLAMA_SERVICE_MODELS, os.R_OK)
+    return OLLAMA_SERVICE_MODELS if is_service else own
+
+
+def _registry(value: str) -> str | None:
+    given = value.strip().lower() or DEFAULT_REGISTRY
+    if not _REGISTRY.fullmatch(given):
+        raise ConfigError(
+            f"SIMILE_REGISTRY is {value!r}; expected a host such as {DEFAULT_REGISTRY}, or none"
+        )
+    return None if given == "none" else given
+
+
+_REGISTRY = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?")
 
 
 def _folders(env: Mapping[str, str]) -> tuple[Path, ...]:

@@ -70,9 +70,6 @@ class ModelError(SimileError):
 class ModelNotFoundError(ModelError, LookupError):
     """No model has this name, here or on the engine elsewhere that was asked."""
 
-    hint: str = ""
-    """What else is known of the name; the message ends with it."""
-
 
 class CheckpointError(ModelError, ValueError):
     """A checkpoint's files are damaged or incomplete."""

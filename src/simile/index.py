@@ -30,8 +30,8 @@ from simile.retrieval.search import (
 from simile.retrieval.sync import Change
 from simile.retrieval.update import Progress, Update, preview
 from simile.retrieval.walk import Selection, Walk, require_path
-from simile.store import PUBLIC, CheckReport
-from simile.types import ChatModel, Document, EmbeddingModel, Hit, RankModel
+from simile.store import PUBLIC, CheckReport, StoredChunk
+from simile.types import ChatModel, Document, EmbeddingModel, Embeddings, Hit, RankModel
 
 if TYPE_CHECKING:
     from simile.evaluation.judged import Judged
@@ -237,6 +237,14 @@ class Index:
         """The documents that the principals may read, ordered by id; `everything` shows all."""
         may = _reader(principals, everything=everything)
         return (document for document in self._opened.store().documents() if may(document.acl))
+
+    def chunks(
+        self, *, principals: Iterable[str] = ()
+    ) -> Iterator[tuple[Embeddings, list[StoredChunk]]]:
+        """The chunks that the principals may read and their vectors (some, dim), in parts."""
+        from simile.retrieval.export import stored_vectors
+
+        return stored_vectors(self._opened.store(), require_principals(principals))
 
     def export(
         self, path: Path | str, *, principals: Iterable[str] = (), everything: bool = False

@@ -17,6 +17,7 @@ from simile.types import ChatModel, EmbeddingModel, RankModel
 if TYPE_CHECKING:
     from simile.chat import Chat
     from simile.embedder import Embedder
+    from simile.reranker import Reranker
 
 
 class NamedModels:
@@ -25,6 +26,7 @@ class NamedModels:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._embedders: dict[str, Embedder] = {}
+        self._rerankers: dict[str, Reranker] = {}
         self._chats: dict[str, Chat] = {}
 
     def embedder(self, given: EmbeddingModel | str) -> EmbeddingModel:
@@ -42,11 +44,17 @@ class NamedModels:
 
     def ranker(self, given: RankModel | EmbeddingModel | str | None) -> RankModel | None:
         """What ranks: as it is, or an embedding model whose cosines do."""
+        from simile.reranker import Reranker
         from simile.retrieval.rerank import EmbeddingRanker
 
         if given is None or hasattr(given, "rank"):
             return cast("RankModel | None", given)
-        return EmbeddingRanker(self.embedder(given))
+        if not isinstance(given, str) or given in self._embedders:
+            return EmbeddingRanker(self.embedder(given))
+        with self._lock:
+            if given not in self._rerankers:
+                self._rerankers[given] = Reranker(given)
+            return self._rerankers[given]
 
     def chat(self, given: ChatModel | str) -> ChatModel:
         """The chat model; InputError for a name that is none."""
@@ -64,9 +72,12 @@ class NamedModels:
         with self._lock:
             for embedder in self._embedders.values():
                 embedder.close()
+            for reranker in self._rerankers.values():
+                reranker.close()
             for chat in self._chats.values():
                 chat.close()
             self._embedders.clear()
+            self._rerankers.clear()
             self._chats.clear()
 
 

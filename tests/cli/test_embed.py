@@ -52,6 +52,32 @@ def test_output_is_a_numpy_file_with_the_same_numbers(simile, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_dimensions_cut_the_vectors(simile, tmp_path):
+    whole = vectors_of(simile("embed", "-m", "tiny", "one").stdout)[:, :4]
+    done = simile("embed", "-m", "tiny", "--dimensions", "4", "one")
+    np.testing.assert_allclose(vectors_of(done.stdout), whole / np.linalg.norm(whole), atol=1e-6)
+    path = tmp_path / "x.npy"
+    simile("embed", "-m", "tiny", "--dimensions", "4", "-o", str(path), "one")
+    assert np.load(path).shape == (1, 4)
+
+
+def test_a_width_that_the_model_does_not_have_is_an_error(simile):
+    for options in (
+        ("--dimensions", "17"),
+        ("--dimensions", "0"),
+        ("--dimensions", "4", "--strict"),
+    ):
+        done = simile("embed", "-m", "tiny", *options, "one")
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"Traceback" not in done.stderr
+
+
+def test_a_role_chooses_the_prompt(simile):
+    for role in ("document", "query", "clustering", "classification", "similarity"):
+        assert simile("embed", "-m", "tiny", "--role", role, "one").returncode == 0
+    assert simile("embed", "-m", "tiny", "--role", "other", "one").returncode == 2
+
+
 def test_output_that_cannot_be_written_is_an_error(simile, tmp_path):
     done = simile("embed", "-m", "tiny", "-o", str(tmp_path / "none" / "x.npy"), "one")
     assert done.returncode == 2

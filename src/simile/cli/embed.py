@@ -8,7 +8,7 @@ from time import perf_counter
 import click
 
 from simile.cli import options
-from simile.types import EmbedResult, Precision, Role
+from simile.types import ROLES, EmbedResult, Precision, Role
 
 
 @click.command("embed")
@@ -16,10 +16,14 @@ from simile.types import EmbedResult, Precision, Role
 @options.model
 @click.option(
     "--role",
-    type=click.Choice(["query", "document"]),
+    type=click.Choice(ROLES),
     default="document",
     show_default=True,
     help="What the texts are: some models put another prefix before each.",
+)
+@click.option("--dimensions", type=int, help="Cut vectors to so many numbers, of length 1 again.")
+@click.option(
+    "--strict", is_flag=True, help="Refuse --dimensions that the model was not trained for."
 )
 @options.precision
 @click.option(
@@ -29,7 +33,13 @@ from simile.types import EmbedResult, Precision, Role
     help="Write a float32 NumPy array (.npy) here, and nothing to stdout.",
 )
 def command(
-    texts: tuple[str, ...], model: str, role: Role, precision: Precision, output: Path | None
+    texts: tuple[str, ...],
+    model: str,
+    role: Role,
+    dimensions: int | None,
+    strict: bool,
+    precision: Precision,
+    output: Path | None,
 ) -> None:
     """Print one vector per TEXT as a JSON array; `-` reads one text per line from stdin."""
     from simile.cli.vectors import open_output
@@ -37,7 +47,7 @@ def command(
 
     source: Iterable[str] = _lines() if texts == ("-",) else texts
     start = perf_counter()
-    with Embedder(model, precision=precision) as embedder:
+    with Embedder(model, precision=precision, dimensions=dimensions, strict=strict) as embedder:
         results = _counting(embedder.embed_stream_counted(source, role=role))
         with open_output(output, embedder.dim) as write:
             tally = _Tally()

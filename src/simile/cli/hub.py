@@ -7,4 +7,9 @@ from simile.models.hub import Hub
 def open_hub() -> Hub:
     """Give the hub; ConfigError if a setting cannot be used."""
     settings = read_settings()
-    return Hub(settings.home, settings.model_folders, ollama_models=settings.ollama_models)
+    return Hub(
+        settings.home,
+        settings.model_folders,
+        ollama_models=settings.ollama_models,
+        registry=settings.registry,
+    )

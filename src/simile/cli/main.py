@@ -13,8 +13,9 @@ from simile import __version__
 from simile.errors import SimileError
 
 VERBS = (
-    *("ask", "chat", "check", "embed", "eval", "export", "forget", "index", "list", "pull"),
-    *("reindex", "rm", "search", "serve", "show", "similarity", "status", "tune", "why-skipped"),
+    *("ask", "chat", "check", "classify", "cluster", "dedupe", "embed", "eval", "export", "forget"),
+    *("index", "list", "map", "pull", "quantize", "reindex", "rerank", "rm", "search", "serve"),
+    *("show", "similarity", "status", "suggest-threshold", "tune", "why-skipped"),
 )
 """Each is a module of this package that holds a `command`."""
 

@@ -8,11 +8,12 @@ import click
 @click.command("pull")
 @click.argument("name")
 @click.option("--refresh", is_flag=True, help="Fetch it again even if it is here.")
-def command(name: str, *, refresh: bool) -> None:
-    """Bring the model NAME (all-minilm, hf.co/ORG/REPO) to this machine, checked and whole."""
+@click.option("--insecure", is_flag=True, help="Ask a registry over http, not https.")
+def command(name: str, *, refresh: bool, insecure: bool) -> None:
+    """Bring the model NAME (all-minilm, hf.co/ORG/REPO, HOST/USER/MODEL) to this machine."""
     from simile.cli.hub import open_hub
     from simile.models.progress import PullReport
 
     with PullReport() as report:
-        model = open_hub().pull(name, progress=report, refresh=refresh)
+        model = open_hub().pull(name, progress=report, refresh=refresh, insecure=insecure)
     print(f"simile: {model.name} is here, {model.size_bytes / 1e6:.0f} MB", file=sys.stderr)

@@ -72,13 +72,13 @@ def command(
         log_json()
     keys = _open_keys(api_keys) if api_keys else None
     origins = Origins(read_settings().origins)
-    sock = listen(host, port, insecure=insecure, has_keys=keys is not None)
+    has_keys = keys is not None
+    sock = listen(host, port, insecure=insecure, has_keys=has_keys)
     hub = open_hub()
     if not no_pull:
         for model in models:
-            read_facts(
-                find_or_pull(hub, model)
-            )  # A damaged model is told now, not at its first use.
+            # A damaged model is told now, not at its first use.
+            read_facts(find_or_pull(hub, model))
     residency = Residency(
         hub,
         precision=precision,
@@ -88,12 +88,14 @@ def command(
     )
     traffic = Traffic(max_queue=settings.max_queue)
     try:
-        app = create_app(hub, residency, traffic, allow_pull=not no_pull)
+        app = create_app(
+            hub, residency, traffic, allow_pull=not no_pull, has_keys=has_keys, models=models
+        )
         door = Access(app, keys=keys, origins=origins, check_host=is_private(sock))
         serve(
             app.around(door),
             sock,
-            ready=lambda url: _announce(url, models[0], has_keys=keys is not None),
+            ready=lambda url: _announce(url, models[0], has_keys=has_keys),
             stopping=traffic.close,
         )
     finally:

@@ -22,10 +22,10 @@ def command(name: str) -> None:
         "digest": model.digest,
         "licence": model.licence,
         "source": model.source,
-        "folder": str(model.path),
+        "path": str(model.path),
     }
     if not sys.stdout.isatty():
-        print(json.dumps(fields))
+        print(json.dumps(fields, default=list))
         return
     for key, value in fields.items():
         print(f"{key:18} {value}")

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
-from simile.types import Message
+from simile.types import ROLES, Message
 
 BATCH_TEXTS = 64
 BATCH_CHARS = 200_000
 """OpenAI takes 300,000 tokens in a request; no tokenizer makes many more tokens than characters."""
 BYTES_PER_TOKEN = 3
 SPECIAL_TOKENS = 2
-ROLES = ("system", "user", "assistant")
+SPEAKERS = ("system", "user", "assistant")
 
 
 def checked(texts: Iterable[str]) -> Iterator[str]:
@@ -31,8 +31,8 @@ def check_call(texts: Iterable[str], role: str) -> None:
     """Raise InputError for one string in place of many, and for what is no role."""
     if isinstance(texts, str):
         raise InputError("texts is one string; expected a list of strings: [text]")
-    if role not in ("query", "document"):
-        raise InputError(f"role is {role!r}; expected 'query' or 'document'")
+    if role not in ROLES:
+        raise InputError(f"role is {role!r}; expected {' or '.join(map(repr, ROLES))}")
 
 
 def checked_messages(messages: Sequence[Message]) -> list[Message]:
@@ -42,10 +42,10 @@ def checked_messages(messages: Sequence[Message]) -> list[Message]:
     for place, message in enumerate(messages):
         if not isinstance(message, Message):
             raise InputError(f"message {place} is {type(message).__name__}; expected a Message")
-        if message.role not in ROLES or not isinstance(message.content, str):
+        if message.role not in SPEAKERS or not isinstance(message.content, str):
             raise InputError(
                 f"message {place} has the role {message.role!r} and a content that is"
-                f" {type(message.content).__name__}; expected {', '.join(ROLES)}, and a string"
+                f" {type(message.content).__name__}; expected {', '.join(SPEAKERS)}, and a string"
             )
     if not messages:
         raise InputError("there are no messages; expected one at least")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simile.documents.optional import optional
 from simile.errors import InputError, StoreError
 from simile.store import Store, StoredChunk, View
+from simile.types import Embeddings
 
 _BLOCK = 4096
 _Block = tuple[NDArray[np.intp], list[StoredChunk]]
@@ -27,12 +28,25 @@ def export(store: Store, path: Path, principals: frozenset[str] | None) -> int:
         raise InputError(f"{path}: expected a name that ends in .parquet or .faiss, or a folder")
     write = writers.get(path.suffix.lower(), _folder)
     view = store.view()
-    rows = np.arange(len(view.ids)) if principals is None else view.allowed(principals).nonzero()[0]
+    rows = _rows(view, principals)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return write(path, view, _blocks(store, view, rows))
     except OSError as exc:
         raise StoreError(f"{path} cannot be written: {exc}") from exc
+
+
+def stored_vectors(
+    store: Store, principals: frozenset[str] | None
+) -> Iterator[tuple[Embeddings, list[StoredChunk]]]:
+    """Vectors, float32 (some, dim), and their chunks, in blocks; `principals` as for `export`."""
+    view = store.view()
+    for rows, chunks in _blocks(store, view, _rows(view, principals)):
+        yield view.vectors[rows], chunks
+
+
+def _rows(view: View, principals: frozenset[str] | None) -> NDArray[np.intp]:
+    return np.arange(len(view.ids)) if principals is None else view.allowed(principals).nonzero()[0]
 
 
 def _blocks(store: Store, view: View, rows: NDArray[np.intp]) -> Iterator[_Block]:
