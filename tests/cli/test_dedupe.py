@@ -96,3 +96,19 @@ def test_a_pair_without_a_label_is_named(run, tmp_path):
     done = run("suggest-threshold", "pairs.txt", "-m", "tiny", cwd=tmp_path)
     assert done.returncode == 2
     assert b"line 2" in done.stderr
+
+
+def test_a_table_without_texts_is_an_error(run, tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    done = run("dedupe", "t.csv", "-m", "tiny", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"no rows with a text" in done.stderr
+
+
+def test_rows_of_tables_and_lines_of_json_keep_their_ids(run, tmp_path):
+    (tmp_path / "t.csv").write_text("id,text\nx,one\ny,one\n", encoding="utf-8")
+    [group] = lines(run("dedupe", "t.csv", "-m", "tiny", cwd=tmp_path))
+    assert (group["keep"], group["drop"][0]["id"]) == ("x", "y")
+    rows = b'{"id": "p", "text": "one"}\n{"id": "q", "text": "one"}\n'
+    [group] = lines(run("dedupe", "-", "-m", "tiny", stdin=rows, cwd=tmp_path))
+    assert (group["keep"], group["drop"][0]["id"]) == ("p", "q")

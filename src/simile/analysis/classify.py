@@ -1,0 +1,185 @@
+"""Labelled vectors to a classifier, and vectors to labels with a confidence.
+
+One vector for each label (its name, a description, an example) is a prototype: the nearest wins.
+Of more examples each method is tried on those it did not see, and the best is taken. Knows arrays
+and labels; what made the vectors it keeps as a fingerprint, and compares.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simile.analysis.library import library, one_blas_thread
+from simile.analysis.scorers import METHODS, PROTOTYPES, Labels, Scorer, centroids, nearest_centroid
+from simile.analysis.validation import (
+    Limits,
+    best_temperature,
+    centroid_cosines,
+    folds,
+    held_out,
+    limits,
+    probabilities,
+    refused_unknown,
+)
+from simile.analysis.vectors import unit_rows
+from simile.errors import FingerprintError, InputError
+from simile.types import Embeddings
+
+MAX_TRIED = 5_000
+"""Examples on which the methods are compared; the one that is chosen learns from all."""
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a text is said to be."""
+
+    label: str | None
+    """None: none of these."""
+    confidence: float
+    """Of the nearest label, 0 to 1; how often such answers are right, where it was calibrated."""
+    nearest: str
+    """The likeliest label, be it likely or not."""
+    scores: NDArray[np.float32] = field(repr=False, compare=False)
+    """float32 (labels,): the confidence of each, in the order of `Classifier.labels`."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How a classifier came about."""
+
+    examples: int
+    method: str
+    accuracies: dict[str, float]
+    """Of each method that was tried, on examples it did not see; empty where none could be."""
+    refused_unknown: float | None = None
+    """Share of examples that were refused where their label was not known; None if not tried."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Gives labels to vectors of the model whose fingerprint it has."""
+
+    labels: tuple[str, ...]
+    scorer: Scorer
+    centres: Embeddings
+    """float32 (labels, dim): the centroid of each label's examples."""
+    temperature: float
+    limits: Limits
+    fitted: Fitted
+    fingerprint: str = ""
+    """Of the model that made the vectors."""
+    model: str = ""
+    """Its name."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether confidences were fitted to what was right."""
+        return bool(self.fitted.accuracies)
+
+    def require(self, fingerprint: str) -> None:
+        """FingerprintError for vectors of another model than the examples'."""
+        if self.fingerprint and fingerprint != self.fingerprint:
+            raise FingerprintError(
+                f"the classifier was made with {self.model or 'a model'} "
+                f"({self.fingerprint:.12}…), these vectors with another ({fingerprint:.12}…); "
+                "classify with that model, or make the classifier anew"
+            )
+
+    def predict(
+        self, vectors: ArrayLike, *, min_confidence: float | None = None
+    ) -> list[Prediction]:
+        """Label vectors (n, dim). InputError if they cannot be used.
+
+        `min_confidence` replaces what was learnt about "none of these"; 0 always gives a label.
+        """
+        if min_confidence is not None and not 0 <= min_confidence <= 1:
+            raise InputError(f"the least confidence is {min_confidence}; expected 0 to 1")
+        bounds = self.limits if min_confidence is None else Limits(min_confidence)
+        unit = unit_rows(vectors)
+        if len(unit) and unit.shape[1] != self.centres.shape[1]:
+            got = f"{unit.shape[1]} wide; the classifier's are {self.centres.shape[1]}"
+            raise InputError(f"the vectors are {got}: another model made them")
+        found: list[Prediction] = []
+        for start in range(0, len(unit), _BLOCK):
+            found += self._block(unit[start : start + _BLOCK], bounds)
+        return found
+
+    def _block(self, unit: Embeddings, bounds: Limits) -> list[Prediction]:
+        chances = probabilities(self.scorer.logits(unit), self.temperature)
+        best = chances.argmax(axis=1)
+        sure = chances.max(axis=1) >= bounds.confidence
+        near = (unit @ self.centres.T).max(axis=1) >= bounds.cosine
+        return [
+            Prediction(
+                self.labels[place] if known else None,
+                float(row[place]),
+                self.labels[place],
+                row.astype(np.float32),
+            )
+            for row, place, known in zip(chances, best.tolist(), sure & near, strict=True)
+        ]
+
+
+def fit(
+    vectors: ArrayLike,
+    labels: Sequence[str],
+    *,
+    fingerprint: str = "",
+    model: str = "",
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Classifier:
+    """Learn labels from vectors of examples (n, dim), one label for each. Blocks.
+
+    Raises InputError; MissingExtraError without scikit-learn, where there are enough examples.
+    """
+    unit = unit_rows(vectors)
+    if len(labels) != len(unit):
+        raise InputError(f"{len(labels)} labels and {len(unit)} vectors; expected one for each")
+    names = tuple(dict.fromkeys(labels))
+    if len(names) < 2:
+        raise InputError(f"there are {len(names)} labels; expected two or more to tell apart")
+    places = {name: place for place, name in enumerate(names)}
+    numbers = np.array([places[label] for label in labels])
+    centres = centroids(unit, numbers, len(names))
+    if len(names) == len(unit):
+        scorer: Scorer = nearest_centroid(unit, numbers, len(names))
+        fitted = Fitted(len(unit), PROTOTYPES, {})
+        return Classifier(names, scorer, centres, 1.0, Limits(), fitted, fingerprint, model)
+    library("sklearn.linear_model")  # Brings a BLAS of its own, which can be told once it is there.
+    with one_blas_thread() or nullcontext():
+        fitted, temperature, bounds = _try(unit, numbers, len(names), seed, progress)
+        scorer = METHODS[fitted.method](unit, numbers, len(names))
+    return Classifier(names, scorer, centres, temperature, bounds, fitted, fingerprint, model)
+
+
+def _try(
+    unit: Embeddings, labels: Labels, count: int, seed: int, progress: Callable[[float], None]
+) -> tuple[Fitted, float, Limits]:
+    """Compare the methods, and learn from the best one's answers how sure it may be."""
+    tried = np.sort(np.random.default_rng(seed).permutation(len(unit))[:MAX_TRIED])
+    some, of_some = unit[tried], labels[tried]
+    fold = folds(of_some, seed)
+    held = fold >= 0
+    right = of_some[held]
+    accuracies: dict[str, float] = {}
+    logits: dict[str, Embeddings] = {}
+    for place, (name, method) in enumerate(METHODS.items()):
+        logits[name] = held_out(method, some, of_some, count, fold)[held]
+        accuracies[name] = float((logits[name].argmax(axis=1) == right).mean())
+        progress((place + 1) / (len(METHODS) + 1))
+    chosen = max(accuracies, key=lambda name: accuracies[name])
+    temperature = best_temperature(logits[chosen], right)
+    chances = probabilities(logits[chosen], temperature)
+    bounds = limits(
+        chances.max(axis=1),
+        centroid_cosines(some, of_some, count, fold)[held],
+        chances.argmax(axis=1) == right,
+    )
+    refused = refused_unknown(METHODS[chosen], some, of_some, count, bounds, temperature)
+    progress(1.0)
+    return Fitted(len(unit), chosen, accuracies, refused), temperature, bounds

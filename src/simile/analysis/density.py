@@ -1,0 +1,70 @@
+"""Rows to clusters of any shape and number: HDBSCAN on the graph of nearest neighbours.
+
+All distances of 100,000 rows would not fit; those of a row to its nearest ones say where it is
+dense. Parts of the graph that hang together nowhere are joined by the rows at their middles.
+Campello, Moulavi & Sander 2013, by scikit-learn.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.analysis.library import library
+from simile.analysis.neighbours import nearest_rows
+from simile.types import Embeddings
+
+NEIGHBOURS = 15
+_MIN_DISTANCE = 1e-6
+"""Of equal rows; a distance of 0 would be no edge."""
+
+Labels = NDArray[np.int32]
+Graph = Any
+"""A scipy.sparse CSR matrix (n, n) of distances, symmetric."""
+
+
+def _distances(unit: Embeddings, seed: int) -> Graph:
+    neighbours, cosines = nearest_rows(unit, min(NEIGHBOURS, len(unit) - 1), seed=seed)
+    count, k = neighbours.shape
+    return _with_edges(None, np.repeat(np.arange(count), k), neighbours.ravel(), cosines, count)
+
+
+def density_labels(unit: Embeddings, *, min_size: int, seed: int) -> Labels:
+    """The cluster of each row, int32 (n,), from 0; -1 for rows in none. Blocks until done.
+
+    unit float32 (n, dim) of length 1.
+    """
+    if len(unit) < max(2, min_size):
+        return np.full(len(unit), -1, np.int32)
+    joined = _joined(unit, _distances(unit, seed), seed)
+    hdbscan = library("sklearn.cluster").HDBSCAN(
+        min_cluster_size=min_size, min_samples=1, metric="precomputed", copy=True
+    )
+    labels: Labels = hdbscan.fit_predict(joined).astype(np.int32)
+    return labels
+
+
+def _joined(unit: Embeddings, graph: Graph, seed: int) -> Graph:
+    """The graph with edges between its parts: Borůvka's steps over the row amid each part."""
+    components = library("scipy.sparse.csgraph").connected_components
+    while True:
+        count, part = components(graph, directed=False)
+        if count == 1:
+            return graph
+        order = np.argsort(part, kind="stable")
+        starts = np.searchsorted(part[order], np.arange(count))
+        means = np.add.reduceat(unit[order], starts, axis=0)
+        amid = np.lexsort((-np.einsum("ij,ij->i", unit, means[part]), part))[starts]
+        nearest, cosines = nearest_rows(unit[amid], 1, seed=seed)
+        graph = _with_edges(graph, amid, amid[nearest[:, 0]], cosines, len(unit))
+
+
+def _with_edges(
+    graph: Graph, first: NDArray[Any], second: NDArray[Any], cosines: Embeddings, count: int
+) -> Graph:
+    lengths = np.sqrt(np.maximum(2 - 2 * cosines.astype(np.float64), 0)).ravel()
+    edges = library("scipy.sparse").csr_matrix(
+        (np.maximum(lengths, _MIN_DISTANCE), (first, second)), (count, count)
+    )
+    both = edges.maximum(edges.T)
+    return (both if graph is None else graph.maximum(both)).tocsr()

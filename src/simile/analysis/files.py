@@ -1,0 +1,171 @@
+"""What was learnt or found, to a file and back: NumPy arrays and one JSON text, in a zip (.npz).
+
+Nothing in it is code: it is read without pickle, and checked before it is used.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.analysis.classify import Classifier, Fitted
+from simile.analysis.dedupe import NearDuplicates
+from simile.analysis.pairs import Pairs
+from simile.analysis.scorers import Linear, Neighbours, Scorer
+from simile.analysis.validation import Limits
+from simile.errors import InputError
+
+_CLASSIFIER, _DUPLICATES = "simile classifier 1", "simile near-duplicates 1"
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def save_classifier(path: Path, classifier: Classifier) -> None:
+    """Write a classifier. InputError if the file cannot be written."""
+    scorer = classifier.scorer
+    arrays: dict[str, NDArray[Any]]
+    if isinstance(scorer, Linear):
+        arrays = {"weights": scorer.weights, "bias": scorer.bias}
+    else:
+        arrays = {"examples": scorer.examples, "numbers": scorer.labels}
+    notes = {
+        "labels": classifier.labels,
+        "temperature": classifier.temperature,
+        "limits": asdict(classifier.limits),
+        "fitted": asdict(classifier.fitted),
+        "fingerprint": classifier.fingerprint,
+        "model": classifier.model,
+        "k": None if isinstance(scorer, Linear) else scorer.k,
+    }
+    _write(path, _CLASSIFIER, notes, {**arrays, "centres": classifier.centres})
+
+
+def load_classifier(path: Path) -> Classifier:
+    """Read a classifier; InputError if the file is not a sound one."""
+    notes, arrays = _read(path, _CLASSIFIER)
+    try:
+        labels = tuple(notes["labels"])
+        count, dim = len(labels), arrays["centres"].shape[1]
+        _require(path, arrays["centres"], (count, dim), "f")
+        return Classifier(
+            labels,
+            _scorer(path, notes, arrays, count, dim),
+            arrays["centres"],
+            float(notes["temperature"]),
+            Limits(**notes["limits"]),
+            Fitted(**notes["fitted"]),
+            str(notes["fingerprint"]),
+            str(notes["model"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as exc:
+        raise _damaged(path, str(exc)) from exc
+
+
+def _scorer(path: Path, notes: Mapping[str, Any], arrays: Arrays, count: int, dim: int) -> Scorer:
+    if "weights" in arrays:
+        _require(path, arrays["weights"], (count, dim), "f")
+        _require(path, arrays["bias"], (count,), "f")
+        return Linear(arrays["weights"], arrays["bias"])
+    rows = len(arrays["examples"])
+    _require(path, arrays["examples"], (rows, dim), "f")
+    _require(path, arrays["numbers"], (rows,), "i", below=count)
+    return Neighbours(arrays["examples"], arrays["numbers"], count, int(notes["k"]))
+
+
+def save_duplicates(path: Path, found: NearDuplicates) -> None:
+    """Write what was found, for groups at other thresholds. InputError if it cannot be written."""
+    notes = {"count": found.count, "floor": found.floor, "ids": found.ids}
+    arrays = {"rank": found.rank, "rows": found.rows, "vectors": found.vectors}
+    arrays |= _arrays("forest", found.forest)
+    if found.sample is not None:
+        arrays |= _arrays("sample", found.sample)
+    _write(path, _DUPLICATES, notes, arrays)
+
+
+def load_duplicates(path: Path) -> NearDuplicates:
+    """Read what was found; InputError if the file is not a sound one."""
+    notes, arrays = _read(path, _DUPLICATES)
+    try:
+        count, ids = int(notes["count"]), tuple(notes["ids"])
+        rows, vectors = arrays["rows"], arrays["vectors"]
+        _require(path, arrays["rank"], (count,), "i", below=count)
+        _require(path, rows, (len(rows),), "i", below=count)
+        _require(path, vectors, (len(rows), vectors.shape[1]), "f")
+        if ids and len(ids) != count:
+            raise _damaged(path, f"{len(ids)} ids for {count} texts")
+        sample = _pairs(path, "sample", arrays, count) if "sample_first" in arrays else None
+        forest = _pairs(path, "forest", arrays, count)
+        return NearDuplicates(
+            count, float(notes["floor"]), arrays["rank"], forest, rows, vectors, sample, ids
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as exc:
+        raise _damaged(path, str(exc)) from exc
+
+
+def _arrays(name: str, pairs: Pairs) -> dict[str, NDArray[Any]]:
+    return {
+        f"{name}_first": pairs.first,
+        f"{name}_second": pairs.second,
+        f"{name}_cosine": pairs.cosine,
+    }
+
+
+def _pairs(path: Path, name: str, arrays: Arrays, count: int) -> Pairs:
+    first, second = arrays[f"{name}_first"], arrays[f"{name}_second"]
+    _require(path, first, (len(first),), "i", below=count)
+    _require(path, second, (len(first),), "i", below=count)
+    cosine = arrays[f"{name}_cosine"]
+    if cosine.shape != first.shape or cosine.dtype != np.float64 or np.isnan(cosine).any():
+        raise _damaged(path, f"the cosines of its {name}")
+    return Pairs(first, second, cosine)
+
+
+def _write(path: Path, kind: str, notes: Mapping[str, Any], arrays: Arrays) -> None:
+    text = json.dumps({"kind": kind, **notes}).encode()
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        with aside.open("wb") as file:
+            np.savez(file, allow_pickle=False, notes=np.frombuffer(text, np.uint8), **arrays)
+        aside.replace(path)
+    except OSError as exc:
+        raise InputError(f"{path} cannot be written: {exc.strerror}") from exc
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        notes = json.loads(arrays.pop("notes").tobytes())
+        found = notes["kind"]
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {exc.strerror or exc}") from exc
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as exc:
+        raise InputError(f"{path} is no file that simile wrote, or damaged") from exc
+    if found != kind:
+        raise InputError(f"{path} holds {str(found)!r:.60}; expected {kind!r}")
+    return notes, arrays
+
+
+def _require(
+    path: Path,
+    array: NDArray[Any],
+    shape: tuple[int, ...],
+    kind: str,
+    *,
+    below: int | None = None,
+) -> None:
+    sound = array.shape == shape and array.dtype.kind == kind
+    if sound and below is not None and array.size:
+        sound = 0 <= int(array.min()) and int(array.max()) < below
+    if not sound or (kind == "f" and not np.isfinite(array).all()):
+        raise _damaged(path, f"an array of {array.dtype} and shape {array.shape}")
+
+
+def _damaged(path: Path, what: str) -> InputError:
+    return InputError(f"{path} is damaged ({what}); make it anew")

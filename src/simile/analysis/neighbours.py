@@ -1,0 +1,118 @@
+"""The nearest rows of every row, by cosine: exact for few rows, within cells for many.
+
+Cells are k-means clusters; the rows of one are compared with those of the cells nearest to it (an
+inverted file: Jégou, Douze & Schmid 2011, section 4), so a row at a border may miss some. Knows
+arrays; not what they stand for.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simile.analysis.library import library
+from simile.types import Embeddings
+
+Rows = NDArray[np.int32]
+
+EXACT_ROWS = 20_000
+_BLOCK = 1_024
+_CELL_ROWS = 256
+_PROBES = 12
+_STEPS = 3
+_GROUP = 32
+
+
+def nearest_rows(
+    unit: Embeddings,
+    k: int,
+    *,
+    seed: int = 0,
+    exact_rows: int = EXACT_ROWS,
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[Rows, Embeddings]:
+    """The k rows nearest to each, itself left out, and their cosines; in no order.
+
+    unit float32 (n, dim) of length 1, k < n; returns int32 and float32, both (n, k). Exact up to
+    `exact_rows`. Blocks until done.
+    """
+    count = len(unit)
+    found, scores = np.empty((count, k), np.int32), np.empty((count, k), np.float32)
+    everything = np.arange(count, dtype=np.int32)
+    cells = iter([(everything, everything)]) if count <= exact_rows else _cells(unit, k, seed)
+    done = 0
+    for some, candidates in cells:
+        for start in range(0, len(some), _BLOCK):
+            part = some[start : start + _BLOCK]
+            found[part], scores[part] = _best(unit, part, candidates, k)
+            done += len(part)
+            progress(done / count)
+    return found, scores
+
+
+def averaged(unit: Embeddings, neighbours: Rows, rounds: int) -> Embeddings:
+    """The mean of each row and its neighbours, scaled to length 1, `rounds` times over.
+
+    Draws a row to where its neighbours lie densest, as mean shift does (Fukunaga & Hostetler 1975);
+    the neighbours stay those that were given. float32 (n, dim), a new array.
+    """
+    count, k = neighbours.shape
+    ends = np.arange(0, count * k + 1, k)
+    weights = np.ones(count * k, np.float32)
+    graph = library("scipy.sparse").csr_matrix((weights, neighbours.ravel(), ends), (count, count))
+    rows = unit
+    for _ in range(rounds):
+        rows = rows + graph @ rows
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return rows
+
+
+def _best(unit: Embeddings, some: Rows, candidates: Rows, k: int) -> tuple[Rows, Embeddings]:
+    """The k best candidates of some rows, which are among them; candidates ascend."""
+    products = unit[some] @ unit[candidates].T
+    products[np.arange(len(some)), np.searchsorted(candidates, some)] = -np.inf
+    groups = len(candidates) // _GROUP
+    if groups <= 2 * k:
+        best = np.argpartition(products, -k, axis=1)[:, -k:]
+        return candidates[best], np.take_along_axis(products, best, axis=1)
+    # So many groups' greatest bound the k-th greatest from below; few products reach that.
+    cut = products[:, : groups * _GROUP].reshape(len(some), _GROUP, groups).max(axis=1)
+    floor = np.partition(cut, groups - k, axis=1)[:, groups - k]
+    row, column = np.divmod(np.flatnonzero(products >= floor[:, None]), len(candidates))
+    order = np.lexsort((-products[row, column], row))
+    starts = np.searchsorted(row, np.arange(len(some)))  # `row` ascends, before and after
+    chosen = column[order[(starts[:, None] + np.arange(k)[None, :])]]
+    return candidates[chosen], np.take_along_axis(products, chosen, axis=1)
+
+
+def _cells(unit: Embeddings, k: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """Rows of each cell, and the rows of the cells nearest to it, more than k."""
+    cells, centres = _cell_of_rows(unit, seed)
+    order = np.argsort(cells, kind="stable").astype(np.int32)
+    members = np.split(order, np.cumsum(np.bincount(cells, minlength=len(centres)))[:-1])
+    squares = (centres**2).sum(axis=1)
+    near = np.argsort(squares[None, :] - 2 * centres @ centres.T, axis=1, kind="stable")
+    sizes = np.array([len(rows) for rows in members])
+    for cell in np.flatnonzero(sizes):
+        enough = int(np.searchsorted(np.cumsum(sizes[near[cell]]), k, side="right")) + 1
+        chosen = {int(cell), *near[cell, : max(_PROBES, enough)].tolist()}
+        yield members[cell], np.sort(np.concatenate([members[one] for one in sorted(chosen)]))
+
+
+def _cell_of_rows(unit: Embeddings, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
+    """By Lloyd's algorithm, from rows drawn at random; a few steps make cells good enough."""
+    chance = np.random.default_rng(seed)
+    centres = unit[chance.choice(len(unit), len(unit) // _CELL_ROWS, replace=False)]
+    for step in range(_STEPS):
+        half = (centres**2).sum(axis=1) / 2
+        parts = [
+            (unit[start : start + _BLOCK] @ centres.T - half).argmax(axis=1)
+            for start in range(0, len(unit), _BLOCK)
+        ]
+        cells = np.concatenate(parts)
+        if step < _STEPS - 1:
+            order = np.argsort(cells, kind="stable")
+            full, starts = np.unique(cells[order], return_index=True)
+            sums = np.add.reduceat(unit[order], starts, axis=0)
+            centres[full] = sums / np.diff(np.append(starts, len(unit)))[:, None]
+    return cells, centres

@@ -1,0 +1,167 @@
+"""`simile classify`: a label and a confidence for each text, from names, descriptions, examples."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from simile.analysis.classify import Classifier, Prediction
+    from simile.embedder import Embedder
+
+_BATCH = 1_024
+_SHOWN_CHARS = 70
+
+
+@click.command("classify")
+@click.argument("texts", nargs=-1, metavar="TEXT... | -")
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Names, descriptions or examples of the labels (docs/analysis.md).",
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.npz",
+    help="Keep the classifier.",
+)
+@click.option(
+    "--load",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE.npz",
+    help="Use a classifier that was kept, instead of --labels.",
+)
+@click.option(
+    "--min-confidence",
+    type=float,
+    help='Below it the answer is "none of these"; 0: always a label.  [default: learnt]',
+)
+@click.option("--scores", is_flag=True, help="Give the confidence of every label.")
+@click.option("--model", "-m", help="As for `embed`.  [default: all-minilm, or what --load holds]")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+def command(
+    texts: tuple[str, ...],
+    labels: Path | None,
+    save: Path | None,
+    load: Path | None,
+    min_confidence: float | None,
+    model: str | None,
+    *,
+    scores: bool,
+    as_json: bool,
+) -> None:
+    """Give each TEXT a label; `-` reads one text per line from stdin.
+
+    Labels come from --labels, or from a classifier that was kept with --save.
+    """
+    from simile.config import DEFAULT_MODEL
+    from simile.embedder import Embedder
+
+    if (labels is None) == (load is None):
+        raise click.UsageError("give either --labels or --load")
+    if not texts and save is None:
+        raise click.UsageError("there is no TEXT; - reads from stdin")
+    kept = None
+    if load is not None:
+        from simile.analysis.files import load_classifier
+
+        kept = load_classifier(load)
+    with Embedder(model or (kept and kept.model) or DEFAULT_MODEL) as embedder:
+        classifier = kept or _learnt(labels, embedder)
+        classifier.require(embedder.fingerprint)
+        if save is not None:
+            from simile.analysis.files import save_classifier
+
+            save_classifier(save, classifier)
+        as_text = sys.stdout.isatty() and not as_json
+        for text, found in _predictions(classifier, embedder, texts, min_confidence):
+            if as_text:
+                _print_text(text, found)
+            else:
+                _print_json(text, found, classifier, scores=scores)
+
+
+def _learnt(path: Path | None, embedder: "Embedder") -> "Classifier":
+    """Learn from a file of labels, and say on stderr how."""
+    from simile.analysis.classify import fit
+    from simile.cli.labels import read_labels
+    from simile.cli.texts import bar, embed_shown
+
+    assert path is not None
+    examples = read_labels(path)
+    for line in examples.contradictions:
+        print(f"simile: {path}: {line}; the first counts", file=sys.stderr)
+    if examples.merged:
+        print(f"simile: {examples.merged:,} repeated examples count once", file=sys.stderr)
+    vectors = embed_shown(embedder, examples.texts, role="classification")
+    with bar(1.0, "of all methods") as shown:
+        classifier = fit(
+            vectors,
+            examples.labels,
+            fingerprint=embedder.fingerprint,
+            model=embedder.name,
+            progress=lambda share: shown.update(share - shown.n),
+        )
+    _tell(classifier)
+    return classifier
+
+
+def _tell(classifier: "Classifier") -> None:
+    fitted = classifier.fitted
+    line = f"{len(classifier.labels):,} labels, {fitted.examples:,} examples: {fitted.method}"
+    tried = sorted(fitted.accuracies.items(), key=lambda one: -one[1])
+    if tried:
+        line += "; right of examples not seen: "
+        line += ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in tried)
+    else:
+        line += ", one for each label; confidences are not calibrated"
+    if fitted.refused_unknown is not None:
+        line += f"; of unknown labels {fitted.refused_unknown:.0%} were refused"
+    print(f"simile: {line}", file=sys.stderr)
+
+
+def _predictions(
+    classifier: "Classifier",
+    embedder: "Embedder",
+    texts: tuple[str, ...],
+    min_confidence: float | None,
+) -> "Iterator[tuple[str, Prediction]]":
+    """Label texts in batches, as they come."""
+    lines = iter(_lines() if texts == ("-",) else texts)
+    while batch := list(islice(lines, _BATCH)):
+        vectors = embedder.embed(batch, role="classification")
+        found = classifier.predict(vectors, min_confidence=min_confidence)
+        yield from zip(batch, found, strict=True)
+
+
+def _lines() -> Iterable[str]:
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _print_json(text: str, found: "Prediction", classifier: "Classifier", *, scores: bool) -> None:
+    import orjson
+
+    line: dict[str, object] = {
+        "text": text,
+        "label": found.label,
+        "confidence": round(found.confidence, 4),
+        "nearest": found.nearest,
+    }
+    if scores:
+        each = zip(classifier.labels, found.scores.tolist(), strict=True)
+        line["scores"] = {label: round(score, 4) for label, score in each}
+    sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
+def _print_text(text: str, found: "Prediction") -> None:
+    shown = " ".join(text.split())
+    shown = shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
+    label = found.label or f"none of these (nearest: {found.nearest})"
+    print(f"{found.confidence:.3f}  {click.style(label, bold=True)}  {shown}")

@@ -1,0 +1,179 @@
+"""`simile dedupe`: groups of near-duplicates, which member to keep, and why the others may go."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from simile.cli import options
+
+if TYPE_CHECKING:
+    from simile.analysis.dedupe import Group, NearDuplicates
+
+_SHOWN_CHARS = 70
+
+
+@click.command("dedupe")
+@click.argument("source", required=False, metavar="FILE | FOLDER | - | SAVED.npz")
+@options.index
+@options.principals
+@click.option("--threshold", type=float, help="Least cosine of near-duplicates.  [default: .92]")
+@click.option(
+    "--floor", type=float, help="How low --threshold can be with what --save keeps.  [default: .85]"
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="SAVED.npz",
+    help="Keep what was found; give it instead of FILE to try other thresholds.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the lines here, as NDJSON.",
+)
+@click.option("--all", "everything", is_flag=True, help="Name what has no duplicate, too.")
+@options.model
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+def command(
+    source: str | None,
+    folder: Path | None,
+    principals: tuple[str, ...],
+    threshold: float | None,
+    floor: float | None,
+    save: Path | None,
+    output: Path | None,
+    model: str,
+    *,
+    everything: bool,
+    as_json: bool,
+) -> int:
+    """Find texts that say the same, and say which to keep: the longest, then the first.
+
+    Nothing is deleted. Of a FILE each line, or each row of a table with a `text`, is one text; of
+    a FOLDER each file; of an index (-i) each chunk that may be read.
+    """
+    from simile.analysis.dedupe import FLOOR, THRESHOLD, require_cosine
+    from simile.analysis.files import load_duplicates, save_duplicates
+
+    level = THRESHOLD if threshold is None else threshold
+    require_cosine(level)
+    texts: Sequence[str] = ()
+    if source is not None and source.endswith(".npz"):
+        found = load_duplicates(Path(source))
+    else:
+        if floor is not None and floor > level:
+            raise click.UsageError(f"--floor {floor:g} is above --threshold {level:g}")
+        lowest = min(level, FLOOR) if floor is None else floor
+        found, texts = _find(source, folder, principals, lowest, model)
+        if save is not None:
+            save_duplicates(save, found)
+    groups = found.groups(level)
+    as_text = sys.stdout.isatty() and not as_json and output is None
+    if as_text:
+        _print_text(found, groups, texts)
+    else:
+        _write_json(found, groups, output, everything=everything)
+    _tell(found, groups, level)
+    return 0 if groups or (everything and found.count) else 1
+
+
+def _find(
+    source: str | None, folder: Path | None, principals: tuple[str, ...], floor: float, model: str
+) -> "tuple[NearDuplicates, Sequence[str]]":
+    from simile.analysis.dedupe import near_duplicates, require_cosine
+    from simile.cli.texts import bar, read_texts
+    from simile.embedder import Embedder
+
+    require_cosine(floor)
+    given = read_texts(source, folder, principals)
+    vectors = given.vectors
+    if vectors is None:
+        with Embedder(model) as embedder:
+            vectors = given.embedded(embedder, role="similarity")
+    with bar(1.0, "of all pairs") as shown:
+        found = near_duplicates(
+            vectors,
+            given.texts,
+            floor=floor,
+            ids=given.ids,
+            progress=lambda share: shown.update(share - shown.n),
+        )
+    return found, given.texts
+
+
+def _lines(
+    found: "NearDuplicates", groups: "list[Group]", *, everything: bool
+) -> Iterator[dict[str, object]]:
+    """A line for each group, with what may go and why; in the order of the kept rows."""
+    by_keep = {group.keep: group for group in groups}
+    dropped = {one.row for group in groups for one in group.drop}
+    rows = range(found.count) if everything else sorted(by_keep)
+    for row in rows:
+        if row in dropped:
+            continue
+        drop = by_keep[row].drop if row in by_keep else ()
+        yield {
+            "keep": found.ids[row],
+            "drop": [
+                {"id": found.ids[one.row], "reason": one.reason, "cosine": round(one.cosine, 6)}
+                | ({"via": found.ids[one.via]} if one.reason == "chain" else {})
+                for one in drop
+            ],
+        }
+
+
+def _write_json(
+    found: "NearDuplicates", groups: "list[Group]", output: Path | None, *, everything: bool
+) -> None:
+    import orjson
+
+    with _opened(output) as file:
+        for line in _lines(found, groups, everything=everything):
+            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    """Stdout, or a file that is whole or not there."""
+    from simile.errors import InputError
+
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    aside = output.with_name(f".{output.name}.part")
+    try:
+        with aside.open("wb") as file:
+            yield file
+        aside.replace(output)
+    except OSError as exc:
+        raise InputError(f"--output {output} cannot be written: {exc.strerror}") from exc
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _print_text(found: "NearDuplicates", groups: "list[Group]", texts: Sequence[str]) -> None:
+    def shown(row: int) -> str:
+        text = " ".join(texts[row].split()) if texts else ""
+        return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+
+    for group in groups:
+        print(f"keep          {click.style(found.ids[group.keep], bold=True)}  {shown(group.keep)}")
+        for one in group.drop:
+            print(f"  {one.reason:5} {one.cosine:.3f} {found.ids[one.row]}  {shown(one.row)}")
+        print()
+
+
+def _tell(found: "NearDuplicates", groups: "list[Group]", threshold: float) -> None:
+    drop = sum(len(group.drop) for group in groups)
+    line = f"{found.count:,} texts: keep {found.count - drop:,}, drop {drop:,} of "
+    line += f"{len(groups):,} groups at {threshold:g} and above"
+    if found.sample is not None:
+        recall = found.recall(threshold)
+        line += f"; recall {recall:.3f}, on the pairs of 200 texts (not all were compared)"
+    print(f"simile: {line}", file=sys.stderr)
