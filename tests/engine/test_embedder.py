@@ -19,6 +19,8 @@ from simile.models.tokenizer_files import read_tokenizer
 
 PROMPTS = {"query": "search ", "document": "text "}
 LONG = "the cat is blue " * 20
+TWO_LONG = [LONG, "the sky is green " * 20]
+"""More tokens than with precision auto are computed in f32."""
 
 
 def write_model(folder, **kinds):
@@ -65,6 +67,23 @@ def test_a_role_is_its_prompt_before_the_text(embedder):
         np.testing.assert_array_equal(got, bare(embedder, ["sky"], prefix=prefix).vectors)
     query, document = (embedder.embed(["sky"], role=role) for role in PROMPTS)
     assert np.abs(query - document).max() > 1e-3
+
+
+@pytest.mark.parametrize(("width", "computed"), [(32, "f32"), (34, "bf16")])
+@pytest.mark.parametrize("asked", ["auto", "bf16"])
+def test_narrow_token_vectors_are_not_computed_in_bf16(tmp_path, width, computed, asked):
+    from openvino import Core
+
+    if "BF16" not in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        pytest.skip("this CPU has no bf16 instructions")
+    # The width that counts is not that of the text vectors.
+    narrow = write_model(tmp_path, dim=width, dense=66 - width)
+    exact, loaded = (load(narrow, precision=precision) for precision in ("f32", asked))
+    got, wanted = (one.embed(TWO_LONG, role="query") for one in (loaded, exact))
+    assert loaded.precision == computed
+    assert np.array_equal(got, wanted) == (computed == "f32")
+    for one in (loaded, exact):
+        one.close()
 
 
 @pytest.mark.parametrize("role", ["passage", "", None])

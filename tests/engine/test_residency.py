@@ -183,6 +183,17 @@ def test_two_names_of_one_model_share_it(residency, name, folder, tmp_path):
     asyncio.run(main())
 
 
+def test_spellings_of_a_name_take_bounded_memory(residency, name, monkeypatch):
+    monkeypatch.setattr("simile.engine.residency.MAX_SPELLINGS", 3)
+
+    async def main():
+        residents = {await ask(residency, name + "/" * n) for n in range(8)}
+        assert len(residents) == 1
+        assert len(residency._digests) <= 3  # noqa: SLF001
+
+    asyncio.run(main())
+
+
 def test_an_unknown_model_is_not_found(residency):
     with pytest.raises(ModelNotFoundError):
         asyncio.run(ask(residency, "no-such-model"))

@@ -81,3 +81,23 @@ def test_layer_norm_is_its_formula(eps):
     expected = (x - mean) / np.sqrt(variance + eps) * gain + bias
     got = run(lambda node: layers.layer_norm(node, gain, bias, eps=eps), x)
     np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("eps", [1e-12, 0.01, 1.0])
+def test_rms_norm_is_its_formula(eps):
+    x, gain = numbers(2, 3, 8), numbers(8, seed=1)
+    expected = x / np.sqrt((x**2).mean(-1, keepdims=True) + eps) * gain
+    got = run(lambda node: layers.rms_norm(node, gain, eps=eps), x)
+    np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("heads", [(), (4,)])
+def test_rms_norm_is_one_operation_so_that_bf16_rounds_nothing_inside(heads):
+    x = ops.parameter([-1, -1, *heads, 16], np.float32)
+    model = ov.Model([layers.rms_norm(x, numbers(16), eps=1e-6)], [x], "brick")
+    compiled = ov.Core().compile_model(model, "CPU")
+    kinds = [
+        node.get_rt_info()["layerType"].astype(str)
+        for node in compiled.get_runtime_model().get_ops()
+    ]
+    assert sorted(set(kinds) - {"Const", "Reorder"}) == ["Input", "Output", "RMS"]

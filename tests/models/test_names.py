@@ -67,6 +67,11 @@ def test_text_outside_the_grammar_is_refused(text):
         ModelName.parse(text)
 
 
+def test_a_name_longer_than_any_is_refused_in_a_short_message():
+    with pytest.raises(ModelNameError, match="has 1025 characters; expected at most 1024"):
+        ModelName.parse(" " * 1024 + "x")
+
+
 @pytest.mark.parametrize("text", ["x:cloud", "x:20b-cloud", "X:CLOUD", "x:cloud:local"])
 def test_cloud_models_are_refused(text):
     with pytest.raises(ModelNameError, match="this machine"):

@@ -65,3 +65,10 @@ def test_several_poolings_are_joined_in_order(names):
     got = compiled(names)([hidden, mask])[0]
     assert got.shape == (3, 5 * len(names))
     np.testing.assert_allclose(got, expected(names, hidden, mask), atol=1e-5, rtol=1e-5)
+
+
+def test_last_is_the_last_that_the_mask_marks_wherever_it_stands():
+    hidden, _ = draw([4, 4, 4], 3, seed=1)
+    mask = np.array([[1, 0, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]], np.int32)
+    [pooled] = compiled(("last",))([hidden, mask]).values()
+    assert np.array_equal(pooled, hidden[[0, 1, 2], [2, 3, 0]])

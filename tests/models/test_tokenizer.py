@@ -114,6 +114,7 @@ def test_case_and_accents_fold_as_the_checkpoint_says(tmp_path, tokenizer):
     assert ids_of(Tokenizer(read_tokenizer(folder)), "CAT cat") == [CLS, UNK, ID["cat"], SEP]
     lowered = Tokenizer(read_tokenizer(folder), lowercase=True)
     assert ids_of(lowered, "CAT cat") == [CLS, ID["cat"], ID["cat"], SEP]
+    assert ids_of(lowered, "CAT [SEP]") == [CLS, ID["cat"], SEP, SEP]
 
 
 def test_control_characters_and_nul_are_no_tokens(tokenizer):

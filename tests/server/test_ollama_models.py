@@ -65,6 +65,17 @@ def test_show_omits_what_is_not_known(model, facts):
     assert "bert.pooling_type" not in shown["model_info"]
 
 
+def test_show_tells_a_causal_model_and_its_tokenizer(model, facts):
+    info = json.loads(render_show(model, replace(facts, model_type="qwen3", is_causal=True)))
+    assert info["model_info"]["qwen3.attention.causal"] is True
+    assert info["model_info"]["tokenizer.ggml.model"] == "gpt2"
+
+
+def test_show_tells_a_reranker_by_its_pooling(model, facts):
+    info = json.loads(render_show(model, replace(facts, pooling="rank")))["model_info"]
+    assert info["bert.pooling_type"] == 4
+
+
 def test_show_of_everything_has_vocabulary_and_tensors(model, facts):
     inside = Inside(["[PAD]", "a"], [("embeddings", "F32", (2, 8))])
     shown = json.loads(render_show(model, facts, inside))

@@ -36,6 +36,8 @@ def test_pages_and_programs_of_this_machine_may_ask(origin):
         "null",
         "http://example.com",
         "http://localhost.example.com",
+        "http://localhost:3000.example.com",
+        "http://localhost:@example.com",
         "http://127.0.0.1.example.com",
         "http://192.168.1.2",
         "ftp://localhost",

@@ -1,7 +1,10 @@
 """How much may wait at once, told over real sockets with small limits."""
 
+import asyncio
+import gc
 import socket
 import threading
+import weakref
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +12,9 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+from simile.errors import InputError, ModelNotFoundError
 from simile.server.app import create_app
+from simile.server.endpoint import OLLAMA, Endpoint
 from simile.server.reading import BodyLimits
 from simile.server.traffic import TEXT_BYTES, Traffic
 
@@ -101,3 +106,34 @@ def test_a_body_declared_too_large_is_413_in_the_envelope(serve, path):
     assert "1000 bytes" in (error if path.startswith("/api") else error["message"])
     assert answer.headers["connection"] == "close"
     assert http.get("/api/version").status_code == 200
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_a_failed_request_held_is_let_go_without_the_garbage_collector(place):
+    class Held:
+        pass
+
+    refs = []
+
+    async def handler(call):
+        held = Held()
+        refs.append(weakref.ref(held))
+        try:
+            raise InputError("no")
+        except InputError as exc:
+            if place:
+                raise ModelNotFoundError("neither") from exc
+            raise
+
+    async def receive():
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message):
+        pass
+
+    gc.disable()
+    try:
+        asyncio.run(Endpoint(handler, OLLAMA)({"type": "http", "headers": []}, receive, send))
+        assert [ref() for ref in refs] == [None]
+    finally:
+        gc.enable()

@@ -48,6 +48,11 @@ def test_head_answers_where_get_does(http):
     assert answer.headers["content-length"] == str(len(http.get("/api/version").content))
 
 
+def test_status_says_that_no_cloud_is_used(http):
+    answer = http.get("/api/status")
+    assert answer.json() == {"cloud": {"disabled": True, "source": "config"}}
+
+
 def test_version(http):
     answer = http.get("/api/version")
     assert answer.content == b'{"version":"0.33.0"}'
@@ -339,6 +344,14 @@ def test_a_body_beyond_the_limit_is_not_read_to_its_end():
     with pytest.raises(BodyTooLargeError, match=str(MAX_BODY_BYTES)):
         asyncio.run(read_body(receive))
     assert sent == MAX_BODY_BYTES + len(piece)
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "GZIP"])
+@pytest.mark.parametrize("path", ["/api/embed", "/v1/embeddings"])
+def test_a_compressed_body_is_told_as_such(http, path, encoding):
+    answer = http.post(path, content=b"\x28\xb5", headers={"content-encoding": encoding})
+    assert answer.status_code == 400
+    assert f"Content-Encoding: {encoding.lower()}" in answer.text
 
 
 def test_a_client_that_goes_while_sending_is_noticed():

@@ -65,6 +65,7 @@ class LocalEmbedder:
             compiled = CompiledEncoder(
                 self._quantized(encoder, model) if precision == "int8" else encoder,
                 precision=precision,
+                width=encoder.width,
             )
             self.precision, runners = compiled.precision, compiled.runners
         norm = self.facts.layer_norm_before_cut

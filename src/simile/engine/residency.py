@@ -26,6 +26,8 @@ from simile.models.hub import Hub
 from simile.models.local import LocalModel
 from simile.types import Precision
 
+MAX_SPELLINGS = 1000
+"""Remembered of all names: clients may write one with any case and blanks."""
 LOADING_THREADS = 2
 """Not those that answer other requests, so that slow loads hold up nothing but loads."""
 
@@ -154,6 +156,8 @@ class Residency:
         else:
             resident = await self._wait_for_load(model)
         if self._loaded.get(digest) is resident:
+            if len(self._digests) >= MAX_SPELLINGS:
+                self._digests.clear()  # They are looked up again.
             self._digests[name] = digest
         return resident
 

@@ -82,6 +82,7 @@ class Checkpoint:
         index = self.find_json(f"{subfolder}/model.safetensors.index.json".lstrip("/"))
         base = self.folder / subfolder
         if index is None:
+            _refuse_pickled(base)
             return Tensors([base / "model.safetensors"])
         if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
             raise CheckpointError(f"{base / 'model.safetensors.index.json'} has no weight_map")
@@ -202,6 +203,15 @@ class Tensors:
             )
         self._taken.add(name)
         return tensor
+
+
+def _refuse_pickled(folder: Path) -> None:
+    pickled = sorted(path.name for path in folder.glob("pytorch_model*.bin"))
+    if pickled and not (folder / "model.safetensors").exists():
+        raise CheckpointError(
+            f"{folder}: model.safetensors is missing; there are only pickled"
+            f" weights ({pickled[0]}), which can run code and are never opened: save as safetensors"
+        )
 
 
 def map_file(path: Path) -> NDArray[np.uint8]:

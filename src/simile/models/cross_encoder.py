@@ -68,8 +68,8 @@ class CrossEncoder:
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
         ids, types = _separate(input_ids) if self._types else (input_ids, None)
         hidden = self._build(Tokens(ids, token_mask, types))
-        width = self._architecture.sizes.width
-        encoded = Encoded(self._tensors, self._checkpoint.configuration, hidden, token_mask, width)
+        configuration, width = self._checkpoint.configuration, self._architecture.sizes.width
+        encoded = Encoded(self._tensors, configuration, hidden, token_mask, ids, width)
         logits = self._head()(encoded)
         self._tensors.refuse_unknown(self._architecture.ignored_tensors)
         return Model([logits], [input_ids, token_mask], "cross_encoder")
@@ -114,6 +114,7 @@ class CrossEncoder:
             pooling="rank",
             normalize=False,
             lowercase=lowercase,
+            is_causal=getattr(self._architecture, "is_causal", False),
         )
 
 

@@ -36,6 +36,8 @@ class Encoder:
         self._modules = _read_modules(self._checkpoint)
         self._tensors = self._checkpoint.tensors()
         self.facts = self._read_facts(model)
+        self.width = self._architecture.sizes.width
+        """Of the token vectors; the text vector's is facts.dim."""
 
     def tokenizer(self) -> Tokenizer:
         """Load the checkpoint's tokenizer; CheckpointError where there is none."""
@@ -85,6 +87,7 @@ class Encoder:
             prompts=prompts,
             default_prompt=default_prompt,
             dimensions=dimensions,
+            is_causal=getattr(self._architecture, "is_causal", False),
             layer_norm_before_cut=model.layer_norm_before_cut or model_type == "nomic_bert",
         )
 

@@ -56,6 +56,8 @@ class ModelFacts:
     layer_norm_before_cut: bool = False
     """Whether a vector goes through layer normalisation, without weights, before it is cut."""
     tokenizer_kind: str = "bert"
+    is_causal: bool = False
+    """Whether a token sees only those before it."""
 
     def prefix(self, role: Role) -> str:
         """What goes before a text of this role; empty where the model has no prompts."""

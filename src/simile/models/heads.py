@@ -9,10 +9,12 @@ read 2026-11), by whose names they are found. Knows no texts and no activation o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from simile.models import layers
 from simile.models.checkpoint import Tensors
 from simile.models.configuration import Configuration
-from simile.models.graph import Node
+from simile.models.graph import Node, ops
 from simile.models.pooling import cls, last, mean
 from simile.models.weights import Weights
 
@@ -27,16 +29,19 @@ class Encoded:
     """(batch, seq, width)"""
     token_mask: Node
     """(batch, seq), 1 = token."""
+    input_ids: Node
+    """(batch, seq)"""
     width: int
 
 
 Head = Callable[[Encoded], Node]
+_POOLER_OWNERS = ("bert.", "new.", "gte.", "nomic_bert.")
 
 
 def bert(given: Encoded) -> Node:
     """The pooler of the first token (dense, tanh), then a linear layer."""
     width = given.width
-    pooler = Weights.find(given.tensors, "pooler.dense.weight", "bert.", "new.")
+    pooler = Weights.find(given.tensors, "pooler.dense.weight", *_POOLER_OWNERS)
     pooled = pooler.linear(cls(given.hidden, given.token_mask), "pooler.dense", width, width)
     return _score(given, layers.activation(pooled, "tanh"), "classifier")
 
@@ -72,9 +77,13 @@ def modernbert(given: Encoded) -> Node:
 
 
 def last_token(given: Encoded) -> Node:
-    """A linear layer without bias on the last token."""
-    matrix = given.tensors.take("score.weight", (1, given.width))
-    return layers.linear(last(given.hidden, given.token_mask), matrix, None)
+    """A linear layer without bias on the last token that is not the padding's, in a text too."""
+    matrix, mask = given.tensors.take("score.weight", (1, given.width)), given.token_mask
+    if given.configuration.values.get("pad_token_id") is not None:
+        pad_id = np.int32(given.configuration.count("pad_token_id"))
+        other = ops.convert(ops.not_equal(given.input_ids, pad_id), "i32")
+        mask = ops.multiply(mask, other)
+    return layers.linear(last(given.hidden, mask), matrix, None)
 
 
 def vocabulary_rows(yes: int, no: int | None) -> Head:
@@ -101,7 +110,9 @@ def vocabulary_rows(yes: int, no: int | None) -> Head:
 
 HEADS: Mapping[str, Head] = {
     "BertForSequenceClassification": bert,
+    "GteForSequenceClassification": bert,
     "NewForSequenceClassification": bert,
+    "NomicBertForSequenceClassification": bert,
     "RobertaForSequenceClassification": roberta,
     "XLMRobertaForSequenceClassification": roberta,
     "CamembertForSequenceClassification": roberta,

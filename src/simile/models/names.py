@@ -29,6 +29,8 @@ _PATH = re.compile(r"[./~]|[A-Za-z]:[\\/]|.*\\|.*\.gguf$", re.IGNORECASE | re.DO
 # Windows keeps these names for devices, with any extension and in any case.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 _LONGEST_FOLDER_NAME = 120
+MAX_LENGTH = 1024
+"""Of a name with all parts, a scheme and blanks around it; the parts alone come to 600."""
 
 
 def is_path(text: str) -> bool:
@@ -62,6 +64,10 @@ class ModelName:
         names the part that breaks the grammar, and refuses `:cloud` and `-cloud`: nothing runs
         elsewhere.
         """
+        if len(text) > MAX_LENGTH:
+            raise ModelNameError(
+                f"this model name has {len(text)} characters; expected at most {MAX_LENGTH}"
+            )
         rest = _without_selector(text)
         tag, namespace, host = DEFAULT_TAG, DEFAULT_NAMESPACE, DEFAULT_HOST
         # A colon left of the last slash belongs to the port of the host.

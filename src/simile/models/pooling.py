@@ -22,9 +22,11 @@ def cls(hidden: Node, token_mask: Node) -> Node:
 
 
 def last(hidden: Node, token_mask: Node) -> Node:
-    """Take the last real token's vector."""
-    count = ops.reduce_sum(token_mask, ints(1), False)
-    return ops.gather(hidden, ops.subtract(count, np.int32(1)), ints(1), 1)
+    """Take the vector of the last token that the mask marks; the first's where it marks none."""
+    from_here = ops.cum_sum(token_mask, np.int32(1), reverse=True)
+    later = ops.convert(ops.greater(from_here, np.int32(0)), "i32")
+    place = ops.subtract(ops.reduce_sum(later, ints(1), False), np.int32(1))
+    return ops.gather(hidden, ops.maximum(place, np.int32(0)), ints(1), 1)
 
 
 def maximum(hidden: Node, token_mask: Node) -> Node:

@@ -38,6 +38,7 @@ class Architecture:
     windows: tuple[int | None, ...]
     """By layer: how many tokens, itself included, a token sees backwards; None is all."""
     ignored_tensors = ("lm_head.weight", "rotary_emb.inv_freq")
+    is_causal = True
 
     @classmethod
     def parse(cls, configuration: Configuration) -> "Architecture":

@@ -24,6 +24,7 @@ PAIR_KINDS = (
     *("RobertaForSequenceClassification", "XLMRobertaForSequenceClassification"),
     *("CamembertForSequenceClassification", "MPNetForSequenceClassification"),
     *("DistilBertForSequenceClassification", "ModernBertForSequenceClassification"),
+    *("GteForSequenceClassification", "NomicBertForSequenceClassification"),
 )
 """Encoders; models/heads.py has a head for each."""
 _ACTIVATIONS: Mapping[str, str] = {

@@ -53,9 +53,13 @@ class Tokenizer:
     """A checkpoint's tokenizer; may be used from several threads."""
 
     def __init__(self, fast: Any, *, lowercase: bool = False) -> None:
-        """Take the library's tokenizer, as a checkpoint gives it."""
+        """Take the library's tokenizer, as a checkpoint gives it, and let it lower-case texts.
+
+        Not its special tokens: as sentence-transformers does in version 6.
+        """
         self._fast = fast
-        self._lowercase = lowercase
+        if lowercase:
+            _lower_case_first(fast)
         self._is_word_piece = type(self._fast.model).__name__ == "WordPiece"
         self._before, self._after = _special_ids(self._fast)
         ids = self._fast.get_vocab(with_added_tokens=True).values()
@@ -70,7 +74,7 @@ class Tokenizer:
 
     def pieces(self, text: str, *, special_tokens: bool = True) -> list[Piece]:
         """Split a whole text into tokens, with where each stands; as it is written in the text."""
-        clean = self._clean(text)
+        clean = _sound(text)
         encoding = self._fast.encode(clean, add_special_tokens=special_tokens)
         rows = zip(
             encoding.ids,
@@ -105,7 +109,7 @@ class Tokenizer:
             self._body_at_once(text, room) for text, room in zip(texts, rooms, strict=True)
         ]
         rest = [place for place, body in enumerate(bodies) if body is None]
-        clean = [self._clean(str(texts[place])) for place in rest]
+        clean = [_sound(str(texts[place])) for place in rest]
         encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
         for place, encoding in zip(rest, encodings, strict=True):
             bodies[place] = encoding.ids
@@ -120,7 +124,7 @@ class Tokenizer:
         parts = (
             (place, part)
             for place, text in enumerate(texts)
-            for part in self._parts(self._clean(text), part_chars)
+            for part in self._parts(_sound(text), part_chars)
         )
         while some := list(islice(parts, _COUNTED_PARTS)):
             encodings = self._fast.encode_batch_fast(
@@ -148,11 +152,8 @@ class Tokenizer:
         if not isinstance(text, str):
             return self._without_specials(text)
         if len(text) > _HEAD_CHARS_PER_TOKEN * room:
-            return self._encode_head(self._clean(text), room)
+            return self._encode_head(_sound(text), room)
         return None
-
-    def _clean(self, text: str) -> str:
-        return _sound(text.lower() if self._lowercase else text)
 
     def _cut(self, body: Sequence[int], room: int) -> TokenizedText:
         ids = [*self._before, *body[:room], *self._after]
@@ -182,6 +183,13 @@ class Tokenizer:
                 return list(encoding.ids)
             chars *= 4
         return list(self._fast.encode(text, add_special_tokens=False).ids)
+
+
+def _lower_case_first(fast: Any) -> None:
+    from tokenizers import normalizers
+
+    own = [fast.normalizer] if fast.normalizer else []
+    fast.normalizer = normalizers.Sequence([normalizers.Lowercase(), *own])
 
 
 def _sound(text: str) -> str:

@@ -62,6 +62,7 @@ def create_app(
         _route("POST", "/tokenize", tei.tokenize, TEI),
         _route("GET", "/info", tei.info, TEI),
         _route("GET", "/api/version", handlers.version, OLLAMA),
+        _route("GET", "/api/status", handlers.status, OLLAMA),
         _route("GET", "/api/tags", handlers.tags, OLLAMA),
         _route("GET", "/api/ps", handlers.ps, OLLAMA),
         _route("POST", "/api/show", handlers.show, OLLAMA),

@@ -158,7 +158,18 @@ def _fail(passage: Passage, exc: BaseException) -> Exception:
     told = exc if isinstance(exc, Exception) else EngineClosedError("the server has ended")
     errors.log(told)
     passage.fail(told)
+    _forget_frames(exc)
     return told
+
+
+def _forget_frames(exc: BaseException | None) -> None:
+    """Let go of the frames that an error came through, and so of the body that they hold.
+
+    Some of them know the error in turn: they would stay until the garbage collector comes, and
+    a few large requests that fail would fill the memory.
+    """
+    while exc is not None:
+        exc.__traceback__, exc = None, exc.__context__
 
 
 async def send_answer(

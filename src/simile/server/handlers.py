@@ -68,6 +68,10 @@ class Handlers:
         """GET /api/ps."""
         return Answer(ollama_models.render_ps(self._residency.resident()))
 
+    async def status(self, call: Call) -> Answer:
+        """GET /api/status."""
+        return Answer(ollama_models.render_status())
+
     async def version(self, call: Call) -> Answer:
         """GET /api/version."""
         return Answer(ollama_models.render_version())

@@ -71,7 +71,7 @@ def read_input_type(value: object) -> Role | None:
     """Read `input_type`, which both protocols take: a role or nothing."""
     if value is None or (isinstance(value, str) and value in ROLES):
         return value
-    raise BodyError(f"invalid input_type: expected {_EXPECTED}")
+    raise BodyError(f"invalid input_type {str(value)[:40]!r}: expected {_EXPECTED}")
 
 
 def _texts(value: object) -> Sequence[str]:

@@ -30,7 +30,16 @@ SHOW_FIELDS: dict[str, Kind] = {
     "options": MAP,
 }
 _TEMPLATE = "{{ .Prompt }}"
-_POOLING = {"mean": 1, "cls": 2, "last": 3}
+_POOLING = {"mean": 1, "cls": 2, "last": 3, "rank": 4}
+_TOKENIZERS = {
+    "camembert": "t5",
+    "gemma3_text": "llama",
+    "modernbert": "gpt2",
+    "qwen3": "gpt2",
+    "roberta": "gpt2",
+    "xlm-roberta": "t5",
+}
+"""What a GGUF file calls the tokenizer of an architecture; of the others, WordPiece."""
 _CAPABILITIES = ["embedding"]
 # Ollama's "forever" is Go's longest duration, 292 years.
 _FOREVER = timedelta(microseconds=2**63 // 1000)
@@ -146,7 +155,7 @@ def _model_info(
         "general.license": model.licence,
         "general.parameter_count": facts.parameter_count,
         "general.type": "model",
-        f"{kind}.attention.causal": False,
+        f"{kind}.attention.causal": facts.is_causal,
         f"{kind}.attention.head_count": facts.head_count,
         f"{kind}.attention.layer_norm_epsilon": facts.layer_norm_eps,
         f"{kind}.block_count": facts.layer_count,
@@ -155,7 +164,7 @@ def _model_info(
         f"{kind}.feed_forward_length": facts.feed_forward_size,
         f"{kind}.pooling_type": _POOLING.get(facts.pooling),
         f"{kind}.vocab_size": facts.vocab_size,
-        "tokenizer.ggml.model": facts.tokenizer_kind,
+        "tokenizer.ggml.model": _TOKENIZERS.get(kind, facts.tokenizer_kind),
     }
     known = {key: value for key, value in info.items() if value is not None}
     return dict(sorted({**known, "tokenizer.ggml.tokens": tokens}.items()))
@@ -180,6 +189,11 @@ def _process(resident: Resident, expires_at: datetime) -> dict[str, object]:
         "size_vram": 0,
         "context_length": resident.engine.max_tokens,
     }
+
+
+def render_status() -> bytes:
+    """Write the answer to GET /api/status: nothing is sent to Ollama's cloud."""
+    return json_value({"cloud": {"disabled": True, "source": "config"}})
 
 
 def render_version() -> bytes:

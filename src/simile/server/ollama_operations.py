@@ -230,6 +230,15 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/api/push"): _not_offered("Not offered: nothing is sent to a registry."),
     ("HEAD", "/api/blobs/{digest}"): _NO_BLOBS,
     ("POST", "/api/blobs/{digest}"): _NO_BLOBS,
+    ("GET", "/api/status"): Operation(
+        "Ollama",
+        "Tell whether Ollama's cloud is used: it is not.",
+        ok(
+            record(
+                {"cloud": record({"disabled": {"const": True}, "source": {"const": "config"}})},
+            )
+        ),
+    ),
     ("GET", "/api/version"): Operation(
         "Ollama",
         "Tell the version of Ollama whose formats are spoken.",

@@ -31,7 +31,7 @@ _ABOUT = (
     " are spoken. Bodies are read as JSON whatever their Content-Type, names of fields match"
     " whatever their case, fields that are not listed are ignored, and null means absent. HEAD"
     " works wherever GET does. Every answer has the header x-request-id. Beyond 4,096 connections"
-    " the answer is 503 in plain text."
+    " the answer is 503."
 )
 _WHYS = {
     400: "The body, a name in it or a value is not what the route takes.",

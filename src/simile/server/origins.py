@@ -22,7 +22,7 @@ DEFAULT_ORIGINS = (
     ),
     *(f"{scheme}://*" for scheme in ("app", "file", "tauri", "vscode-webview", "vscode-file")),
 )
-"""As Ollama's; `*` stands for any characters."""
+"""As Ollama's; `*` stands for any characters, as a port for digits alone."""
 
 MAX_HOST_LENGTH = 300
 """Longer than any name with a port."""
@@ -46,6 +46,8 @@ class Origins:
 
 
 def _as_regex(pattern: str) -> str:
+    if pattern.endswith(":*"):
+        return re.escape(pattern[:-1]) + "[0-9]{1,5}"
     # No origin has a comma: where there is one, two headers came.
     return "[^,]*".join(map(re.escape, pattern.split("*")))
 

@@ -28,6 +28,7 @@ class BodyLimits:
 
 
 LIMITS = BodyLimits()
+_COMPRESSIONS = frozenset({b"zstd", b"gzip", b"x-gzip", b"deflate", b"br"})
 
 
 async def read_body(
@@ -39,12 +40,17 @@ async def read_body(
 ) -> bytes:
     """Read a whole body; `hold` hears of each piece's size and may raise.
 
-    BodyTooLargeError beyond max_bytes, before anything is read if the headers say so already;
-    SlowBodyError, ClientGoneError if it is cut short.
+    BodyError for a compressed one; BodyTooLargeError beyond max_bytes, before anything is read if
+    the headers say so already; SlowBodyError, ClientGoneError if it is cut short.
     """
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value) > limits.max_bytes:
             raise _too_large(limits)
+        if name == b"content-encoding" and value.strip().lower() in _COMPRESSIONS:
+            raise errors.BodyError(
+                f"the body is compressed (Content-Encoding: {value.strip().lower().decode()});"
+                " expected it as it is; have the client send it uncompressed"
+            )
     now = asyncio.get_running_loop().time
     end = now() + limits.pause_s
     pieces, size, more = [], 0, True
@@ -66,7 +72,8 @@ async def read_body(
                     timer.reschedule(min(slowest, now() + limits.pause_s))
     except TimeoutError as exc:
         raise errors.SlowBodyError(
-            f"the body came too slowly: {size} bytes, then no more in time"
+            f"the body came too slowly: {size} bytes so far; expected a piece every"
+            f" {limits.pause_s:g} s, and then {limits.min_bytes_per_s:g} bytes/s on average"
         ) from exc
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
