@@ -22,6 +22,12 @@ WINDOW = 256
 """Longest text, in tokens, special tokens included."""
 LENGTHS = ((0.0, 4), (0.05, 12), (0.5, 50), (0.75, 126), (0.87, WINDOW), (1.0, WINDOW))
 """Quantile to tokens; linear between."""
+SAMPLES = {
+    "short": (2.0, ((0.0, 8), (1.0, 32))),
+    "mixed": (1.0, LENGTHS),
+    "long": (0.25, ((0.0, WINDOW), (1.0, WINDOW))),
+}
+"""Name to how many texts for each that is asked for, and their lengths."""
 SHORT_WORDS = 6
 COPIES = 3
 
@@ -54,30 +60,66 @@ class Corpus:
         """Tokens of all texts."""
         return sum(self.tokens)
 
+    @property
+    def squares(self) -> int:
+        """Sum of the squares of each text's tokens: what attention is computed over."""
+        return sum(length * length for length in self.tokens)
+
     def percentiles(self, *ranks: int) -> list[int]:
         """Tokens at these percentiles."""
         return [int(value) for value in np.percentile(self.tokens, ranks)]
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Texts of one kind, cut so that no engine has to."""
+
+    texts: list[str]
+    total: int
+    """Tokens of all texts, special tokens included."""
+    squares: int
+    """Sum of the squares of each text's tokens: what attention is computed over."""
+
+
 def build(tokenizer_json: Path, count: int) -> Corpus:
     """Gather, cut and choose `count` texts; ValueError if the library has not so many."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(tokenizer_json))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    found = sorted(set(_docstrings(Path(sysconfig.get_paths()["stdlib"]))))
-    if len(found) < count:
-        raise ValueError(
-            f"--texts is {count}; expected at most {len(found)}, which is all there is"
-        )
-    cut = _cut(tokenizer, found)
-    texts = _choose(list(zip(_lengths(tokenizer, cut), cut, strict=True)), count)
+    tokenizer = _tokenizer(tokenizer_json)
+    texts = _choose(_gather(tokenizer, count), count, LENGTHS)
     short = [" ".join([*text.split()[:SHORT_WORDS], str(i)]) for i, text in enumerate(texts)]
     varied = _cut(tokenizer, [f"{copy} {text}" for copy in range(COPIES) for text in texts])
     kinds = (texts, short, varied)
     counts = [_lengths(tokenizer, kind) for kind in kinds]
     return Corpus(texts, counts[0], short, counts[1], varied, counts[2])
+
+
+def build_samples(tokenizer_json: Path, count: int) -> dict[str, Sample]:
+    """Choose short, mixed and long texts, about as many tokens of each; ValueError as `build`."""
+    tokenizer = _tokenizer(tokenizer_json)
+    found = _gather(tokenizer, 2 * count)
+    samples = {}
+    for name, (times, lengths) in SAMPLES.items():
+        texts = _choose(found, max(1, round(times * count)), lengths)
+        tokens = _lengths(tokenizer, texts)
+        samples[name] = Sample(texts, sum(tokens), sum(length * length for length in tokens))
+    return samples
+
+
+def _tokenizer(tokenizer_json: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_json))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _gather(tokenizer: Any, count: int) -> list[tuple[int, str]]:
+    """All docstrings with their lengths, cut to the window."""
+    found = sorted(set(_docstrings(Path(sysconfig.get_paths()["stdlib"]))))
+    if len(found) < count:
+        raise ValueError(f"{count} texts were asked for; there are {len(found)}")
+    cut = _cut(tokenizer, found)
+    return list(zip(_lengths(tokenizer, cut), cut, strict=True))
 
 
 def _docstrings(root: Path) -> Iterator[str]:
@@ -109,11 +151,13 @@ def _lengths(tokenizer: Any, texts: Sequence[str]) -> list[int]:
     return [len(encoding) for encoding in tokenizer.encode_batch(texts)]
 
 
-def _choose(found: list[tuple[int, str]], count: int) -> list[str]:
+def _choose(
+    found: list[tuple[int, str]], count: int, lengths: Sequence[tuple[float, int]]
+) -> list[str]:
     """Take the text of nearest length for each quantile, each once, in an order of no meaning."""
     rest = sorted({(length, _key(text), text) for length, text in found})
     ranks = (np.arange(count) + 0.5) / count
-    wanted = np.interp(ranks, [rank for rank, _ in LENGTHS], [tokens for _, tokens in LENGTHS])
+    wanted = np.interp(ranks, [rank for rank, _ in lengths], [tokens for _, tokens in lengths])
     chosen = []
     for tokens in reversed(wanted.round().astype(int).tolist()):
         place = bisect_left(rest, (tokens, ""))

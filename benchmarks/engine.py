@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from benchmarks import gemm
-from benchmarks.corpus import Corpus
+from benchmarks.corpus import Corpus, Sample
 from benchmarks.report import Report
 from benchmarks.timing import time_runs
+from benchmarks.vectors import cosines
 
 from simile.engine.embedder import LocalEmbedder
 from simile.models.checkpoint import Checkpoint
@@ -15,14 +16,13 @@ from simile.types import Embeddings, Precision
 SECTION = "Engine, in this process"
 
 
-def flop_per_token(folder: Path, corpus: Corpus) -> float:
+def flop_per_token(folder: Path, texts: Corpus | Sample) -> float:
     """Twice the parameters in matrices, and attention over each text's own length."""
     config = Checkpoint(folder).config
     width, inner = config["hidden_size"], config["intermediate_size"]
     layers = config["num_hidden_layers"]
     matrices = layers * (4 * width * width + 2 * width * inner)
-    squares = sum(length * length for length in corpus.tokens)
-    return float(2 * matrices + layers * 4 * width * squares / corpus.total)
+    return float(2 * matrices + layers * 4 * width * texts.squares / texts.total)
 
 
 def measure_gemm(report: Report, precisions: list[str]) -> None:
@@ -34,19 +34,26 @@ def measure_gemm(report: Report, precisions: list[str]) -> None:
 
 
 def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> Embeddings:
-    """Time both precisions on all texts and on the short ones; gives the f32 vectors."""
+    """Time each precision on all texts and on the short ones; gives the f32 vectors."""
     auto = _precision_here(model)
-    precisions: list[Precision] = ["auto", "f32"] if auto != "f32" else ["f32"]
+    precisions: list[Precision] = ["int8", "f32"] if auto == "f32" else ["auto", "int8", "f32"]
     names = [auto if precision == "auto" else precision for precision in precisions]
     measure_gemm(report, names)
     flop = flop_per_token(model.path, corpus)
     report.section(SECTION)
     report.row("FLOP per token", flop / 1e6, "MFLOP")
+    vectors = {}
     for precision, name in zip(precisions, names, strict=True):
         embedder = LocalEmbedder(model, precision=precision)
-        vectors = _measure_one(report, embedder, corpus, name, flop, runs)
+        vectors[name] = _measure_one(report, embedder, corpus, name, flop, runs)
         embedder.close()
-    return vectors
+    exact = vectors.pop("f32")
+    for name, rounded in vectors.items():
+        alike = cosines(rounded, exact)
+        report.row(
+            f"{name}, cosine to f32", float(alike.min()), "least", f"mean {alike.mean():.5f}"
+        )
+    return exact
 
 
 def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> None:

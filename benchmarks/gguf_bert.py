@@ -1,4 +1,4 @@
-"""Turn a BERT checkpoint into a GGUF file with F16 matrices, for llama.cpp.
+"""Turn a BERT checkpoint into a GGUF file with F16 or Q8_0 matrices, for llama.cpp.
 
 Keys and tensor names as llama.cpp's convert_hf_to_gguf.py writes them for BertModel, the WordPiece
 vocabulary in its convention: a word's beginning is marked, not its continuation.
@@ -33,6 +33,27 @@ _LAYER = {
 _KEPT_F32 = ("position_embd.weight", "token_types.weight")
 _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3
 """Token types of GGUF."""
+
+
+def written(model: Path, folder: Path, kind: str) -> Path:
+    """Write the checkpoint in `model` as F16 or Q8_0, once for a folder; gives the file."""
+    plain, packed = folder / "model-f16.gguf", folder / "model-q8_0.gguf"
+    if not plain.exists():
+        write(model, plain)
+    if kind == "F16":
+        return plain
+    if not packed.exists():
+        _pack(plain, packed)
+    return packed
+
+
+def _pack(plain: Path, packed: Path) -> None:
+    import llama_cpp
+
+    options = llama_cpp.llama_model_quantize_default_params()
+    options.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0
+    if llama_cpp.llama_model_quantize(str(plain).encode(), str(packed).encode(), options):
+        raise RuntimeError(f"llama.cpp could not quantise {plain.name}")
 
 
 def write(folder: Path, target: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 PACKAGES = (
     *("openvino", "numpy", "tokenizers", "uvicorn", "uvloop", "httptools", "starlette", "orjson"),
-    *("torch", "sentence-transformers", "llama-cpp-python"),
+    *("torch", "transformers", "sentence-transformers", "optimum-intel"),
+    *("llama-cpp-python", "onnxruntime"),
 )
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 

@@ -40,6 +40,17 @@ def time_runs(work: Callable[[], object], *, runs: int, warm_up: int = 1) -> Tim
     return Times(tuple(taken), (process_time() - busy) / sum(taken))
 
 
+def time_within(work: Callable[[], object], *, budget_s: float, most: int) -> Times:
+    """Time `work` until so many seconds are spent or so many runs done; at least once."""
+    taken: list[float] = []
+    busy = process_time()
+    while not taken or (len(taken) < most and sum(taken) < budget_s):
+        start = perf_counter()
+        work()
+        taken.append(perf_counter() - start)
+    return Times(tuple(taken), (process_time() - busy) / sum(taken))
+
+
 @dataclass(frozen=True)
 class Latencies:
     """Milliseconds of single calls."""

@@ -35,6 +35,7 @@ CHECKS = {
     ],
     "bench": [
         ["-m", "pytest", "-m", "slow"],
+        ["benchmarks/against.py"],
         ["benchmarks/embed.py"],
         ["benchmarks/search.py"],
         ["benchmarks/indexing.py"],

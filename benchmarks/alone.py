@@ -1,0 +1,101 @@
+"""Measure one engine, or bare matrix products, in this process and on so many cores.
+
+The last line that it prints is JSON. Started by benchmarks/against.py, which says what it means.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.corpus import Sample
+
+GEMM = "gemm"
+REFERENCE = "reference.npz"
+"""In the scratch folder: simile's vectors in f32, by kind of text."""
+SAMPLES = "samples.json"
+BUDGET_S, MOST_RUNS = 6.0, 5
+"""Seconds after which no further run begins, and runs at most; one at least."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the process is started for."""
+
+    engine: str
+    cores: int
+    model: str
+    scratch: str
+    kinds: list[str]
+
+
+def main() -> None:
+    task = Task(**json.loads(sys.argv[1]))
+    # Before anything is imported that looks how many there are.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task.cores])
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(task.cores)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    found = _gemm() if task.engine == GEMM else _engine(task)
+    print("\n" + json.dumps(found))
+
+
+def _gemm() -> dict[str, float]:
+    """GFLOP/s of the better shape, by precision."""
+    from benchmarks import gemm
+
+    from simile.engine.compile import choose
+
+    precisions = dict.fromkeys((choose("auto"), "int8", "f32"))
+    return {
+        precision: max(gemm.measure(precision, shape) for shape in gemm.SHAPES.values())
+        for precision in precisions
+    }
+
+
+def _engine(task: Task) -> dict[str, Any]:
+    import numpy as np
+    from benchmarks.corpus import Sample
+    from benchmarks.engines import KINDS
+
+    from simile.config import read_settings
+    from simile.models.hub import Hub
+    from simile.models.progress import find_or_pull
+
+    settings = read_settings()
+    model = find_or_pull(Hub(settings.home, settings.model_folders), task.model)
+    scratch = Path(task.scratch)
+    engine = KINDS[task.engine].open(model, scratch)
+    samples = json.loads((scratch / SAMPLES).read_text(encoding="utf-8"))
+    reference = np.load(scratch / REFERENCE)
+    found = {
+        kind: _measure(engine, Sample(**samples[kind]), reference[kind], KINDS[task.engine])
+        for kind in task.kinds
+    }
+    return {"precision": engine.precision, "kinds": found}
+
+
+def _measure(engine: Any, sample: "Sample", reference: Any, kind: Any) -> dict[str, Any]:
+    """Check the work, which warms up, too; then time it."""
+    import numpy as np
+    from benchmarks.timing import time_within
+    from benchmarks.vectors import cosines
+
+    alike = cosines(np.asarray(engine.embed(sample.texts), np.float32), reference)
+    tokens = engine.count(sample.texts)
+    checked = {"cosine_least": float(alike.min()), "cosine_mean": float(alike.mean())}
+    if not alike.min() >= kind.least_cosine or tokens != sample.total:
+        reason = f"not the same work: cosine {alike.min():.4f}, {tokens:,} tokens"
+        return {**checked, "skipped": reason}
+    times = time_within(lambda: engine.embed(sample.texts), budget_s=BUDGET_S, most=MOST_RUNS)
+    rate = sample.total / times.best
+    return {**checked, "tokens_per_s": rate, "runs": len(times.runs), "busy": times.cores}
+
+
+if __name__ == "__main__":
+    main()
