@@ -1,5 +1,10 @@
 """Classifiers from examples, from names, and from files."""
 
+import io
+import json
+import math
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -121,6 +126,33 @@ def test_a_damaged_or_foreign_file_is_refused(tmp_path):
     np.savez(path, **(arrays | {"centres": arrays["centres"][:, :3]}))
     with pytest.raises(InputError, match="damaged"):
         load_classifier(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"temperature": 0}, {"temperature": math.nan}, {"labels": ["a"]}, {"temperature": "x"},
+     {"limits": {"confidence": "x", "cosine": None}}],
+)  # fmt: skip
+def test_a_file_with_numbers_that_make_no_sense_is_refused(tmp_path, wrong):
+    path = tmp_path / "c.npz"
+    save_classifier(path, fit(*examples(2)))
+    with np.load(path) as file:
+        arrays = dict(file)
+    notes = json.loads(arrays["notes"].tobytes()) | wrong
+    arrays["notes"] = np.frombuffer(json.dumps(notes).encode(), np.uint8)
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match="damaged"):
+        load_classifier(path)
+
+
+def test_an_array_that_claims_more_than_memory_is_refused(tmp_path):
+    header = io.BytesIO()
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (10**15,)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as file:
+        file.writestr("notes.npy", header.getvalue())
+    with pytest.raises(InputError, match="damaged"):
+        load_classifier(tmp_path / "c.npz")
 
 
 @pytest.mark.parametrize(

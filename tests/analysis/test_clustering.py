@@ -106,6 +106,10 @@ def test_what_cannot_be_used_is_refused():
         cluster(rows, count=3, min_size=3)
     with pytest.raises(InputError, match="1 texts and 165 vectors"):
         cluster(rows, ["one"])
+    with pytest.raises(InputError, match="the seed is -1"):
+        cluster(rows, seed=-1)
+    with pytest.raises(InputError, match="several lengths"):
+        cluster([[1.0, 2.0], [3.0]])
     rows[5, 3] = np.nan
     with pytest.raises(InputError, match="row 5 "):
         cluster(rows)

@@ -129,6 +129,16 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         load_duplicates(tmp_path / "missing.npz")
 
 
+def test_a_file_whose_rows_are_not_those_of_its_pairs_is_refused(tmp_path):
+    path = tmp_path / "near.npz"
+    save_duplicates(path, near_duplicates(np.eye(4)[[0, 1, 0, 1]]))
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **(arrays | {"rows": arrays["rows"][::-1]}))
+    with pytest.raises(InputError, match="damaged"):
+        load_duplicates(path)
+
+
 def test_a_search_that_is_not_exact_tells_its_recall():
     pytest.importorskip("faiss")
     unit = clustered(3000, spread=0.2)

@@ -73,3 +73,17 @@ def test_contradictions_in_the_labels_are_told(run, tmp_path):
     (tmp_path / "l.txt").write_text("a\tx y\nb\tz\nb\tx y\n", encoding="utf-8")
     done = run("classify", "--labels", "l.txt", "x y", "-m", "tiny", cwd=tmp_path)
     assert b"line 3 says 'b' where line 1 said 'a'" in done.stderr
+
+
+def test_a_text_that_is_not_utf_8_gets_a_label(run, labels, tmp_path):
+    done = run(
+        "classify", "--labels", "labels.json", b"app\xffle", "-m", "tiny", cwd=tmp_path
+    )  # fmt: skip
+    assert json.loads(done.stdout)["text"] == "app\ufffdle"
+
+
+def test_lines_of_stdin_are_answered_with_and_without_a_last_line_feed(run, labels, tmp_path):
+    stdin = "apple\r\n\nä\u2028b".encode()
+    done = run("classify", "--labels", "labels.json", "-", "-m", "tiny", stdin=stdin, cwd=tmp_path)
+    texts = [json.loads(line)["text"] for line in done.stdout.decode().split("\n") if line]
+    assert texts == ["apple", "", "ä\u2028b"]

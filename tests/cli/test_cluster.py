@@ -45,6 +45,12 @@ def test_nothing_to_group_is_exit_code_1(run, lines):
     assert b"1 texts, 0 clusters, 1 outliers" in done.stderr
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**32)])
+def test_a_seed_that_is_none_is_an_error(run, lines, seed):
+    done = run("cluster", "--seed", seed, "texts.txt", cwd=lines)
+    assert (done.returncode, b"--seed" in done.stderr) == (2, True)
+
+
 def test_a_map_of_a_file_and_refusals(run, lines):
     done = run("map", "texts.txt", "-m", "tiny", "-n", "3", "-o", "map.html", cwd=lines)
     assert done.returncode == 0, done.stderr

@@ -40,6 +40,12 @@ def test_another_threshold_needs_no_computing(run, file, tmp_path):
     assert run("dedupe", "n.npz", "--threshold", ".3", cwd=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize("option", [("--floor", ".5"), ("--save", "m.npz"), ("-i", "x")])
+def test_what_means_nothing_of_a_saved_file_is_an_error(run, tmp_path, option):
+    done = run("dedupe", "n.npz", *option, cwd=tmp_path)
+    assert (done.returncode, b"are not for a SAVED.npz" in done.stderr) == (2, True)
+
+
 def test_files_of_a_folder_and_chunks_of_an_index(run, tmp_path):
     docs = tmp_path / "docs"
     docs.mkdir()
@@ -80,6 +86,7 @@ def test_no_text_has_no_duplicates(run, tmp_path):
     [
         ("a b\ta b\t1\na b\tc d e\t0\n", ()),
         ("score\ts1\ts2\n5.0\ta b\ta b\n0.5\ta b\tc d e\n", ("--cut", "4")),
+        ("a\u2028b\ta b\t1\na b\tc d e\t0\n", ()),
         ('{"a": "a b", "b": "a b", "label": true}\n{"a": "a b", "b": "c", "label": false}\n', ()),
     ],
 )
@@ -89,6 +96,12 @@ def test_judged_pairs_suggest_a_threshold(run, tmp_path, content, options):
     [found] = lines(done)
     assert (found["f1"], found["pairs"], found["duplicates"]) == (pytest.approx(1), 2, 1)
     assert found["threshold"] < 1
+
+
+def test_a_score_that_is_no_number_is_named(run, tmp_path):
+    (tmp_path / "p.tsv").write_text("a\tb\t1\na\tc\tnan\n", encoding="utf-8")
+    done = run("suggest-threshold", "p.tsv", "--cut", "1", "-m", "tiny", cwd=tmp_path)
+    assert (done.returncode, b"line 2" in done.stderr) == (2, True)
 
 
 def test_a_pair_without_a_label_is_named(run, tmp_path):

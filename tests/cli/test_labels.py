@@ -86,3 +86,36 @@ def test_what_cannot_be_read_is_refused(tmp_path, name, content):
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(InputError):
         read_labels(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("l.ndjson", '{"text": "one\u2028two\x85", "label": "a"}\n{"text": "y", "label": "b"}'),
+        ("l.txt", "a\tone\u2028two\nb\ty\n"),
+        ("l.csv", 'label,text\na,"one\u2028two"\nb,y\n'),
+    ],
+)
+def test_only_line_feeds_end_lines(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    read = read_labels(tmp_path / name)
+    assert (read.texts, read.labels) == (["one\u2028two", "y"], ["a", "b"])
+
+
+def test_a_quoted_field_may_be_long_and_of_several_lines(tmp_path):
+    long = "x" * 200_000
+    (tmp_path / "l.csv").write_text(f'label,text\na,"one\ntwo"\nb,{long}\n', encoding="utf-8")
+    assert read_labels(tmp_path / "l.csv").texts == ["one\ntwo", long]
+
+
+@pytest.mark.parametrize("name", ["l.json", "l.ndjson"])
+def test_json_too_deep_to_read_is_no_json(tmp_path, name):
+    (tmp_path / name).write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(InputError, match="not JSON"):
+        read_labels(tmp_path / name)
+
+
+def test_half_a_surrogate_pair_is_replaced(tmp_path):
+    (tmp_path / "l.json").write_text('{"a\\ud800": "x", "b": "y\\udc00"}', encoding="utf-8")
+    read = read_labels(tmp_path / "l.json")
+    assert (read.labels, read.texts) == (["a\ufffd", "b"], ["x", "y\ufffd"])

@@ -84,7 +84,7 @@ def cluster(
     """
     unit = unit_rows(vectors, texts)
     there = np.flatnonzero(unit.any(axis=1))
-    _require(count, min_size, len(there))
+    _require(count, min_size, seed, len(there))
     method = _Method(count, min_size or max(5, round(len(there) ** 0.5 / 4)), seed)
     labels = np.full(len(unit), -1, np.int32)
     stability: list[float] = []
@@ -103,13 +103,15 @@ def cluster(
     return Clustering(labels, clusters, nearest, centres, method.name)
 
 
-def _require(count: int | None, min_size: int | None, rows: int) -> None:
+def _require(count: int | None, min_size: int | None, seed: int, rows: int) -> None:
     if count is not None and min_size is not None:
         raise InputError("count and min_size exclude each other: k-means has no least size")
     if count is not None and not 1 <= count <= rows:
         raise InputError(f"count is {count}; expected 1 to {rows:,}, the vectors that are not zero")
     if min_size is not None and min_size < 2:
         raise InputError(f"min_size is {min_size}; expected at least 2")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"the seed is {seed}; expected 0 to 2**32 - 1")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ Nothing in it is code: it is read without pickle, and checked before it is used.
 """
 
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +24,11 @@ from simile.errors import InputError
 
 _CLASSIFIER, _DUPLICATES = "simile classifier 1", "simile near-duplicates 1"
 Arrays = Mapping[str, NDArray[Any]]
+_UNREADABLE = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, MemoryError),
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
+)
+"""Of a zip that is cut off, of another kind, encrypted, or that claims more than memory holds."""
 
 
 def save_classifier(path: Path, classifier: Classifier) -> None:
@@ -48,20 +55,24 @@ def load_classifier(path: Path) -> Classifier:
     """Read a classifier; InputError if the file is not a sound one."""
     notes, arrays = _read(path, _CLASSIFIER)
     try:
-        labels = tuple(notes["labels"])
+        labels = tuple(map(str, notes["labels"]))
+        temperature, bounds = float(notes["temperature"]), Limits(**notes["limits"])
+        numbers = (temperature, bounds.confidence, bounds.cosine)
+        if len(set(labels)) < 2 or temperature <= 0 or not all(map(math.isfinite, numbers)):
+            raise _damaged(path, "its labels, temperature or limits")
         count, dim = len(labels), arrays["centres"].shape[1]
         _require(path, arrays["centres"], (count, dim), "f")
         return Classifier(
             labels,
             _scorer(path, notes, arrays, count, dim),
             arrays["centres"],
-            float(notes["temperature"]),
-            Limits(**notes["limits"]),
+            temperature,
+            bounds,
             Fitted(**notes["fitted"]),
             str(notes["fingerprint"]),
             str(notes["model"]),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as exc:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as exc:
         raise _damaged(path, str(exc)) from exc
 
 
@@ -73,6 +84,8 @@ def _scorer(path: Path, notes: Mapping[str, Any], arrays: Arrays, count: int, di
     rows = len(arrays["examples"])
     _require(path, arrays["examples"], (rows, dim), "f")
     _require(path, arrays["numbers"], (rows,), "i", below=count)
+    if not rows or int(notes["k"]) < 1:
+        raise _damaged(path, f"{notes['k']} neighbours of {rows} examples")
     return Neighbours(arrays["examples"], arrays["numbers"], count, int(notes["k"]))
 
 
@@ -99,10 +112,12 @@ def load_duplicates(path: Path) -> NearDuplicates:
             raise _damaged(path, f"{len(ids)} ids for {count} texts")
         sample = _pairs(path, "sample", arrays, count) if "sample_first" in arrays else None
         forest = _pairs(path, "forest", arrays, count)
+        if not np.array_equal(rows, np.unique(np.concatenate([forest.first, forest.second]))):
+            raise _damaged(path, "its rows are not those of its pairs")
         return NearDuplicates(
             count, float(notes["floor"]), arrays["rank"], forest, rows, vectors, sample, ids
         )
-    except (KeyError, TypeError, ValueError, IndexError) as exc:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as exc:
         raise _damaged(path, str(exc)) from exc
 
 
@@ -145,7 +160,7 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]
         found = notes["kind"]
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror or exc}") from exc
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as exc:
+    except _UNREADABLE as exc:
         raise InputError(f"{path} is no file that simile wrote, or damaged") from exc
     if found != kind:
         raise InputError(f"{path} holds {str(found)!r:.60}; expected {kind!r}")

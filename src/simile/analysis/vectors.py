@@ -20,7 +20,10 @@ def unit_rows(vectors: ArrayLike, texts: Sequence[str] | None = None) -> Embeddi
     Numbers (n, dim), with n = 0 allowed; returns a new contiguous float32 (n, dim). InputError
     names a row that is not finite, and says where there is not one text for each vector.
     """
-    given = np.asarray(vectors)
+    try:
+        given = np.asarray(vectors)
+    except ValueError as exc:
+        raise InputError("the vectors are of several lengths; expected (n, dim)") from exc
     if given.ndim != 2 or given.dtype.kind not in "fiu":
         got = f"an array of {given.dtype} and shape {given.shape}"
         raise InputError(f"the vectors are {got}; expected numbers of shape (n, dim)")

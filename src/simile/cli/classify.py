@@ -1,18 +1,19 @@
 """`simile classify`: a label and a confidence for each text, from names, descriptions, examples."""
 
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from simile.analysis.classify import Classifier, Prediction
     from simile.embedder import Embedder
 
-_BATCH = 1_024
+_READ_BYTES = 1 << 16
 _SHOWN_CHARS = 70
 
 
@@ -132,16 +133,24 @@ def _predictions(
     min_confidence: float | None,
 ) -> "Iterator[tuple[str, Prediction]]":
     """Label texts in batches, as they come."""
-    lines = iter(_lines() if texts == ("-",) else texts)
-    while batch := list(islice(lines, _BATCH)):
+    from simile.cli.texts import sound
+
+    for batch in _lines() if texts == ("-",) else [[sound(text) for text in texts]]:
         vectors = embedder.embed(batch, role="classification")
         found = classifier.predict(vectors, min_confidence=min_confidence)
         yield from zip(batch, found, strict=True)
 
 
-def _lines() -> Iterable[str]:
-    for line in sys.stdin.buffer:
-        yield line.decode("utf-8", "replace").rstrip("\r\n")
+def _lines() -> Iterator[list[str]]:
+    """The lines of stdin, as many at a time as are there: one that is typed is answered at once."""
+    stdin = cast("BufferedReader", sys.stdin.buffer)
+    rest = b""
+    while part := stdin.read1(_READ_BYTES):
+        *lines, rest = (rest + part).split(b"\n")
+        if lines:
+            yield [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+    if rest:
+        yield [rest.decode("utf-8", "replace").rstrip("\r")]
 
 
 def _print_json(text: str, found: "Prediction", classifier: "Classifier", *, scores: bool) -> None:

@@ -29,7 +29,7 @@ _SHOWN_CHARS = 80
     type=click.IntRange(2),
     help="Least texts of a cluster.  [default: a quarter of the root of all, at least 5]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Another one, another chance.")
+@options.seed
 @click.option("--members", is_flag=True, help="A JSON line for each text, not for each cluster.")
 @options.model
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")

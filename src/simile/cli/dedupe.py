@@ -64,6 +64,8 @@ def command(
     require_cosine(level)
     texts: Sequence[str] = ()
     if source is not None and source.endswith(".npz"):
+        if folder is not None or floor is not None or save is not None:
+            raise click.UsageError("--index, --floor and --save are not for a SAVED.npz")
         found = load_duplicates(Path(source))
     else:
         if floor is not None and floor > level:

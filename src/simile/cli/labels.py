@@ -5,6 +5,7 @@ with these two columns; lines of `label`, tab, text; or lines of names. Knows no
 """
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from simile.cli.texts import sound
 from simile.errors import InputError
 
 
@@ -29,7 +31,7 @@ class Examples:
 
     def add(self, text: str, label: str, place: str) -> None:
         """Take an example; `place` says where it stands in the file."""
-        text, label = text.strip(), label.strip()
+        text, label = sound(text).strip(), sound(label).strip()
         if not text or not label:
             raise InputError(f"{place} has no {'text' if label else 'label'}")
         before = self._places.setdefault(text, (label, place))
@@ -78,7 +80,7 @@ def _rows(path: Path, text: str) -> Iterator[_Row]:
     elif suffix in (".csv", ".tsv") or "\t" in text:
         yield from _of_table(text, "," if suffix == ".csv" else "\t")
     else:
-        for number, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield words_of(line), line, f"line {number}"
 
@@ -86,7 +88,7 @@ def _rows(path: Path, text: str) -> Iterator[_Row]:
 def _of_json(path: Path, text: str) -> Iterator[_Row]:
     try:
         value: Any = json.loads(text, object_pairs_hook=list)  # A label that comes twice is kept.
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InputError(f"{path} is not JSON: {exc}") from exc
     if not isinstance(value, list):
         raise InputError(f'{path} is {type(value).__name__}; expected {{"label": ["text", …]}}')
@@ -113,11 +115,11 @@ def _of_label(label: str, given: Any) -> Iterator[_Row]:
 
 
 def _of_ndjson(text: str) -> Iterator[_Row]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 value = json.loads(line)
-            except ValueError as exc:
+            except (ValueError, RecursionError) as exc:
                 raise InputError(f"line {number} is not JSON: {exc}") from exc
             yield _of_object(value, f"line {number}")
 
@@ -132,10 +134,8 @@ def _of_object(value: Any, place: str) -> _Row:
 
 
 def _of_table(text: str, delimiter: str) -> Iterator[_Row]:
-    lines = text.splitlines()
-    rows = csv.reader(lines) if delimiter == "," else (line.split(delimiter) for line in lines)
     label, content = 0, 1
-    for number, fields in enumerate(rows, start=1):
+    for number, fields in _fields(text, delimiter):
         names = [name.strip().lower() for name in fields]
         if number == 1 and {"label", "text"} <= set(names):
             label, content = names.index("label"), names.index("text")
@@ -143,3 +143,18 @@ def _of_table(text: str, delimiter: str) -> Iterator[_Row]:
             yield fields[content], fields[label], f"line {number}"
         elif any(fields):
             raise InputError(f"line {number} has {len(fields)} columns; expected label and text")
+
+
+def _fields(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The fields of each row, and the line where it ends; quotes mean something in CSV alone."""
+    if delimiter != ",":
+        for number, line in enumerate(text.split("\n"), start=1):
+            yield number, line.split(delimiter)
+        return
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # Per process.
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        for fields in reader:
+            yield reader.line_num, fields
+    except csv.Error as exc:
+        raise InputError(f"line {reader.line_num} is not CSV: {exc}") from exc

@@ -23,7 +23,7 @@ from simile.cli import options
 @click.option("--title", help="Its heading.  [default: what was given]")
 @click.option("--count", "-n", type=click.IntRange(1), help="Clusters.  [default: found out]")
 @click.option("--min-size", type=click.IntRange(2), help="Least texts of a cluster.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another one, another map.")
+@options.seed
 @options.model
 def command(
     source: str | None,

@@ -35,6 +35,13 @@ principals = click.option(
     metavar="PRINCIPAL",
     help="Read as user:alice, group:eng, …; without any, only what is public.",
 )
+seed = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Another one, another chance.",
+)
 _CHUNKING = (
     click.option("--max-tokens", type=click.IntRange(1), help="Longest chunk.  [default: 400]"),
     click.option("--min-tokens", type=click.IntRange(0), help="Join shorter ones.  [default: 64]"),

@@ -1,6 +1,7 @@
 """`simile suggest-threshold`: the cosine that tells judged duplicates from others best."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -52,7 +53,7 @@ def command(file: Path, cut: float | None, model: str, *, as_json: bool) -> None
 
 
 def _pairs(file: Path, cut: float | None) -> Iterator[tuple[str, str, bool]]:
-    lines = file.read_text("utf-8-sig", errors="replace").splitlines()
+    lines = file.read_text("utf-8-sig", errors="replace").split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -70,7 +71,7 @@ def _fields(line: str) -> tuple[str, str, Any] | None:
     if line.lstrip().startswith("{"):
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         one, other, label = row.get("a"), row.get("b"), row.get("label")
         return (one, other, label) if isinstance(one, str) and isinstance(other, str) else None
@@ -94,6 +95,7 @@ def _same(label: object, cut: float | None) -> bool | None:
 
 def _number(label: object) -> float | None:
     try:
-        return float(str(label))
+        number = float(str(label))
     except ValueError:
         return None
+    return None if math.isnan(number) else number
