@@ -13,7 +13,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.engine.compile import CompiledEncoder
+from simile.engine.compile import Buildable, CompiledEncoder
 from simile.engine.futures import converted
 from simile.engine.ranking import check_rerank_input, ranked
 from simile.engine.scheduler import Scheduler
@@ -22,6 +22,7 @@ from simile.errors import InputError, WindowTooSmallError
 from simile.models.cross_encoder import CrossEncoder
 from simile.models.local import LocalModel
 from simile.models.pairs import Pair
+from simile.models.tokenizer import TokenIds
 from simile.types import EmbedResult, Precision, Ranked, RerankResult
 
 
@@ -35,10 +36,7 @@ class LocalReranker:
         precision: Precision = "auto",
         stats: EngineStats | None = None,
     ) -> None:
-        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails.
-
-        int8 is for vectors: a reranker computes as with auto.
-        """
+        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
         encoder = CrossEncoder(model)
         self.facts = encoder.facts
         self.name = model.name
@@ -47,8 +45,11 @@ class LocalReranker:
         self._layout = encoder.layout
         self._tokenizer = encoder.tokenizer()
         # All in one precision: scores are compared with each other.
-        exact: Precision = "auto" if precision == "int8" else precision
-        compiled = CompiledEncoder(encoder, precision=exact, exact_tokens=0)
+        compiled = CompiledEncoder(
+            self._quantized(encoder, model) if precision == "int8" else encoder,
+            precision=precision,
+            exact_tokens=0,
+        )
         self.precision = compiled.precision
         self.fingerprint = self._fingerprint(model.digest)
         self.special_tokens = self._tokenizer.special_count
@@ -120,6 +121,20 @@ class LocalReranker:
     def close(self) -> None:
         """Stop the threads; what still waits fails with EngineClosedError."""
         self._close()
+
+    def _quantized(self, encoder: CrossEncoder, model: LocalModel) -> Buildable:
+        from simile.engine.quantize import QuantizedEncoder
+
+        def tokenise(texts: list[str]) -> list[TokenIds]:
+            """Read each text with the beginning of the next for a query."""
+            pairs = [
+                Pair(self._tokenizer.query(query[:200]), text)
+                for text, query in zip(texts, [*texts[1:], *texts[:1]], strict=True)
+            ]
+            windows = [self.max_tokens] * len(texts)
+            return [pair.ids for pair in self._tokenizer.encode(pairs, windows)]
+
+        return QuantizedEncoder(encoder, tokenise, model.derived)
 
     def _fingerprint(self, digest: str) -> str:
         parts = {

@@ -55,6 +55,9 @@ class Tokens:
     """1 = token, 0 = padding."""
     token_types: "Node | None" = None
     """0 in a pair's first text, 1 in its second; None where there is one text."""
+    first_only: bool = False
+    """Whether each text's first token vector alone is used: then an architecture may give
+    (batch, 1, width), and spare itself most of the last layer."""
 
 
 class Architecture(Protocol):

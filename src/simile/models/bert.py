@@ -48,7 +48,9 @@ class Architecture:
         weights = Weights.find(tensors, "embeddings.word_embeddings.weight", "bert.")
         hidden = _embeddings(self, weights, tokens)
         mask = padding_mask(tokens.token_mask)
-        return post_norm.encode(weights, self.sizes, self.hidden_act, hidden, mask)
+        return post_norm.encode(
+            weights, self.sizes, self.hidden_act, hidden, mask, first_only=tokens.first_only
+        )
 
 
 def _embeddings(config: Architecture, weights: Weights, tokens: Tokens) -> Node:

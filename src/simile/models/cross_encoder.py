@@ -62,15 +62,16 @@ class CrossEncoder:
         import numpy as np
 
         from simile.models.graph import Model, ops
-        from simile.models.heads import Encoded
+        from simile.models.heads import FIRST_TOKEN, Encoded
 
         input_ids = ops.parameter([-1, -1], np.int32, name="input_ids")
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
         ids, types = _separate(input_ids) if self._types else (input_ids, None)
-        hidden = self._build(Tokens(ids, token_mask, types))
+        head = self._head()
+        hidden = self._build(Tokens(ids, token_mask, types, first_only=head in FIRST_TOKEN))
         configuration, width = self._checkpoint.configuration, self._architecture.sizes.width
         encoded = Encoded(self._tensors, configuration, hidden, token_mask, ids, width)
-        logits = self._head()(encoded)
+        logits = head(encoded)
         self._tensors.refuse_unknown(self._architecture.ignored_tensors)
         return Model([logits], [input_ids, token_mask], "cross_encoder")
 

@@ -77,4 +77,6 @@ class Architecture:
         )
         hidden = weights.layer_norm(hidden, "embeddings.LayerNorm", sizes.width, eps=sizes.norm_eps)
         mask = padding_mask(tokens.token_mask)
-        return post_norm.encode(weights, sizes, self.activation, hidden, mask, _NAMES)
+        return post_norm.encode(
+            weights, sizes, self.activation, hidden, mask, _NAMES, first_only=tokens.first_only
+        )

@@ -52,7 +52,8 @@ class Encoder:
 
         input_ids = ops.parameter([-1, -1], np.int32, name="input_ids")
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
-        hidden = self._architecture.build(self._tensors, Tokens(input_ids, token_mask))
+        tokens = Tokens(input_ids, token_mask, first_only=self._modules.pooling == ("cls",))
+        hidden = self._architecture.build(self._tensors, tokens)
         self._tensors.refuse_unknown(self._architecture.ignored_tensors)
         pooling = self._modules.pooling
         vector = pool(pooling, hidden, token_mask) if pooling else hidden

@@ -122,6 +122,9 @@ HEADS: Mapping[str, Head] = {
     "Qwen3ForSequenceClassification": last_token,
 }
 
+FIRST_TOKEN = (bert, roberta, distilbert)
+"""Those that look at the first token alone, whatever the configuration says."""
+
 
 def _score(given: Encoded, pooled: Node, name: str) -> Node:
     return Weights(given.tensors).linear(pooled, name, given.width, 1)

@@ -1,7 +1,8 @@
 """Turn folders of this machine into models: those in the store, and plain ones named by path.
 
 Layout: HOME/models/<host>/<namespace>/<model>/<tag>/ with the checkpoint's files and manifest.json;
-HOME/partial/ for what is not finished, HOME/derived/ for what is computed once. Does not know where files come from, nor what is in them.
+HOME/partial/ for what is not finished, HOME/derived/ for what is computed once. Does not know where
+files come from, nor what is in them.
 """
 
 import shutil

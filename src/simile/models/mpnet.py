@@ -80,7 +80,9 @@ class Architecture:
         )
         bias = _distance_bias(table, tokens.input_ids, sizes.context_length)
         mask = ops.add(bias, padding_mask(tokens.token_mask))
-        return post_norm.encode(weights, sizes, self.hidden_act, hidden, mask, _NAMES)
+        return post_norm.encode(
+            weights, sizes, self.hidden_act, hidden, mask, _NAMES, first_only=tokens.first_only
+        )
 
 
 def buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -59,26 +59,50 @@ def check_heads(configuration: Configuration, sizes: Sizes, *, pairs: bool = Fal
 
 
 def encode(
-    weights: Weights, sizes: Sizes, activation: str, hidden: Node, mask: Node, names: Names = BERT
+    weights: Weights,
+    sizes: Sizes,
+    activation: str,
+    hidden: Node,
+    mask: Node,
+    names: Names = BERT,
+    *,
+    first_only: bool = False,
 ) -> Node:
-    """Pass (batch, seq, width) through all layers; mask as in attention.attend."""
+    """Pass (batch, seq, width) through all layers; mask as in attention.attend.
+
+    With first_only the last layer gives (batch, 1, width): it attends to all tokens, but for the
+    first alone. That is a seventh of a six-layer model's work.
+    """
     for number in range(sizes.layer_count):
-        hidden = _layer(
-            weights.under(f"{names.layer}.{number}."), sizes, activation, hidden, mask, names
-        )
+        asking = hidden
+        if first_only and number == sizes.layer_count - 1:
+            asking, mask = _first(hidden, axis=1), _first(mask, axis=2)
+        inside = weights.under(f"{names.layer}.{number}.")
+        hidden = _layer(inside, sizes, activation, asking, hidden, mask, names)
     return hidden
 
 
 def _layer(
-    weights: Weights, sizes: Sizes, activation: str, hidden: Node, mask: Node, names: Names
+    weights: Weights,
+    sizes: Sizes,
+    activation: str,
+    asking: Node,
+    hidden: Node,
+    mask: Node,
+    names: Names,
 ) -> Node:
+    """Compute the layer for the tokens `asking`, which attend to those of `hidden`."""
     width, inner, eps = sizes.width, sizes.feed_forward_size, sizes.norm_eps
     query, key, value = (
-        split_heads(weights.linear(hidden, name, width, width), sizes.head_count)
-        for name in (names.query, names.key, names.value)
+        split_heads(weights.linear(x, name, width, width), sizes.head_count)
+        for x, name in ((asking, names.query), (hidden, names.key), (hidden, names.value))
     )
     mixed = weights.linear(attend(query, key, value, mask), names.mixed, width, width)
-    hidden = weights.layer_norm(ops.add(mixed, hidden), names.mixed_norm, width, eps=eps)
+    hidden = weights.layer_norm(ops.add(mixed, asking), names.mixed_norm, width, eps=eps)
     grown = layers.activation(weights.linear(hidden, names.grow, width, inner), activation)
     shrunk = weights.linear(grown, names.shrink, inner, width)
     return weights.layer_norm(ops.add(shrunk, hidden), names.norm, width, eps=eps)
+
+
+def _first(x: Node, *, axis: int) -> Node:
+    return ops.slice(x, layers.ints(0), layers.ints(1), layers.ints(1), layers.ints(axis))

@@ -53,7 +53,9 @@ class Architecture:
         weights = Weights.find(tensors, "embeddings.word_embeddings.weight", "roberta.")
         hidden = _embeddings(self, weights, tokens)
         mask = padding_mask(tokens.token_mask)
-        return post_norm.encode(weights, self.sizes, self.hidden_act, hidden, mask)
+        return post_norm.encode(
+            weights, self.sizes, self.hidden_act, hidden, mask, first_only=tokens.first_only
+        )
 
 
 def positions(tokens: Tokens, pad_id: int) -> Node:
