@@ -3,17 +3,27 @@
 Takes arrays (and texts), gives frozen dataclasses; knows no files, no index and no model.
 """
 
+from simile.analysis.classify import Classifier, Prediction, fit
 from simile.analysis.clustering import Cluster, Clustering, cluster
+from simile.analysis.dedupe import NearDuplicates, near_duplicates
 from simile.analysis.page import Map, map_page, write_map
 from simile.analysis.projection import Projection, project
+from simile.analysis.suggest import Suggestion, suggest_threshold
 
 __all__ = [
+    "Classifier",
     "Cluster",
     "Clustering",
     "Map",
+    "NearDuplicates",
+    "Prediction",
     "Projection",
+    "Suggestion",
     "cluster",
+    "fit",
     "map_page",
+    "near_duplicates",
     "project",
+    "suggest_threshold",
     "write_map",
 ]
