@@ -6,9 +6,9 @@ import struct
 from pathlib import Path
 
 import pytest
+from tests.checkpoints import change_json
 
 from simile.models.tokenizer_files import read_tokenizer
-from tests.checkpoints import change_json
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SAME = ("config.json", "tokenizer.json", "tokenizer_config.json")
