@@ -97,22 +97,18 @@ def _inputs(graph: Model) -> list[Any]:
 
 def _is_product(node: Node) -> bool:
     """Whether this multiplies all tokens with one matrix; what comes after pooling does not."""
-    return (
+    return bool(
         node.get_type_name() == "MatMul"
         and node.input_value(0).get_partial_shape().rank.get_length() == 3
-        and _constant(node.input_value(1).get_node()) is not None
+        and _stored(node).get_type_name() == "Constant"
         and node.get_attributes() == {"transpose_a": False, "transpose_b": True}
     )
 
 
-def _constant(node: Node) -> Floats | None:
-    """Read a matrix, which may be stored in 16 bits and converted; None for anything else."""
-    if node.get_type_name() == "Convert":
-        node = node.input_value(0).get_node()
-    if node.get_type_name() != "Constant":
-        return None
-    values: Floats = node.get_data(dtype=np.float32)
-    return values
+def _stored(product: Node) -> Node:
+    """Where a product's matrix comes from; one that is stored in 16 bits is converted first."""
+    node = product.input_value(1).get_node()
+    return node.input_value(0).get_node() if node.get_type_name() == "Convert" else node
 
 
 def _measure(graph: Model, inputs: Sequence[Any], texts: list[TokenIds]) -> list[Ranges]:
@@ -129,15 +125,14 @@ def _measure(graph: Model, inputs: Sequence[Any], texts: list[TokenIds]) -> list
 def _quantise(value: Any, ranges: Ranges) -> None:
     """Put quantised input and matrices into all products that this value goes into."""
     products = [t.get_node() for t in value.get_target_inputs() if _is_product(t.get_node())]
-    matrices = [_constant(product.input_value(1).get_node()) for product in products]
-    factor = _smoothing(ranges, [matrix for matrix in matrices if matrix is not None])
+    matrices: list[Floats] = [_stored(one).get_data(dtype=np.float32) for one in products]
+    factor = _smoothing(ranges, matrices)
     low = min(float((ranges.low / factor).min()), 0.0)
     high = max(float((ranges.high / factor).max()), 0.0)
     smooth = ops.multiply(value, _floats(1 / factor))
     limits = [_floats(low), _floats(high)]
     quantised = ops.fake_quantize(smooth, *limits, *limits, INPUT_LEVELS)
     for product, matrix in zip(products, matrices, strict=True):
-        assert matrix is not None
         product.input(0).replace_source_output(quantised.output(0))
         product.input(1).replace_source_output(_quantised_matrix(matrix * factor).output(0))
 
