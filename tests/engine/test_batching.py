@@ -21,8 +21,8 @@ def everyone(owner):
     return True
 
 
-def drain(pool, wanted=everyone):
-    while batch := pool.take(BUDGET, wanted):
+def drain(pool, wanted=everyone, budget=BUDGET):
+    while batch := pool.take(budget, wanted):
         yield batch
 
 
@@ -74,12 +74,23 @@ def test_texts_that_nobody_wants_are_dropped_and_the_others_are_not(texts, unwan
     assert pool.tokens == 0
 
 
-def test_texts_of_like_length_share_a_batch_and_others_do_not():
+def test_texts_share_a_batch_while_its_padding_costs_less_than_another_batch():
     pool: Pool[int] = Pool()
-    for owner, length in enumerate([4, 12, 3, 4, 2]):
+    for owner, length in enumerate([40, 120, 30, 38, 20]):
         pool.add(ids_of(length, owner), owner)
-    batches = [[item.owners[0] for item in batch] for batch in drain(pool)]
-    assert batches == [[2, 0, 3], [1], [4]]
+    batches = [[item.owners[0] for item in batch] for batch in drain(pool, budget=1024)]
+    assert batches == [[2, 3, 0], [1], [4]]
+
+
+@given(lengths=st.lists(st.integers(1, 256), min_size=1, max_size=200))
+def test_the_padding_of_a_batch_is_bounded(lengths):
+    pool: Pool[int] = Pool()
+    for owner, length in enumerate(lengths):
+        pool.add(ids_of(length, owner), owner)
+    for batch in drain(pool, budget=1024):
+        tokens = [len(item.ids) for item in batch]
+        size = max(tokens) * len(tokens)
+        assert size - sum(tokens) <= 16 + 0.02 * size
 
 
 def test_equal_texts_wait_as_one():
@@ -115,11 +126,11 @@ def test_padding_is_on_the_right_and_masked(texts):
 
 
 @given(size=st.integers(1, 100_000))
-def test_sizes_are_rounded_up_by_an_eighth_at_most(size):
+def test_sizes_are_rounded_up_by_a_sixteenth_at_most(size):
     rounded = round_up(size)
-    assert size <= rounded <= size * 9 / 8
+    assert size <= rounded <= size * 17 / 16
     assert round_up(rounded) == rounded
 
 
 def test_a_batch_may_have_only_so_many_shapes():
-    assert len({round_up(size) for size in range(1, 513)}) == 15 + 8 * 5 + 1
+    assert len({round_up(size) for size in range(1, 513)}) == 31 + 16 * 4 + 1

@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from simile.engine import lanes
 from simile.engine import scheduler as limits
 from simile.engine.scheduler import Scheduler
 from simile.errors import EngineClosedError, EngineError, TextTooLongError
@@ -20,7 +21,7 @@ from simile.models.tokenizer import Text, TokenizedText
 
 WINDOW = 5000
 WAIT_S = 30
-BULK = limits.FEW_TEXTS + 1
+BULK = lanes.FEW_TEXTS + 1
 
 
 class Runner:
@@ -215,7 +216,7 @@ def test_bulk_gets_its_turn_among_short_calls(gated):
     assert_right(bulk, many(BULK))
     batches = gated.runner.batches()
     place = next(n for n, batch in enumerate(batches) if "t000000" in batch)
-    assert place <= 1 + limits.SHARES[limits.FEW] / limits.SHARES[limits.BULK]
+    assert place <= 1 + lanes.SHARES[lanes.FEW] / lanes.SHARES[lanes.BULK]
 
 
 def test_a_short_call_goes_before_calls_of_a_few_long_texts(gated):
@@ -482,3 +483,82 @@ def test_many_threads_at_once_each_get_their_own(make):
 
     with ThreadPoolExecutor(16) as threads:
         assert list(threads.map(call, range(16))) == list(range(16))
+
+
+def test_a_short_text_alone_is_computed_by_its_caller(engine):
+    threads = []
+    run = engine.runner.run
+
+    def watched(*batch):
+        threads.append(threading.get_ident())
+        return run(*batch)
+
+    engine.runner.run = watched
+    result = engine.scheduler.embed(["cat"], window=WINDOW)
+    assert threads == [threading.get_ident()]
+    assert result.vectors.tolist() == [list(vector_of("cat"))]
+    assert (result.token_counts.tolist(), result.truncated.tolist()) == ([3], [False])
+    assert result.inference_s > 0
+
+
+@pytest.mark.parametrize("texts", [["a", "b"], ["x" * (lanes.SHORT_CHARS + 1)], []])
+def test_what_is_more_than_a_short_text_waits_its_turn(engine, texts):
+    result = engine.scheduler.embed(texts, window=WINDOW)
+    assert [tuple(row) for row in result.vectors] == [vector_of(text) for text in texts]
+
+
+def test_where_no_runner_is_free_a_caller_waits_and_is_served(gated):
+    gated.plug()
+    with ThreadPoolExecutor() as pool:
+        answer_of = pool.submit(gated.scheduler.embed, ["cat"], window=WINDOW)
+        gated.settle("cat")
+        assert not answer_of.done()
+        gated.runner.open()
+        assert answer_of.result(WAIT_S).vectors.tolist() == [list(vector_of("cat"))]
+
+
+@pytest.mark.parametrize("text", ["boom", "unreadable"])
+def test_a_text_that_fails_alone_fails_its_caller_and_the_next_is_served(engine, text):
+    with pytest.raises(EngineError, match="a failing"):
+        engine.scheduler.embed([text], window=WINDOW)
+    assert len(engine.scheduler.embed(["cat"], window=WINDOW).vectors) == 1
+
+
+def test_a_text_alone_may_be_too_long_or_cut(engine):
+    with pytest.raises(TextTooLongError):
+        engine.scheduler.embed(["cats"], window=3, truncate=False)
+    result = engine.scheduler.embed(["cats"], window=3)
+    assert (result.token_counts.tolist(), result.truncated.tolist()) == ([3], [True])
+
+
+def test_a_closed_scheduler_refuses_a_text_alone(engine):
+    engine.scheduler.close()
+    with pytest.raises(EngineClosedError):
+        engine.scheduler.embed(["cat"], window=WINDOW)
+
+
+def test_closing_waits_for_a_caller_that_computes(gated):
+    with ThreadPoolExecutor() as pool:
+        answer_of = pool.submit(gated.scheduler.embed, ["cat"], window=WINDOW)
+        assert gated.runner.next_batch() == ["cat"]
+        closed = pool.submit(gated.scheduler.close)
+        with pytest.raises(TimeoutError):
+            closed.result(0.2)
+        gated.runner.open()
+        closed.result(WAIT_S)
+        assert len(answer_of.result(WAIT_S).vectors) == 1
+
+
+def test_an_idle_engine_gives_memory_back_once(monkeypatch):
+    rested: queue.SimpleQueue[str] = queue.SimpleQueue()
+    monkeypatch.setattr("simile.engine.rest.IDLE_S", 0.05)
+    runner = Runner()
+    engine = Engine(runner)
+    engine.scheduler.close()
+    scheduler = Scheduler(engine.tokenise, [runner], dim=2, rest=lambda: rested.put("now"))
+    for _ in range(2):
+        scheduler.embed(["cat"], window=WINDOW)
+        assert rested.get(timeout=WAIT_S) == "now"
+    with pytest.raises(queue.Empty):
+        rested.get(timeout=0.5)
+    scheduler.close()

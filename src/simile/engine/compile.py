@@ -7,12 +7,16 @@ Property names: https://docs.openvino.ai, CPU device (read 2026-11).
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from threading import Lock
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simile.engine import memory, tuning
 from simile.errors import EngineError
 from simile.types import Embeddings, Precision
 
@@ -21,11 +25,15 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int32]
 
-THREADS_PER_STREAM = 2
-"""On two cores one stream of two is as fast for bulk as two of one, and faster for one text."""
+TRIAL_LENGTH = 128
+"""Tokens of each text of the batches that are computed to find a plan."""
+TURNS = 4
 EXACT_TOKENS = 32
 """With precision "auto", a batch of so few padded tokens is computed in f32: half a millisecond
 more for one query (1.9 against 1.4 ms), and its vector equals the reference's to six digits."""
+KERNELS = 400
+"""How many pieces of code for batches' shapes are kept, five for each shape. After 869 shapes they
+take 102 MiB, with the 5,000 that OpenVINO keeps 341; mixed work is no slower."""
 NARROW = 32
 """Token vectors up to so wide are computed in f32 where bf16 was asked for: one text is then no
 slower, many are by a fifth, and rounding weighs most where few numbers are summed (a cosine of
@@ -39,6 +47,10 @@ class Buildable(Protocol):
         """Build it; its constants may point into what this object holds."""
         ...
 
+    def let_go(self) -> None:
+        """Give back the memory of what the graph has read; it may read it again."""
+        ...
+
 
 class CompiledEncoder:
     """A graph, compiled for each precision when it is first needed, and its runners."""
@@ -50,10 +62,13 @@ class CompiledEncoder:
         precision: Precision = "auto",
         exact_tokens: int = EXACT_TOKENS,
         width: int | None = None,
+        derived: Path | None = None,
     ) -> None:
         """Build the graph; raises what its `graph` does, EngineError for a precision not here.
 
-        `width` is that of the token vectors; where it is not given, they are not narrow.
+        `width` is that of the token vectors; where it is not given, they are not narrow. `derived`
+        is the folder in which it is kept how this machine computes best; where it says nothing yet,
+        that is tried first, for some seconds at most.
         """
         self.precision = choose(precision)
         if self.precision == "bf16" and width is not None and width <= NARROW:
@@ -63,27 +78,62 @@ class CompiledEncoder:
         self._graph = encoder.graph()
         self._compiled: dict[str, Any] = {}
         self._compiling = Lock()
-        self._streams = max(1, _cores() // THREADS_PER_STREAM)
-        self.runners = [Runner(self) for _ in range(self._streams)]
+        kept = derived / f"plan-{_machine(self.precision)}.json" if derived else None
+        self.plan = tuning.read_or_find(kept, _cores(), self._compare)
+        self.runners = [Runner(self) for _ in range(self.plan.streams)]
 
     def request(self, precision: str) -> Any:
         """Give a new inference request in this precision; EngineError if OpenVINO refuses."""
-        options = {
-            # What is not quantised, in the fastest that the CPU has.
-            "INFERENCE_PRECISION_HINT": choose("auto") if precision == "int8" else precision,
-            "NUM_STREAMS": self._streams,
-            "INFERENCE_NUM_THREADS": _cores(),
-            # A pinned thread waits for its core while a server's other threads are on it.
-            "ENABLE_CPU_PINNING": False,
-        }
         try:
             with self._compiling:
                 if precision not in self._compiled:
-                    compiled = _core().compile_model(self._graph, "CPU", options)
-                    self._compiled[precision] = compiled
+                    self._compiled[precision] = self._compile(precision, self.plan.streams)
             return self._compiled[precision].create_infer_request()
         except RuntimeError as exc:
             raise EngineError(f"the model could not be compiled: {exc}") from exc
+
+    def rest(self) -> None:
+        """Give back memory that is not used just now: weights as they were read, and free blocks.
+
+        What is compiled has its own copy of all weights but the tables.
+        """
+        self._encoder.let_go()
+        memory.trim()
+
+    def _compile(self, precision: str, streams: int) -> Any:
+        options = {
+            # What is not quantised, in the fastest that the CPU has.
+            "INFERENCE_PRECISION_HINT": choose("auto") if precision == "int8" else precision,
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": _cores(),
+            # A pinned thread waits for its core while a server's other threads are on it.
+            "ENABLE_CPU_PINNING": False,
+            "CPU_RUNTIME_CACHE_CAPACITY": KERNELS,
+        }
+        return _core().compile_model(self._graph, "CPU", options)
+
+    def _compare(self, first: tuning.Plan, second: tuning.Plan) -> float:
+        """Compute made-up texts as either plan says, in turns; how many times faster the second is.
+
+        The median of turns that follow each other at once, as a machine's speed is not steady.
+        """
+        try:
+            sides = [self._trial(plan) for plan in (first, second)]
+            turns = [[_rate(requests) for requests in sides] for _ in range(TURNS)]
+        except RuntimeError as exc:
+            raise EngineError(f"the model could not be compiled: {exc}") from exc
+        # The first turn also made the kernels.
+        ratios: list[float] = [after / before for before, after in turns[1:]]
+        return sorted(ratios)[len(ratios) // 2]
+
+    def _trial(self, plan: tuning.Plan) -> list[Any]:
+        compiled = self._compile(self.precision, plan.streams)
+        requests = [compiled.create_infer_request() for _ in range(plan.streams)]
+        shape = (plan.batch_tokens // TRIAL_LENGTH, TRIAL_LENGTH)
+        ids = np.arange(np.prod(shape), dtype=np.int32).reshape(shape) % 7 + 1
+        for request in requests:
+            _fill(request, ids, np.ones_like(ids))
+        return requests
 
 
 class Runner:
@@ -104,16 +154,32 @@ class Runner:
             self._requests[precision] = self._compiled.request(precision)
         request = self._requests[precision]
         try:
-            # Copied, never shared: OpenVINO 2026.4 corrupts the heap where a request that was
-            # given shared inputs is followed by one that was not.
-            for place, values in enumerate((input_ids, token_mask)):
-                tensor = request.get_input_tensor(place)
-                tensor.shape = values.shape
-                tensor.data[:] = values
+            _fill(request, input_ids, token_mask)
             request.infer()
             return np.array(request.get_output_tensor(0).data, dtype=np.float32)
         except RuntimeError as exc:
             raise EngineError(f"inference failed on a batch of {input_ids.shape}: {exc}") from exc
+
+
+def _rate(requests: Sequence[Any]) -> float:
+    """Tokens per second of one batch in each request, all at the same time."""
+    start_s = perf_counter()
+    for request in requests:
+        request.start_async()
+    for request in requests:
+        request.wait()
+    tokens: int = sum(request.get_input_tensor(0).size for request in requests)
+    return tokens / (perf_counter() - start_s)
+
+
+def _fill(request: Any, *inputs: Ints) -> None:
+    """Copy, never share: OpenVINO 2026.4 corrupts the heap where a request that was given shared
+    inputs is followed by one that was not.
+    """
+    for place, values in enumerate(inputs):
+        tensor = request.get_input_tensor(place)
+        tensor.shape = values.shape
+        tensor.data[:] = values
 
 
 def compute(graph: "Model", batches: Iterable[Sequence[Ints]]) -> Iterator[list[Embeddings]]:
@@ -136,6 +202,15 @@ def choose(precision: Precision) -> str:
     if precision == "bf16" and not native:
         raise EngineError("precision bf16: this CPU has no bf16 instructions; use f32 or auto")
     return precision
+
+
+def _machine(precision: str) -> str:
+    """Name what a plan holds for: this processor, its cores, OpenVINO's version, the precision."""
+    core = _core()
+    version = core.get_versions("CPU")["CPU"].build_number
+    name = core.get_property("CPU", "FULL_DEVICE_NAME")
+    words = f"{name} {_cores()} {version} {precision}"
+    return sha256(words.encode()).hexdigest()[:12]
 
 
 def _cores() -> int:

@@ -49,11 +49,19 @@ class LocalReranker:
             self._quantized(encoder, model) if precision == "int8" else encoder,
             precision=precision,
             exact_tokens=0,
+            derived=model.derived,
         )
         self.precision = compiled.precision
         self.fingerprint = self._fingerprint(model.digest)
         self.special_tokens = self._tokenizer.special_count
-        scheduler = Scheduler(self._tokenizer.encode, compiled.runners, dim=1, stats=stats)
+        scheduler = Scheduler(
+            self._tokenizer.encode,
+            compiled.runners,
+            dim=1,
+            batch_tokens=compiled.plan.batch_tokens,
+            rest=compiled.rest,
+            stats=stats,
+        )
         self._scheduler = scheduler
         # Runs when this object is forgotten or the interpreter ends; threads in OpenVINO must not
         # outlive it.

@@ -16,9 +16,11 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from simile.engine import memory
 from simile.engine.compile import Buildable, CompiledEncoder
 from simile.engine.matryoshka import CutRunner, check_dimensions
-from simile.engine.scheduler import BatchRunner, Scheduler
+from simile.engine.runner import BatchRunner
+from simile.engine.scheduler import MAX_BATCH_TOKENS, Scheduler
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
 from simile.models.encoder import Encoder, open_encoder
@@ -61,17 +63,27 @@ class LocalEmbedder:
         runners: Sequence[BatchRunner]
         if isinstance(encoder, StaticEncoder):
             self.precision, runners = "f32", [encoder.runner()]
+            batch_tokens, rest = MAX_BATCH_TOKENS, memory.trim
         else:
             compiled = CompiledEncoder(
                 self._quantized(encoder, model) if precision == "int8" else encoder,
                 precision=precision,
                 width=encoder.width,
+                derived=model.derived,
             )
             self.precision, runners = compiled.precision, compiled.runners
+            batch_tokens, rest = compiled.plan.batch_tokens, compiled.rest
         norm = self.facts.layer_norm_before_cut
         runners = [CutRunner(runner, self.dim, layer_norm=norm) for runner in runners]
         self.fingerprint = self._fingerprint(model.digest)
-        scheduler = Scheduler(self._tokenizer.encode, runners, dim=self.dim, stats=stats)
+        scheduler = Scheduler(
+            self._tokenizer.encode,
+            runners,
+            dim=self.dim,
+            batch_tokens=batch_tokens,
+            rest=rest,
+            stats=stats,
+        )
         self._scheduler = scheduler
         self.special_tokens = self._tokenizer.special_count
         # Runs when this object is forgotten or the interpreter ends; threads in OpenVINO must not
@@ -90,7 +102,8 @@ class LocalEmbedder:
         self, texts: Sequence[str], *, role: Role, truncate: bool = True
     ) -> EmbedResult:
         """Embed texts, and say how many tokens of each were read and which were cut."""
-        return self._submit_role(texts, role=role, truncate=truncate).result()
+        prefixed = self._prefixed(texts, self._prefix(role))
+        return self._scheduler.embed(prefixed, window=self._window(None), truncate=truncate)
 
     async def embed_async(
         self, texts: Sequence[str], *, role: Role, truncate: bool = True
@@ -140,9 +153,7 @@ class LocalEmbedder:
         Raises InputError and WindowTooSmallError; the future fails with TextTooLongError or
         EngineError. Cancelling it drops the work.
         """
-        _check_texts(texts)
-        prefixed = [prefix + text for text in texts] if prefix else texts
-        return self._submit(prefixed, max_tokens, truncate)
+        return self._submit(self._prefixed(texts, prefix), max_tokens, truncate)
 
     def submit_tokens(
         self,
@@ -166,17 +177,27 @@ class LocalEmbedder:
     def _submit_role(
         self, texts: Sequence[str], *, role: Role, truncate: bool
     ) -> Future[EmbedResult]:
-        if role not in ROLES:
-            raise InputError(f"role is {role!r}; expected {' or '.join(map(repr, ROLES))}")
-        return self.submit(texts, prefix=self.facts.prefix(role), truncate=truncate)
+        return self.submit(texts, prefix=self._prefix(role), truncate=truncate)
 
     def _submit(
         self, texts: Sequence[Text], max_tokens: int | None, truncate: bool
     ) -> Future[EmbedResult]:
+        return self._scheduler.submit(texts, window=self._window(max_tokens), truncate=truncate)
+
+    def _prefix(self, role: Role) -> str:
+        if role not in ROLES:
+            raise InputError(f"role is {role!r}; expected {' or '.join(map(repr, ROLES))}")
+        return self.facts.prefix(role)
+
+    def _prefixed(self, texts: Sequence[str], prefix: str) -> Sequence[str]:
+        _check_texts(texts)
+        return [prefix + text for text in texts] if prefix else texts
+
+    def _window(self, max_tokens: int | None) -> int:
         window = min(max_tokens or self.max_tokens, self.context_length)
         if window <= self._tokenizer.special_count:
             raise WindowTooSmallError("input after truncation exceeds maximum context length")
-        return self._scheduler.submit(texts, window=window, truncate=truncate)
+        return window
 
     def _quantized(self, encoder: Encoder, model: LocalModel) -> Buildable:
         from simile.engine.quantize import QuantizedEncoder

@@ -5,12 +5,20 @@ and one with a small share gets it whatever the others ask for. Knows no threads
 Source: start-time fair queueing (Goyal, Vin and Cheng 1996), with a batch for a packet.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from typing import Generic
 
 from simile.engine.batching import Owner, Pool, Waiting
 from simile.models.tokenizer import TokenIds
+
+FEW_TEXTS = 8
+FEW_CHARS = 8192
+SHORT_CHARS = 512
+"""A call of a few texts with so many characters together is short: a query, or some."""
+SHORT, FEW, BULK = range(3)
+SHARES = (4, 2, 1)
+"""Of the tokens computed, by lane, where all three ask for more."""
 
 
 @dataclass(slots=True)
@@ -44,6 +52,11 @@ class Lanes(Generic[Owner]):
         """Count the tokens that wait in a lane."""
         return self._lanes[lane].pool.tokens
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything does."""
+        return any(lane.pool.tokens for lane in self._lanes)
+
     def take(self, budgets: Sequence[int], wanted: Callable[[Owner], bool]) -> list[Waiting[Owner]]:
         """Remove and give the next batch, all of one lane, within that lane's budget.
 
@@ -60,3 +73,9 @@ class Lanes(Generic[Owner]):
     def take_all(self) -> list[Waiting[Owner]]:
         """Remove and give everything that waits."""
         return [item for lane in self._lanes for item in lane.pool.take_all()]
+
+
+def lane_of(texts: Sequence[Sized]) -> int:
+    """Choose the lane of a call by how much it asks for."""
+    chars = sum(map(len, texts)) if len(texts) <= FEW_TEXTS else FEW_CHARS + 1
+    return SHORT if chars <= SHORT_CHARS else FEW if chars <= FEW_CHARS else BULK

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.engine.scheduler import BatchRunner
+from simile.engine.runner import BatchRunner
 from simile.errors import InputError
 from simile.types import Embeddings
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.models.configuration import Configuration
+from simile.models.mapped_file import MappedFile
 
 Floats = NDArray[np.float32]
 
@@ -139,8 +140,9 @@ class Tensors:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._stored: dict[str, StoredTensor] = {}
-        for path in paths:
-            self._stored.update(_open_safetensors(path))
+        self._files = [MappedFile(path) for path in paths]
+        for path, file in zip(paths, self._files, strict=True):
+            self._stored.update(_read_safetensors(path, file.data))
         self._where = " ".join(path.name for path in paths)
         self._taken: set[str] = set()
 
@@ -179,6 +181,11 @@ class Tensors:
         tensor = self._find(name, shape)
         return tensor.half or tensor.read()
 
+    def let_go(self) -> None:
+        """Give the memory of what was read back; what is used again is read again."""
+        for file in self._files:
+            file.let_go()
+
     def refuse_unknown(self, ignored: Sequence[str]) -> None:
         """Raise UnsupportedModelError if a tensor was not taken and has no ignored part in it."""
         left = [n for n in self.names if n not in self._taken and not any(p in n for p in ignored)]
@@ -214,17 +221,6 @@ def _refuse_pickled(folder: Path) -> None:
         )
 
 
-def map_file(path: Path) -> NDArray[np.uint8]:
-    """Give a file's bytes, read when they are used; CheckpointError if it cannot be read."""
-    try:
-        # Copy-on-write: OpenVINO shares only arrays that claim to be writeable, and writes to none.
-        return np.memmap(path, dtype=np.uint8, mode="c")
-    except FileNotFoundError as exc:
-        raise CheckpointError(f"{path} is missing; pull the model again") from exc
-    except (OSError, ValueError) as exc:
-        raise CheckpointError(f"{path} cannot be read: {exc}") from exc
-
-
 def to_float32(kind: str, array: NDArray[Any]) -> Floats:
     """Turn an array into float32; that of BF16 has its bits as uint16."""
     if kind == "BF16":
@@ -232,9 +228,8 @@ def to_float32(kind: str, array: NDArray[Any]) -> Floats:
     return array if array.dtype == np.float32 else array.astype(np.float32)
 
 
-def _open_safetensors(path: Path) -> dict[str, StoredTensor]:
-    """Map each tensor's name to a read-only view of the file."""
-    data = map_file(path)
+def _read_safetensors(path: Path, data: NDArray[np.uint8]) -> dict[str, StoredTensor]:
+    """Give each tensor as a view of the file's bytes."""
     size = int.from_bytes(data[:8].tobytes(), "little") if data.size >= 8 else 0
     if not 2 <= size <= min(MAX_HEADER_BYTES, data.size - 8):
         raise CheckpointError(f"{path} is not a safetensors file, or truncated in its header")

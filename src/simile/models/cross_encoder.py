@@ -93,6 +93,10 @@ class CrossEncoder:
     def _fast(self) -> Any:
         return self._checkpoint.tokenizer()
 
+    def let_go(self) -> None:
+        """Give back the memory of weights that were read; to be called when a graph is compiled."""
+        self._tensors.let_go()
+
     def _read_facts(self, model: LocalModel) -> ModelFacts:
         from simile.models.qwen3_reranker import WINDOW
 

@@ -63,6 +63,10 @@ class Encoder:
             vector = _normalize(vector)
         return Model([vector], [input_ids, token_mask], "encoder")
 
+    def let_go(self) -> None:
+        """Give back the memory of weights that were read; to be called when a graph is compiled."""
+        self._tensors.let_go()
+
     def _read_facts(self, model: LocalModel) -> ModelFacts:
         sizes, modules = self._architecture.sizes, self._modules
         window, lowercase = read_window(self._checkpoint, sizes.context_length)

@@ -12,6 +12,7 @@ from simile.models.checkpoint import Checkpoint, Floats, StoredTensor, Tensors
 from simile.models.configuration import Configuration
 from simile.models.gguf_config import read_words
 from simile.models.gguf_file import read_gguf
+from simile.models.mapped_file import MappedFile
 
 
 class GgufCheckpoint(Checkpoint):
@@ -21,7 +22,7 @@ class GgufCheckpoint(Checkpoint):
         """Read the header; CheckpointError or UnsupportedModelError where it does not do."""
         self.folder = path
         file = read_gguf(path)
-        self._values = file.values
+        self._file, self._values = file.file, file.values
         self._words = read_words(str(path), file.values, file.tensors)
         self.config = self.read_json("config.json")
 
@@ -43,7 +44,9 @@ class GgufCheckpoint(Checkpoint):
 
     def tensors(self, subfolder: str = "") -> Tensors:
         """Give the weights of the encoder, or those of a module."""
-        return _GgufTensors(self.folder.name, self._by_folder(subfolder), self._words.weight_format)
+        return _GgufTensors(
+            self.folder.name, self._by_folder(subfolder), self._words.weight_format, self._file
+        )
 
     def _by_folder(self, subfolder: str) -> dict[str, StoredTensor]:
         split = {name: name.rpartition("/") for name in self._words.tensors}
@@ -58,9 +61,14 @@ class _GgufTensors(Tensors):
     """Named tensors of a GGUF file."""
 
     def __init__(
-        self, where: str, stored: dict[str, StoredTensor], weight_format: str | None
+        self,
+        where: str,
+        stored: dict[str, StoredTensor],
+        weight_format: str | None,
+        file: MappedFile,
     ) -> None:
         self._stored = stored
+        self._files = [file]
         self._where = where
         self._taken: set[str] = set()
         self._told_format = weight_format

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.checkpoint import Floats, StoredTensor, map_file, to_float32
+from simile.models.checkpoint import Floats, StoredTensor, to_float32
+from simile.models.mapped_file import MappedFile
 
 MAX_HEADER_BYTES = 256 * 2**20
 MAX_VALUES = 8_000_000
@@ -59,6 +60,7 @@ class GgufFile:
     """Metadata: numbers, strings, Texts and NumPy arrays of numbers."""
     tensors: Mapping[str, StoredTensor]
     """By name, shapes slowest dimension first."""
+    file: MappedFile
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Texts:
 
 def read_gguf(path: Path) -> GgufFile:
     """Read the header; CheckpointError for a damaged file, UnsupportedModelError for a format."""
-    data = map_file(path)
+    file = MappedFile(path)
+    data = file.data
     header = _Header(memoryview(data.data)[:MAX_HEADER_BYTES])
     try:
         counts = header.begin()
@@ -95,7 +98,7 @@ def read_gguf(path: Path) -> GgufFile:
         raise CheckpointError(f"{path} {_reason(exc)}") from exc
     if len(values) < counts[1] or len({entry.name for entry in entries}) < counts[0]:
         raise CheckpointError(f"{path} has a damaged GGUF header: a name comes twice")
-    return GgufFile(values, _views(path, entries, data[start:]))
+    return GgufFile(values, _views(path, entries, data[start:]), file)
 
 
 def _reason(exc: Exception) -> str:

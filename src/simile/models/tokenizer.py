@@ -110,7 +110,10 @@ class Tokenizer:
         ]
         rest = [place for place, body in enumerate(bodies) if body is None]
         clean = [_sound(str(texts[place])) for place in rest]
-        encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
+        if len(clean) == 1:  # Alone: the library's threads would be woken, and spin on their cores.
+            encodings = [self._fast.encode(clean[0], add_special_tokens=False)]
+        else:
+            encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
         for place, encoding in zip(rest, encodings, strict=True):
             bodies[place] = encoding.ids
         return [body or () for body in bodies]

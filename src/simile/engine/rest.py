@@ -1,0 +1,40 @@
+"""Tell when an engine that has worked should give back the memory that it does not use just now.
+
+Knows the time and nothing else; its owner's lock guards it.
+"""
+
+from time import perf_counter
+
+IDLE_S = 1.0
+"""So long after the last batch, ..."""
+WORK_S = 10.0
+"""... and as often as this while there is always one."""
+
+
+class Rest:
+    """What has been done since the last rest."""
+
+    def __init__(self) -> None:
+        self._rested_s = perf_counter()
+        self._worked_s = 0.0
+        """When a batch was done last; 0 if none was since the last rest."""
+
+    @property
+    def wait_s(self) -> float | None:
+        """How long to wait for work before asking again; None if there is nothing to rest from."""
+        return IDLE_S if self._worked_s else None
+
+    def worked(self) -> bool:
+        """Note that a batch is done; say whether it is the first since a rest."""
+        is_first = not self._worked_s
+        self._worked_s = perf_counter()
+        return is_first
+
+    def is_due(self, *, idle: bool) -> bool:
+        """Say whether to rest now; yes once, then only after more work."""
+        now_s = perf_counter()
+        is_long_ago = now_s - self._rested_s >= WORK_S
+        if not (self._worked_s and (is_long_ago or (idle and now_s - self._worked_s >= IDLE_S))):
+            return False
+        self._rested_s, self._worked_s = now_s, 0.0
+        return True

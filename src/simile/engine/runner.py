@@ -1,0 +1,19 @@
+"""What the scheduler needs of others: a tokenizer, and what computes a batch."""
+
+from collections.abc import Callable, Sequence, Sized
+from typing import Protocol, TypeVar
+
+from simile.models.tokenizer import TokenIds, TokenizedText
+from simile.types import Embeddings
+
+Text = TypeVar("Text", bound=Sized)
+"""What becomes one row of a batch; its length in characters."""
+Tokenise = Callable[[Sequence[Text], Sequence[int]], list[TokenizedText]]
+
+
+class BatchRunner(Protocol):
+    """What computes a batch."""
+
+    def run(self, input_ids: TokenIds, token_mask: TokenIds) -> Embeddings:
+        """(batch, seq) int32 twice to (batch, dim) float32."""
+        ...
