@@ -9,6 +9,7 @@ from benchmarks.timing import time_runs
 from benchmarks.vectors import cosines
 
 from simile.engine.embedder import LocalEmbedder
+from simile.engine.stats import EngineStats
 from simile.models.checkpoint import Checkpoint
 from simile.models.local import LocalModel
 from simile.types import Embeddings, Precision
@@ -44,8 +45,9 @@ def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> 
     report.row("FLOP per token", flop / 1e6, "MFLOP")
     vectors = {}
     for precision, name in zip(precisions, names, strict=True):
-        embedder = LocalEmbedder(model, precision=precision)
-        vectors[name] = _measure_one(report, embedder, corpus, name, flop, runs)
+        stats = EngineStats()
+        embedder = LocalEmbedder(model, precision=precision, stats=stats)
+        vectors[name] = _measure_one(report, embedder, corpus, name, flop, runs, stats)
         embedder.close()
     exact = vectors.pop("f32")
     for name, rounded in vectors.items():
@@ -73,7 +75,13 @@ def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: in
 
 
 def _measure_one(
-    report: Report, embedder: LocalEmbedder, corpus: Corpus, name: str, flop: float, runs: int
+    report: Report,
+    embedder: LocalEmbedder,
+    corpus: Corpus,
+    name: str,
+    flop: float,
+    runs: int,
+    stats: EngineStats,
 ) -> Embeddings:
     result = embedder.embed_counted(corpus.texts, role="document")
     assert result.token_counts.tolist() == corpus.tokens, "engine and corpus count alike"
@@ -81,6 +89,8 @@ def _measure_one(
     rate = corpus.total / times.best
     note = f"median {corpus.total / times.middle:,.0f}; {times.cores:.2f} cores busy"
     report.row(name, rate, "tokens/s", note)
+    padding = stats.padded_tokens / (stats.padded_tokens + stats.batch_tokens.read()[1])
+    report.row(f"{name}, padding", 100 * padding, "%")
     for shape in gemm.SHAPES:
         limit = report.value("Matrix products through OpenVINO", f"{name}, {shape}") or 0.0
         part = rate * flop / 1e9 / limit

@@ -40,18 +40,27 @@ def describe(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 def peak_memory_bytes(pid: int) -> int | None:
     """Most resident memory a process has had; None where this platform does not say."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
+    if (size := _proc_status_bytes(pid, "VmHWM:")) is not None:
+        return size
     try:
         import psutil  # type: ignore[import-untyped, import-not-found, unused-ignore]
     except ModuleNotFoundError:
         return None
     memory = psutil.Process(pid).memory_info()
     return int(getattr(memory, "peak_wset", memory.rss))
+
+
+def memory_bytes(pid: int) -> int | None:
+    """Resident memory of a process now; None where this platform does not say."""
+    return _proc_status_bytes(pid, "VmRSS:")
+
+
+def _proc_status_bytes(pid: int, name: str) -> int | None:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
 
 
 def _cpu_flags() -> set[str]:

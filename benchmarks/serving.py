@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 from benchmarks import engine
 from benchmarks.corpus import Corpus
 from benchmarks.load import Client, crowd, drain, embed_request
-from benchmarks.machine import peak_memory_bytes
+from benchmarks.machine import memory_bytes, peak_memory_bytes
 from benchmarks.report import Report
 from benchmarks.timing import time_runs
 
@@ -26,6 +26,7 @@ GROUP = 32
 """Texts of a middling request."""
 SECONDS = 3.0
 WINDOWS = 3
+REST_S = 2.0
 QUERY = "why is the sky so blue"
 """Eight tokens, special tokens included."""
 
@@ -53,9 +54,11 @@ def running(model: str) -> Iterator[tuple[str, int]]:
 def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs: int) -> None:
     """Time large, middling and single requests, and one query alone; then the memory."""
     report.section(SECTION)
+    start_s = perf_counter()
     with running(model) as (url, pid):
         client = Client(url)
         client.ask(embed_request(url, model, [QUERY]))
+        report.row("from start to the first answer", perf_counter() - start_s, "s")
         _report_memory(report, pid, "peak memory after one query")
         _measure_latency(report, client, embed_request(url, model, [QUERY]))
         _measure_large(report, client, url, model, corpus, precision, runs)
@@ -64,6 +67,9 @@ def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs:
         _measure_crowds(report, url, model, corpus, precision)
         _measure_wrk(report, url, model, corpus)
         _report_memory(report, pid, "peak memory after all")
+        sleep(REST_S)
+        if (size := memory_bytes(pid)) is not None:
+            report.row("memory then, at rest", size / 2**20, "MiB")
 
 
 def measure_start(report: Report, model: str, *, runs: int = 5) -> None:
