@@ -26,6 +26,7 @@ from simile.server.connections import (
     Sweeper,
     allow_files,
 )
+from simile.server.joined import http_protocol
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
@@ -131,6 +132,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._hand_on,
+                http=http_protocol(),
                 interface="asgi3",  # A method is not told from the other kind.
                 lifespan="off",
                 ws="none",

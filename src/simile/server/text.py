@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 _UNSAFE = re.compile("[<>&\u2028\u2029]")
-_EXPONENT = re.compile(rb"[eE][+-]?[0-9]+")
+_EXPONENT = re.compile(rb"[+-]?[0-9]+")
 # The longest shortest decimal of a float64: sign, 17 digits, point.
 _LONGEST_MANTISSA = 19
 
@@ -39,20 +39,22 @@ def json_time(moment: datetime) -> str:
 def json_numbers(values: NDArray[np.float32] | NDArray[np.float64]) -> bytes:
     """Write finite floats as nested arrays of the shortest decimals that round-trip their type."""
     text = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
-    if (values == np.trunc(values)).any():
-        text = text.replace(b".0,", b",").replace(b".0]", b"]")
-    return _go_exponents(text) if b"e" in text else text
+    # Only a whole number ends so, as the decimals are the shortest.
+    return _go_exponents(text.replace(b".0,", b",").replace(b".0]", b"]"))
 
 
 def _go_exponents(text: bytes) -> bytes:
-    pieces, done = [], 0
-    for found in _EXPONENT.finditer(text):
-        left = max(done, found.start() - _LONGEST_MANTISSA)
-        start = max(left, *(text.rfind(mark, left, found.start()) + 1 for mark in (b",", b"[")))
-        mantissa = text[start : found.start()].decode()
-        pieces += [text[done:start], _go_number(mantissa, int(found[0][1:])).encode()]
-        done = found.end()
-    return b"".join([*pieces, text[done:]])
+    """Write each number with an exponent anew; looks at little but them, as most have none."""
+    left, *rest = text.split(b"e")
+    pieces = []
+    for part in rest:
+        near = left[-_LONGEST_MANTISSA - 1 :]
+        start = len(left) - len(near) + max(near.rfind(b","), near.rfind(b"[")) + 1
+        exponent = _EXPONENT.match(part)
+        assert exponent, "orjson writes digits after e"
+        pieces += [left[:start], _go_number(left[start:].decode(), int(exponent[0])).encode()]
+        left = part[exponent.end() :]
+    return b"".join([*pieces, left])
 
 
 def _go_number(mantissa: str, exponent: int) -> str:
