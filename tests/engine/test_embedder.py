@@ -1,11 +1,13 @@
 """A loaded model: roles, windows, streams, fingerprints, and a quiet, clean process."""
 
 import asyncio
+import gc
 import shutil
 import subprocess
 import sys
 import textwrap
-from typing import Any
+from typing import Any, cast
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -296,3 +298,23 @@ def test_nothing_calls_home(folder):
         embedder.close()
     """
     assert run(code, folder) == "[] []"
+
+
+@pytest.mark.parametrize("texts", [{"a cat"}, {"a cat": 1}.keys(), ("a cat",)])
+def test_texts_may_be_any_collection(embedder, texts):
+    np.testing.assert_array_equal(
+        embedder.embed(texts, role="query"), embedder.embed(["a cat"], role="query")
+    )
+
+
+def test_a_closed_model_leaves_memory_without_a_collection(folder):
+    embedder = load(folder)
+    embedder.embed(["a cat"], role="query")
+    compiled = ref(cast(Any, embedder._scheduler._runners[0])._runner._compiled)
+    gc.disable()
+    try:
+        embedder.close()
+        del embedder
+        assert compiled() is None
+    finally:
+        gc.enable()

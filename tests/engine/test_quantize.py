@@ -1,6 +1,7 @@
 """8-bit arithmetic: close to f32, found once, kept beside the model, and never mixed with float."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from simile.engine.embedder import LocalEmbedder
 from simile.engine.quantize import RECIPE, calibration_texts
 from simile.models.plain_folder import open_folder
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 TEXTS = ["the cat is blue", "a dog in the green grass", "why is the sky blue?", "text " * 20, ""]
 
 
@@ -82,3 +84,24 @@ def test_calibration_texts_are_many_and_of_many_lengths():
     assert len(lengths) > 100
     assert lengths[0] < 5
     assert lengths[-1] > 1000
+
+
+FAMILIES = sorted(
+    path.name
+    for path in GOLDEN.iterdir()
+    if (path / "config.json").is_file() and not path.name.startswith("static")
+)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_quantised_and_stays_near_f32(family):
+    found = open_folder(str(GOLDEN / family))
+    rows = []
+    for precision in ("f32", "int8"):
+        embedder = LocalEmbedder(found, precision=precision)
+        vectors = embedder.embed(TEXTS[:4], role="document")
+        rows.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+        embedder.close()
+    cosine = (rows[0] * rows[1]).sum(axis=1)
+    assert cosine.min() > 0.98
+    assert cosine.max() < 0.99999, "nothing was quantised"

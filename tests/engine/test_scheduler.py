@@ -562,3 +562,46 @@ def test_an_idle_engine_gives_memory_back_once(monkeypatch):
     with pytest.raises(queue.Empty):
         rested.get(timeout=0.5)
     scheduler.close()
+
+
+def test_a_text_without_tokens_is_answered_among_others(engine):
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            engine.scheduler.embed(["cat"], window=WINDOW)
+
+    with ThreadPoolExecutor() as pool:
+        asking = pool.submit(ask)
+        try:
+            assert_right(engine.submit([""]), [""])
+        finally:
+            stop.set()
+        asking.result(WAIT_S)
+
+
+def test_an_error_of_the_engine_is_given_as_it_is(engine):
+    def fail(*batch):
+        raise EngineError("out of memory")
+
+    engine.runner.run = fail
+    with pytest.raises(EngineError) as caught:
+        engine.scheduler.embed(["cat"], window=WINDOW)
+    assert caught.value.__cause__ is None
+
+
+def test_a_rest_that_fails_stops_nothing(monkeypatch):
+    monkeypatch.setattr("simile.engine.rest.IDLE_S", 0.05)
+    rested: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def rest() -> None:
+        rested.put("now")
+        raise MemoryError
+
+    engine = Engine(Runner())
+    engine.scheduler.close()
+    scheduler = Scheduler(engine.tokenise, [engine.runner], dim=2, rest=rest)
+    for _ in range(2):
+        assert_right(scheduler.submit(["cat"], window=WINDOW), ["cat"])
+        assert rested.get(timeout=WAIT_S) == "now"
+    scheduler.close()

@@ -108,5 +108,5 @@ def test_a_real_graph_is_compared_by_computing(tmp_path, monkeypatch):
         "streams": compiled.plan.streams,
         "batch_tokens": compiled.plan.batch_tokens,
     }
-    assert len(compiled.runners) == compiled.plan.streams
+    assert len(compiled.runners()) == compiled.plan.streams
     assert compiled._compare(Plan(1, 512), Plan(2, 1024)) > 0

@@ -37,7 +37,7 @@ def embed_alone(
         input_ids, token_mask = pad([tokenised.ids])
         run_s = perf_counter()
         vectors = runner.run(input_ids, token_mask)
-    except InputError:
+    except (InputError, EngineError):
         raise
     except Exception as exc:
         raise as_engine_error(exc) from exc

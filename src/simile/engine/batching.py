@@ -49,6 +49,9 @@ class Pool(Generic[Owner]):
         self.tokens = 0
         """Tokens that wait, each distinct text once."""
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def add(self, ids: TokenIds, owner: Owner) -> None:
         """Let a text wait; joins an equal one that waits already."""
         same = ids.tobytes()

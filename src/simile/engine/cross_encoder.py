@@ -56,7 +56,7 @@ class LocalReranker:
         self.special_tokens = self._tokenizer.special_count
         scheduler = Scheduler(
             self._tokenizer.encode,
-            compiled.runners,
+            compiled.runners(),
             dim=1,
             batch_tokens=compiled.plan.batch_tokens,
             rest=compiled.rest,

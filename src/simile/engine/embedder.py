@@ -71,7 +71,7 @@ class LocalEmbedder:
                 width=encoder.width,
                 derived=model.derived,
             )
-            self.precision, runners = compiled.precision, compiled.runners
+            self.precision, runners = compiled.precision, compiled.runners()
             batch_tokens, rest = compiled.plan.batch_tokens, compiled.rest
         norm = self.facts.layer_norm_before_cut
         runners = [CutRunner(runner, self.dim, layer_norm=norm) for runner in runners]
@@ -191,7 +191,7 @@ class LocalEmbedder:
 
     def _prefixed(self, texts: Sequence[str], prefix: str) -> Sequence[str]:
         _check_texts(texts)
-        return [prefix + text for text in texts] if prefix else texts
+        return [prefix + text for text in texts]
 
     def _window(self, max_tokens: int | None) -> int:
         window = min(max_tokens or self.max_tokens, self.context_length)

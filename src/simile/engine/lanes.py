@@ -44,7 +44,7 @@ class Lanes(Generic[Owner]):
     def add(self, lane: int, ids: TokenIds, owner: Owner) -> None:
         """Let a text wait in a lane."""
         chosen = self._lanes[lane]
-        if not chosen.pool.tokens:
+        if not chosen.pool:
             chosen.turn = max(chosen.turn, self._now)  # What was not asked for is not saved up.
         chosen.pool.add(ids, owner)
 
@@ -55,7 +55,7 @@ class Lanes(Generic[Owner]):
     @property
     def waits(self) -> bool:
         """Whether anything does."""
-        return any(lane.pool.tokens for lane in self._lanes)
+        return any(lane.pool for lane in self._lanes)
 
     def take(self, budgets: Sequence[int], wanted: Callable[[Owner], bool]) -> list[Waiting[Owner]]:
         """Remove and give the next batch, all of one lane, within that lane's budget.

@@ -211,7 +211,8 @@ class Scheduler(Generic[Text]):
             if taken := self._wait_for_batch():
                 self._run(*taken)
             elif not self._closed:
-                self._give_memory_back()
+                with suppress(Exception):  # Whatever it was, texts are still to be answered.
+                    self._give_memory_back()
 
     def _run(self, runner: BatchRunner, batch: list[Waiting[Owner[Text]]]) -> None:
         """Compute a batch and give the runner back, whatever happens."""

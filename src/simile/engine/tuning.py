@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from math import log2
 from pathlib import Path
 from time import perf_counter
 
@@ -60,7 +61,8 @@ def find(cores: int, compare: Compare) -> Plan:
     start_s = perf_counter()
     best = first_plan(cores)
     streams = {max(1, cores // threads) for threads in (1, 4, 8, cores)} - {best.streams}
-    changes: list[dict[str, int]] = [{"streams": count} for count in sorted(streams)]
+    nearest = sorted(streams, key=lambda count: abs(log2(count / best.streams)))
+    changes: list[dict[str, int]] = [{"streams": count} for count in nearest]
     changes += [{"batch_tokens": 2048}, {"batch_tokens": 512}]
     for change in changes:
         if perf_counter() - start_s > TRIAL_S:

@@ -19,6 +19,9 @@ TokenIds = NDArray[np.int32]
 Text = str | tuple[int, ...]
 """A text, or the token ids of one that its caller has tokenised."""
 
+_ALONE_CHARS = 512
+"""One text of so few is tokenised in this thread: the library's own would be woken for it, and spin
+on their cores. A longer one would hold up Python's other threads."""
 _HEAD_CHARS_PER_TOKEN = 16
 """A text longer than this times its window is first tried by its head alone."""
 _LONG_RUN_CHARS = 1000
@@ -110,7 +113,7 @@ class Tokenizer:
         ]
         rest = [place for place, body in enumerate(bodies) if body is None]
         clean = [_sound(str(texts[place])) for place in rest]
-        if len(clean) == 1:  # Alone: the library's threads would be woken, and spin on their cores.
+        if len(clean) == 1 and len(clean[0]) <= _ALONE_CHARS:
             encodings = [self._fast.encode(clean[0], add_special_tokens=False)]
         else:
             encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
