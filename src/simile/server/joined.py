@@ -1,7 +1,7 @@
 """Send an answer's head and its first part in one packet.
 
 uvicorn writes them one after the other, and each is sent at once: two system calls, and the client
-wakes twice. 64 clients with one short text each get 5 % more answers so.
+wakes twice. 64 clients with one short text each got 8 % more answers with this and `json_numbers`.
 """
 
 import asyncio
