@@ -12,9 +12,9 @@ from hypothesis.extra import numpy as hnp
 from tests.checkpoints import change_json, write_json, write_safetensors, write_tiny_bert
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.bert import Architecture
 from simile.models.checkpoint import Checkpoint, Tensors
 from simile.models.encoder import Encoder
+from simile.models.families.bert import Architecture
 from simile.models.plain_folder import open_folder
 
 QUERY = "encoder.layer.1.attention.self.query.weight"

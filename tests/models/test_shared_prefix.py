@@ -7,8 +7,8 @@ import pytest
 
 from simile.models.architecture import Tokens
 from simile.models.checkpoint import Checkpoint
+from simile.models.families.qwen3 import Architecture
 from simile.models.graph import Core, Model, ops
-from simile.models.qwen3 import Architecture
 
 FOLDER = Path(__file__).parent.parent / "golden" / "qwen3"
 

@@ -29,7 +29,7 @@ MODULES = {
     "roberta": "roberta",
     "xlm-roberta": "roberta",
 }
-"""The model_type values that are built here, and the module of this room that builds each."""
+"""The model_type values that are built here, and the module of `families` that builds each."""
 
 
 @dataclass(frozen=True)
@@ -87,5 +87,5 @@ def read_architecture(configuration: Configuration) -> Architecture:
             f"{configuration.where}: model_type {kind!r} is not built here; "
             f"expected one of: {', '.join(MODULES)}"
         )
-    module: Any = import_module(f"simile.models.{MODULES[kind]}")
+    module: Any = import_module(f"simile.models.families.{MODULES[kind]}")
     return cast(Architecture, module.Architecture.parse(configuration))

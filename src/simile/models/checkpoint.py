@@ -96,7 +96,7 @@ class Checkpoint:
 def open_checkpoint(path: Path) -> Checkpoint:
     """Open a folder, or a GGUF file whatever its name; CheckpointError if it is neither."""
     if path.is_file():
-        from simile.models.gguf_checkpoint import GgufCheckpoint
+        from simile.models.gguf.checkpoint import GgufCheckpoint
 
         return GgufCheckpoint(path)
     from simile.models.onnx_checkpoint import OnnxCheckpoint, is_onnx

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from simile.errors import DownloadError
 from simile.models.download import transfer
-from simile.models.gguf_header import EarlyLook
+from simile.models.gguf.header import EarlyLook
 from simile.models.model_files import CONFIGS, FileRecord, check_sha256, choose, listing, take_file
 from simile.models.sources import Delivery, PullProgress, Report, Source
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from simile.errors import CheckpointError, ModelError, ModelNameError
-from simile.models.gguf_header import check_embeds
+from simile.models.gguf.header import check_embeds
 from simile.models.local import LocalModel
 from simile.models.model_files import FileRecord, take_file
 from simile.models.names import DEFAULT_HOST, OLLAMA_HOSTS, ModelName

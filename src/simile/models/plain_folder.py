@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from simile.errors import CheckpointError, ModelNotFoundError
-from simile.models.gguf_header import check_embeds
+from simile.models.gguf.header import check_embeds
 from simile.models.local import LocalModel
 from simile.models.model_files import is_checkpoint, listing, relevant
 

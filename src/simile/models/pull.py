@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from simile.errors import CheckpointError, DownloadError, ModelNotFoundError
-from simile.models.gguf_header import check_embeds
+from simile.models.gguf.header import check_embeds
 from simile.models.local import ModelStore, writing
 from simile.models.manifest import Manifest, damaged_files, write_manifest
 from simile.models.model_files import check_modules

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from simile.errors import CheckpointError, ModelNotFoundError, UnsupportedModelError
 from simile.models.download import fetch_checked, is_loopback, read_small, transfer
-from simile.models.gguf_header import EarlyLook
+from simile.models.gguf.header import EarlyLook
 from simile.models.model_files import FileRecord
 from simile.models.names import ModelName
 from simile.models.ollama_manifest import (

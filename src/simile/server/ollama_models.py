@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from simile.engine.residency import Resident
 from simile.models.facts import ModelFacts
-from simile.models.gguf_config import FILE_TYPES
+from simile.models.gguf.config import FILE_TYPES
 from simile.models.local import LocalModel
 from simile.models.names import ModelName
 from simile.server.body import decode

@@ -17,8 +17,8 @@ from simile.models.architecture import Sizes, Tokens
 from simile.models.attention import padding_mask
 from simile.models.checkpoint import Floats, Tensors
 from simile.models.configuration import Configuration
+from simile.models.families.roberta import positions
 from simile.models.graph import Node, ops
-from simile.models.roberta import positions
 from simile.models.weights import Weights
 
 _PAD_ID = 1

@@ -17,7 +17,7 @@ from simile.models.encoder import Encoder
 from simile.models.facts import read_facts
 from simile.models.plain_folder import open_folder
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 TEXTS = ["Why is the sky blue?", "the cat and the dog", "", "a search of tokens " * 9]
 
 

@@ -10,7 +10,7 @@ from simile.engine.embedder import LocalEmbedder
 from simile.models.encoder import Encoder
 from simile.models.plain_folder import open_folder
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 COSINE = {"gguf-bert": 0.99999, "gguf-gemma": 0.99999, "gguf-qwen3": 0.999}
 """llama.cpp rounds the inputs of a product with Q8_0 weights, too; we do not."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from simile.errors import CheckpointError
 from simile.models.configuration import Configuration
-from simile.models.gguf_file import Texts
+from simile.models.gguf.file import Texts
 
 UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
 """Kinds of tokens in token_type; 1 is normal, 5 unused."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models import gguf_names
 from simile.models.checkpoint import StoredTensor
 from simile.models.configuration import Configuration
-from simile.models.gguf_families import FAMILIES, Family
+from simile.models.gguf import names as gguf_names
+from simile.models.gguf.families import FAMILIES, Family
 
 MAX_CONTEXT = 2**20
 """Tokens; tables of positions grow with it, and the file's word for it cannot be checked."""

@@ -9,10 +9,10 @@ import pytest
 from tests.gguf_models import word_piece_keys, write_gguf
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.gguf_file import read_gguf
-from simile.models.gguf_tokenizer import build_tokenizer
+from simile.models.gguf.file import read_gguf
+from simile.models.gguf.tokenizer import build_tokenizer
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.gguf_models import write_gguf
 
 from simile.errors import CheckpointError, ModelError, UnsupportedModelError
-from simile.models import gguf_file
 from simile.models.checkpoint import open_checkpoint
-from simile.models.gguf_file import read_gguf
+from simile.models.gguf import file as gguf_file
+from simile.models.gguf.file import read_gguf
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 BLOCKS = sorted(name for name, *_ in gguf_file._BLOCKS.values())
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models import gguf_bpe, gguf_pieces
 from simile.models.configuration import Configuration
-from simile.models.gguf_vocabulary import (
+from simile.models.gguf import bpe as gguf_bpe
+from simile.models.gguf import pieces as gguf_pieces
+from simile.models.gguf.vocabulary import (
     CONTROL,
     UNKNOWN,
     USER_DEFINED,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.gguf_files import write_gguf
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models import gguf_header
-from simile.models.gguf_header import check_embeds, read_scalars
+from simile.models.gguf import header as gguf_header
+from simile.models.gguf.header import check_embeds, read_scalars
 
 
 @pytest.fixture

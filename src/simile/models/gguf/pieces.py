@@ -9,8 +9,8 @@ from base64 import b64decode
 from typing import Any
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.gguf_file import Texts
-from simile.models.gguf_vocabulary import Vocabulary, texts_of
+from simile.models.gguf.file import Texts
+from simile.models.gguf.vocabulary import Vocabulary, texts_of
 
 _WORD_START = "▁"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.gguf_vocabulary import BYTE, Vocabulary, texts_of
+from simile.models.gguf.vocabulary import BYTE, Vocabulary, texts_of
 
 _ENDINGS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"

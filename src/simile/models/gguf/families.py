@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simile.models import gguf_names
 from simile.models.checkpoint import StoredTensor
 from simile.models.configuration import Configuration
-from simile.models.gguf_names import Names
+from simile.models.gguf import names as gguf_names
+from simile.models.gguf.names import Names
 
 _LOCAL, _GLOBAL = "sliding_attention", "full_attention"
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from simile.models.checkpoint import Checkpoint, Floats, StoredTensor, Tensors
 from simile.models.configuration import Configuration
-from simile.models.gguf_config import read_words
-from simile.models.gguf_file import read_gguf
+from simile.models.gguf.config import read_words
+from simile.models.gguf.file import read_gguf
 from simile.models.mapped_file import MappedFile
 
 
@@ -37,7 +37,7 @@ class GgufCheckpoint(Checkpoint):
 
     def tokenizer(self) -> Any:
         """Build the tokenizer, of the tokenizers library; CheckpointError where there is none."""
-        from simile.models.gguf_tokenizer import build_tokenizer
+        from simile.models.gguf.tokenizer import build_tokenizer
 
         words = self._words
         return build_tokenizer(str(self.folder), self._values, begins=words.begins, ends=words.ends)

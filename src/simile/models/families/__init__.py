@@ -1,0 +1,1 @@
+"""Architectures, one a file: a checkpoint's tensors to a graph of one vector per token."""

@@ -1,0 +1,1 @@
+"""GGUF files: one file that holds a checkpoint's configuration, vocabulary and weights."""
