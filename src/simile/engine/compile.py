@@ -34,8 +34,9 @@ EXACT_TOKENS = 32
 """With precision "auto", a batch of so few padded tokens is computed in f32: half a millisecond
 more for one query (1.9 against 1.4 ms), and its vector equals the reference's to six digits."""
 KERNELS = 200
-"""How many pieces of code for batches' shapes are kept, five for each shape. After 1,800 shapes they
-take 105 MiB; with the 5,000 that OpenVINO keeps, 341 after 869. Mixed work is no slower."""
+"""How many pieces of code for batches' shapes are kept, some five for each shape. After 1,800
+shapes they take 105 MiB; with the 5,000 that OpenVINO keeps, 341 after 869. Mixed work is no
+slower."""
 NARROW = 32
 """Token vectors up to so wide are computed in f32 where bf16 was asked for: one text is then no
 slower, many are by a fifth, and rounding weighs most where few numbers are summed (a cosine of
