@@ -39,7 +39,7 @@ TOKENISE_TEXTS = 64
 TOKENISE_CHARS = 16_384
 """Of a long call at a time: a slice keeps all cores busy for some milliseconds, and the next long
 call's turn comes after it."""
-CLOSE_S = 10.0
+CLOSE_S = 10.0  # For callers that compute themselves.
 
 
 class Scheduler(Generic[Text]):

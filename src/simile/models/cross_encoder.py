@@ -94,7 +94,7 @@ class CrossEncoder:
         return self._checkpoint.tokenizer()
 
     def let_go(self) -> None:
-        """Give back the memory of weights that were read; to be called when a graph is compiled."""
+        """Give back the memory of weights that were read; a graph that is used reads them again."""
         self._tensors.let_go()
 
     def _read_facts(self, model: LocalModel) -> ModelFacts:

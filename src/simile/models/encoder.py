@@ -64,7 +64,7 @@ class Encoder:
         return Model([vector], [input_ids, token_mask], "encoder")
 
     def let_go(self) -> None:
-        """Give back the memory of weights that were read; to be called when a graph is compiled."""
+        """Give back the memory of weights that were read; a graph that is used reads them again."""
         self._tensors.let_go()
 
     def _read_facts(self, model: LocalModel) -> ModelFacts:
