@@ -1,6 +1,6 @@
 """Measure simile's engine against other people's: same weights, texts, vectors and cores.
 
-    python benchmarks/against.py [--quick] [--texts N] [--json FILE] [--plot FILE]
+    python -m benchmarks.against [--quick] [--texts N] [--json FILE] [--plot FILE]
 
 Every engine has a process of its own for each number of cores, one after the other. What the
 figures mean: benchmarks/README.md.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmarks.corpus import Sample
+    from benchmarks.lib.corpus import Sample
 
 TIMEOUT_S = 900.0
 AGAIN = "simile, auto, again at the end"
@@ -63,13 +63,11 @@ class Run:
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks import machine, plot
+    from benchmarks.lib import machine, plot
 
     from simile.config import read_settings
-    from simile.models.hub import Hub
-    from simile.models.progress import find_or_pull
+    from simile.hub.hub import Hub
+    from simile.hub.progress import find_or_pull
 
     options = _options()
     settings = read_settings()
@@ -101,8 +99,9 @@ def _prepare(model: Any, options: argparse.Namespace, scratch: Path) -> Run:
     import os
 
     import numpy as np
-    from benchmarks import alone, corpus, engine
-    from benchmarks.machine import cores
+    from benchmarks import alone
+    from benchmarks.lib import corpus, engine
+    from benchmarks.lib.machine import cores
 
     from simile.engine.embedder import LocalEmbedder
 
@@ -125,8 +124,8 @@ def _prepare(model: Any, options: argparse.Namespace, scratch: Path) -> Run:
 def _measure(run: Run, *, quick: bool) -> None:
     """Print the table row by row."""
     from benchmarks.alone import GEMM
-    from benchmarks.engines import KINDS, OURS
-    from benchmarks.tables import Tables
+    from benchmarks.lib.engines import KINDS, OURS
+    from benchmarks.lib.tables import Tables
 
     for cores in run.cores:
         run.gemm[cores] = run.ask(GEMM, cores)
@@ -176,7 +175,7 @@ def _row(run: Run, table: Any, name: str, found: dict[int, dict[str, Any]]) -> N
 
 def _judged(run: Run, row: dict[str, Any]) -> str:
     """Add ratio and part of the limit to a measurement; gives its cell."""
-    from benchmarks.engines import OURS
+    from benchmarks.lib.engines import OURS
 
     rate = row.get("tokens_per_s")
     if rate is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmarks.corpus import Sample
+    from benchmarks.lib.corpus import Sample
 
 GEMM = "gemm"
 REFERENCE = "reference.npz"
@@ -40,14 +40,13 @@ def main() -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(task.cores)
     os.environ["HF_HUB_OFFLINE"] = "1"
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
     found = _gemm() if task.engine == GEMM else _engine(task)
     print("\n" + json.dumps(found))
 
 
 def _gemm() -> dict[str, float]:
     """GFLOP/s of the better shape, by precision."""
-    from benchmarks import gemm
+    from benchmarks.lib import gemm
 
     from simile.engine.compile import choose
 
@@ -60,12 +59,12 @@ def _gemm() -> dict[str, float]:
 
 def _engine(task: Task) -> dict[str, Any]:
     import numpy as np
-    from benchmarks.corpus import Sample
-    from benchmarks.engines import KINDS
+    from benchmarks.lib.corpus import Sample
+    from benchmarks.lib.engines import KINDS
 
     from simile.config import read_settings
-    from simile.models.hub import Hub
-    from simile.models.progress import find_or_pull
+    from simile.hub.hub import Hub
+    from simile.hub.progress import find_or_pull
 
     settings = read_settings()
     model = find_or_pull(Hub(settings.home, settings.model_folders), task.model)
@@ -83,8 +82,8 @@ def _engine(task: Task) -> dict[str, Any]:
 def _measure(engine: Any, sample: "Sample", reference: Any, kind: Any) -> dict[str, Any]:
     """Check the work, which warms up, too; then time it."""
     import numpy as np
-    from benchmarks.timing import time_within
-    from benchmarks.vectors import cosines
+    from benchmarks.lib.timing import time_within
+    from benchmarks.lib.vectors import cosines
 
     alike = cosines(np.asarray(engine.embed(sample.texts), np.float32), reference)
     tokens = engine.count(sample.texts)

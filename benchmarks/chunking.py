@@ -1,13 +1,12 @@
 """Measure chunks: how often the best three hold the characters that answer a question.
 
-    python benchmarks/chunking.py FOLDER... [--sizes 100 200] [--json FILE]
+    python -m benchmarks.chunking FOLDER... [--sizes 100 200] [--json FILE]
 
 Our chunker beside LangChain's RecursiveCharacterTextSplitter, at the same sizes in tokens of the
 same model, the same vectors' cosines deciding. What the figures mean: benchmarks/README.md.
 """
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -29,10 +28,8 @@ Cut = tuple["Span", str]
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks import machine
-    from benchmarks.tables import Tables
+    from benchmarks.lib import machine
+    from benchmarks.lib.tables import Tables
 
     from simile.embedder import Embedder
 

@@ -1,30 +1,27 @@
 """Measure embedding: the engine, the whole server, and other engines beside them, in one run.
 
-    python benchmarks/embed.py [--model NAME] [--texts N] [--skip-peers] [--json FILE]
+    python -m benchmarks.embed [--model NAME] [--texts N] [--skip-peers] [--json FILE]
 
 What the figures mean: benchmarks/README.md.
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.corpus import Corpus
-    from benchmarks.report import Report
+    from benchmarks.lib.corpus import Corpus
+    from benchmarks.lib.report import Report
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks import corpus, engine, machine, peers, serving
-    from benchmarks.report import Report
+    from benchmarks.lib import corpus, engine, machine, peers, serving
+    from benchmarks.lib.report import Report
 
     from simile.config import read_settings
     from simile.engine.embedder import LocalEmbedder
-    from simile.models.hub import Hub
-    from simile.models.progress import find_or_pull
+    from simile.hub.hub import Hub
+    from simile.hub.progress import find_or_pull
 
     options = _options()
     report = Report()

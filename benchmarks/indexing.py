@@ -1,30 +1,27 @@
 """Measure indexing: `Index.sync` of a folder with the real model, beside the engine's own rate.
 
-    python benchmarks/indexing.py [--files N | --folder FOLDER] [--rounds N] [--json FILE]
+    python -m benchmarks.indexing [--files N | --folder FOLDER] [--rounds N] [--json FILE]
 
 What the figures mean: benchmarks/README.md.
 """
 
 import argparse
 import os
-import sys
 import tempfile
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.files import Folder
-    from benchmarks.tables import Tables
+    from benchmarks.lib.files import Folder
+    from benchmarks.lib.tables import Tables
 
 PACKAGES = ("openvino", "tokenizers", "numpy", "tantivy", "simsimd", "numkong")
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks import files, machine, syncing
-    from benchmarks.tables import Tables
+    from benchmarks.lib import files, machine, syncing
+    from benchmarks.lib.tables import Tables
 
     options = _options()
     tables = Tables()
@@ -49,8 +46,8 @@ def main() -> None:
 def _make_home(home: Path) -> None:
     """A SIMILE_HOME with the models of the present one and nothing remembered; used from now on."""
     from simile.config import DEFAULT_MODEL, read_settings
-    from simile.models.hub import Hub
-    from simile.models.progress import find_or_pull
+    from simile.hub.hub import Hub
+    from simile.hub.progress import find_or_pull
 
     settings = read_settings()
     find_or_pull(Hub(settings.home, settings.model_folders), DEFAULT_MODEL)

@@ -1,13 +1,12 @@
 """Measure reranking beside sentence-transformers' CrossEncoder: pairs a second, in one run.
 
-    python benchmarks/rerank.py [--model NAME] [--queries N] [--documents N] [--runs N]
+    python -m benchmarks.rerank [--model NAME] [--queries N] [--documents N] [--runs N]
 
 A cross-encoder of MiniLM-L6's size with random weights, and the tokenizer of --model, by default
 all-minilm. Needs sentence-transformers; what the figures mean: benchmarks/README.md.
 """
 
 import argparse
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from benchmarks.report import Report
+    from benchmarks.lib.report import Report
 
-    from simile.models.local import LocalModel
+    from simile.models.local_model import LocalModel
 
 Scores = list[np.ndarray]
 LARGEST_DIFFERENCE = {"f32": 1e-4, "bf16": 5e-2, "int8": 0.2}
@@ -26,15 +25,13 @@ LARGEST_DIFFERENCE = {"f32": 1e-4, "bf16": 5e-2, "int8": 0.2}
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks import corpus, machine
-    from benchmarks.report import Report
+    from benchmarks.lib import corpus, machine
+    from benchmarks.lib.report import Report
 
     from simile.config import read_settings
-    from simile.models.hub import Hub
-    from simile.models.plain_folder import open_folder
-    from simile.models.progress import find_or_pull
+    from simile.hub.hub import Hub
+    from simile.hub.plain_folder import open_folder
+    from simile.hub.progress import find_or_pull
 
     options = _options()
     report, settings = Report(), read_settings()
@@ -56,7 +53,7 @@ def measure(
     report: "Report", model: "LocalModel", queries: list[str], documents: list[str], *, runs: int
 ) -> None:
     """Time the reference by query and all at once, then ours in each precision."""
-    from benchmarks.timing import time_runs
+    from benchmarks.lib.timing import time_runs
 
     pairs = len(queries) * len(documents)
     peer = _Peer(model.path)

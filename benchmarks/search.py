@@ -1,20 +1,19 @@
 """Measure search: ours, warm and cold, whether it is exact, and other engines beside it.
 
-    python benchmarks/search.py [--chunks N] [--random] [--skip-peers] [--json FILE]
+    python -m benchmarks.search [--chunks N] [--random] [--skip-peers] [--json FILE]
 
 What the figures mean: benchmarks/README.md.
 """
 
 import argparse
-import sys
 import tempfile
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.collection import Collection
-    from benchmarks.tables import Tables
+    from benchmarks.lib.collection import Collection
+    from benchmarks.lib.tables import Tables
 
 PACKAGES = (
     *("numpy", "simsimd", "numkong", "tantivy", "openvino"),
@@ -23,11 +22,9 @@ PACKAGES = (
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks import collection, machine
-    from benchmarks.tables import Tables
-    from benchmarks.timing import WARM_UP
+    from benchmarks.lib import collection, machine
+    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.timing import WARM_UP
 
     options = _options()
     tables = Tables()
@@ -46,7 +43,7 @@ def main() -> None:
 def _measure(
     tables: "Tables", folder: Path, made: "Collection", options: argparse.Namespace
 ) -> None:
-    from benchmarks import cold, filled, search_peers, warm
+    from benchmarks.lib import cold, filled, search_peers, warm
 
     name, fingerprint = ("prepared", "prepared") if options.skip_cold else _real_model()
     model, index = filled.prepared(made, name, fingerprint), folder / "index"
@@ -90,7 +87,7 @@ def _options() -> argparse.Namespace:
 
 
 def _describe(tables: "Tables", made: "Collection", *, random: bool) -> None:
-    from benchmarks.collection import DIM, FILTER
+    from benchmarks.lib.collection import DIM, FILTER
 
     tables.section("Collection")
     vectors = "scattered evenly" if random else "300 clusters"

@@ -1,12 +1,11 @@
 """Break a server, or try to: a crowd with a bulk job, 2,000 connections, clients that do harm.
 
-    python benchmarks/serve.py [--model NAME] [--seconds 60] [--connections 2000] [--json FILE]
+    python -m benchmarks.serve [--model NAME] [--seconds 60] [--connections 2000] [--json FILE]
 
 What the figures mean: benchmarks/README.md.
 """
 
 import argparse
-import sys
 from contextlib import suppress
 from pathlib import Path
 from socket import SHUT_RDWR
@@ -14,9 +13,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.corpus import Corpus
-    from benchmarks.probing import Pulse
-    from benchmarks.report import Report
+    from benchmarks.lib.corpus import Corpus
+    from benchmarks.lib.probing import Pulse
+    from benchmarks.lib.report import Report
 
 WARM_UP_S = 15.0
 WINDOW_S = 10.0
@@ -26,14 +25,12 @@ ONE_REQUEST_S = 120.0
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks import corpus, machine, serving
-    from benchmarks.report import Report
+    from benchmarks.lib import corpus, machine, serving
+    from benchmarks.lib.report import Report
 
     from simile.config import read_settings
-    from simile.models.hub import Hub
-    from simile.models.progress import find_or_pull
+    from simile.hub.hub import Hub
+    from simile.hub.progress import find_or_pull
 
     options = _options()
     report, settings = Report(), read_settings()
@@ -63,7 +60,7 @@ def _options() -> argparse.Namespace:
 
 
 def _pulse_alone(report: "Report", url: str, model: str, pid: int) -> None:
-    from benchmarks.probing import feel
+    from benchmarks.lib.probing import feel
 
     _report_pulse(report, feel(url, model, pid, lambda now_s: now_s < ALONE_S))
 
@@ -80,8 +77,8 @@ def _crowd(
 ) -> None:
     """64 clients of mixed sizes and a bulk job, and the probe beside them."""
     import numpy as np
-    from benchmarks import crowding
-    from benchmarks.probing import feel
+    from benchmarks.lib import crowding
+    from benchmarks.lib.probing import feel
 
     report.section(f"{crowding.CLIENTS} clients, 1 to 64 texts each, and a bulk job")
     with crowding.running(url, model, corpus, warm_up_s=WARM_UP_S, seconds=seconds) as told:
@@ -110,9 +107,9 @@ def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corp
     """All texts of a bulk job, shortened, in one request, and the probe beside it."""
     from threading import Thread
 
-    from benchmarks.crowding import BULK_TEXTS
-    from benchmarks.load import Client, embed_request
-    from benchmarks.probing import feel
+    from benchmarks.lib.crowding import BULK_TEXTS
+    from benchmarks.lib.load import Client, embed_request
+    from benchmarks.lib.probing import feel
 
     report.section(f"One request of {BULK_TEXTS:,} short texts")
     rounds = range(-(-BULK_TEXTS // len(corpus.short)))
@@ -142,10 +139,10 @@ def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corp
 
 def _flood(report: "Report", url: str, model: str, pid: int, connections: int) -> None:
     """Many connections at once, and the server afterwards."""
-    from benchmarks.harm import flood
-    from benchmarks.probing import open_files
+    from benchmarks.lib.harm import flood
+    from benchmarks.lib.probing import open_files
 
-    from simile.server.connections import allow_files
+    from simile.server.http.connections import allow_files
 
     report.section(f"{connections:,} connections at once, a short query each")
     allow_files()
@@ -159,8 +156,8 @@ def _flood(report: "Report", url: str, model: str, pid: int, connections: int) -
 
 def _villains(report: "Report", url: str, model: str, pid: int) -> None:
     """Clients that do harm, and the probe beside them."""
-    from benchmarks.harm import Villains
-    from benchmarks.probing import feel
+    from benchmarks.lib.harm import Villains
+    from benchmarks.lib.probing import feel
 
     report.section("Beside clients that do harm")
     villains = Villains(url, model)

@@ -1,24 +1,20 @@
 """Embed a million texts as one stream, and watch the memory.
 
-    python benchmarks/stream.py [--texts 1000000] [--precision auto]
+    python -m benchmarks.stream [--texts 1000000] [--precision auto]
 
 What the figures mean: benchmarks/README.md.
 """
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from time import perf_counter
 
 ROWS = 10
 
 
 def main() -> None:
-    # Python puts this folder on the path; the modules beside are found by the one above.
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
-    from benchmarks.machine import describe, memory_bytes, peak_memory_bytes
+    from benchmarks.lib.machine import describe, memory_bytes, peak_memory_bytes
 
     from simile import Embedder
 

@@ -35,11 +35,11 @@ CHECKS = {
     ],
     "bench": [
         ["-m", "pytest", "-m", "slow"],
-        ["benchmarks/against.py"],
-        ["benchmarks/embed.py"],
-        ["benchmarks/search.py"],
-        ["benchmarks/indexing.py"],
-        ["benchmarks/serve.py"],
+        ["-m", "benchmarks.against"],
+        ["-m", "benchmarks.embed"],
+        ["-m", "benchmarks.search"],
+        ["-m", "benchmarks.indexing"],
+        ["-m", "benchmarks.serve"],
     ],
 }
 

@@ -9,8 +9,8 @@ from hypothesis import settings
 
 from simile.config import read_settings
 from simile.errors import SimileError
-from simile.models.hub import Hub
-from simile.models.local import LocalModel
+from simile.hub.hub import Hub
+from simile.models.local_model import LocalModel
 
 settings.register_profile("simile", deadline=None, derandomize=True)
 settings.load_profile("simile")

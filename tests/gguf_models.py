@@ -12,7 +12,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.models.checkpoint import Checkpoint
+from simile.checkpoints.folder import Checkpoint
 
 Keys = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]

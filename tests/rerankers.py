@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.checkpoints import Arrays, change_json, write_tiny_bert
+from tests.checkpoint_files import Arrays, change_json, write_tiny_bert
 
 
 def write_tiny_reranker(

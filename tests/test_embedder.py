@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 
 from simile import Document, Embedder, Index
 from simile.errors import (

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 
 import simile
 from simile.errors import FingerprintError, IndexNotFoundError, InputError

@@ -1,7 +1,7 @@
 """The face: a reranker by name, whatever is behind it."""
 
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 from tests.rerankers import write_tiny_reranker
 
 from simile import Document, Index, Ranked, Reranker

@@ -15,7 +15,7 @@ from simile.errors import InputError
 from simile.types import EmbeddingEngine, Embeddings, EmbedResult, Precision, Role
 
 if TYPE_CHECKING:
-    from simile.models.local import LocalModel
+    from simile.models.local_model import LocalModel
 
 
 class Embedder:
@@ -137,8 +137,8 @@ def is_elsewhere(model: str) -> bool:
 
 def find_local(model: str) -> "LocalModel":
     """Find a model on this machine, pulling a known one that is not here yet."""
-    from simile.models.hub import Hub
-    from simile.models.progress import find_or_pull
+    from simile.hub.hub import Hub
+    from simile.hub.progress import find_or_pull
 
     settings = read_settings()
     hub = Hub(

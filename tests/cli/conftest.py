@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 from tests.serving import Serving
 
 from simile.cli.main import main

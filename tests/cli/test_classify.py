@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 
 pytest.importorskip("sklearn")
 EXAMPLES = {

@@ -137,7 +137,7 @@ def test_rules_that_cannot_be_read_are_an_error(run, copied):
 
 
 def test_another_model_is_refused_until_reindex(run, copied, environ, tmp_path):
-    from tests.checkpoints import write_tiny_bert
+    from tests.checkpoint_files import write_tiny_bert
 
     other = str(write_tiny_bert(tmp_path / "other", dim=8, seed=1))
     write(copied, {"docs/c.md": "new"})

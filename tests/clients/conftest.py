@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.checkpoints import change_json, write_tiny_bert
+from tests.checkpoint_files import change_json, write_tiny_bert
 from tests.rerankers import write_tiny_reranker
 from tests.serving import Serving
 

@@ -11,7 +11,7 @@ from simile.errors import (
     TextTooLongError,
     WindowTooSmallError,
 )
-from simile.models.plain_folder import open_folder
+from simile.hub.plain_folder import open_folder
 from simile.types import RankModel
 
 TEXTS = ["cat", "the sky is blue", "green grass", "cat", "", "dog " * 200]
@@ -108,7 +108,7 @@ def test_a_closed_reranker_says_so(folder):
 
 
 def test_the_configured_prompt_goes_before_the_query(tmp_path, reranker):
-    from tests.checkpoints import write_json
+    from tests.checkpoint_files import write_json
 
     folder = write_tiny_reranker(tmp_path)
     prompts = {"default_prompt_name": "ask", "prompts": {"ask": "why is "}}

@@ -11,13 +11,13 @@ from weakref import ref
 
 import numpy as np
 import pytest
-from tests.checkpoints import change_json, write_json, write_tiny_bert
+from tests.checkpoint_files import change_json, write_json, write_tiny_bert
 
+from simile.checkpoints.tokenizer_files import read_tokenizer
 from simile.engine.embedder import STREAM_SLICES, STREAM_TEXTS, LocalEmbedder
 from simile.errors import EngineClosedError, InputError, TextTooLongError, WindowTooSmallError
-from simile.models.plain_folder import open_folder
+from simile.hub.plain_folder import open_folder
 from simile.models.tokenizer import Tokenizer
-from simile.models.tokenizer_files import read_tokenizer
 
 PROMPTS = {"query": "search ", "document": "text "}
 LONG = "the cat is blue " * 20

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.checkpoints import write_json, write_tiny_bert
+from tests.checkpoint_files import write_json, write_tiny_bert
 
 from simile.engine.embedder import LocalEmbedder
 from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.errors import InputError
-from simile.models.plain_folder import open_folder
+from simile.hub.plain_folder import open_folder
 from simile.types import RankModel
 
 TEXTS = ["cat", "the sky is blue", "green grass", "cat", ""]

@@ -4,12 +4,12 @@ import asyncio
 
 import numpy as np
 import pytest
-from tests.checkpoints import change_json, write_json, write_tiny_bert
+from tests.checkpoint_files import change_json, write_json, write_tiny_bert
 
 from simile.engine.embedder import LocalEmbedder
 from simile.engine.matryoshka import check_dimensions, cut
 from simile.errors import InputError
-from simile.models.plain_folder import open_folder
+from simile.hub.plain_folder import open_folder
 
 DIM = 16
 TEXTS = ["the sky is blue", "a cat", ""]

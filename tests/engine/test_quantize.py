@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 
 from simile.engine.embedder import LocalEmbedder
 from simile.engine.quantize import RECIPE, calibration_texts
-from simile.models.plain_folder import open_folder
+from simile.hub.plain_folder import open_folder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TEXTS = ["the cat is blue", "a dog in the green grass", "why is the sky blue?", "text " * 20, ""]

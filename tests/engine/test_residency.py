@@ -6,12 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 from tests.rerankers import write_tiny_reranker
 
 from simile.engine.residency import Residency
 from simile.errors import CheckpointError, EngineClosedError, InputError, ModelNotFoundError
-from simile.models.hub import Hub
+from simile.hub.hub import Hub
 
 WAIT_S = 30
 
@@ -28,7 +28,7 @@ def name(folder):
 
 @pytest.fixture
 def residency(tmp_path):
-    made = Residency(Hub(tmp_path / "home"), precision="f32")
+    made = Residency(Hub(tmp_path / "home").find, precision="f32")
     yield made
     made.close()
 

@@ -5,12 +5,12 @@ import contextlib
 import threading
 
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 from tests.engine.test_residency import ask, is_closed, until
 
 from simile.engine.residency import LOADING_THREADS, Residency
 from simile.errors import EngineClosedError, EngineError
-from simile.models.hub import Hub
+from simile.hub.hub import Hub
 
 WAIT_S = 30
 
@@ -27,7 +27,7 @@ def make(tmp_path):
     made = []
 
     def build(**limits):
-        made.append(Residency(Hub(tmp_path / "home"), precision="f32", **limits))
+        made.append(Residency(Hub(tmp_path / "home").find, precision="f32", **limits))
         return made[-1]
 
     yield build

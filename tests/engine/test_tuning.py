@@ -5,14 +5,14 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 
 from simile.engine import tuning
 from simile.engine.compile import CompiledEncoder
 from simile.engine.tuning import Plan, find, first_plan, read_or_find
 from simile.errors import EngineError
+from simile.hub.plain_folder import open_folder
 from simile.models.encoder import Encoder
-from simile.models.plain_folder import open_folder
 
 
 def rates(best, gain):

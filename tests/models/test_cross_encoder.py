@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.checkpoints import write_json, write_tiny_bert
+from tests.checkpoint_files import write_json, write_tiny_bert
 from tests.rerankers import say, write_tiny_reranker
 
 from simile.engine.cross_encoder import LocalReranker
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.cross_encoder import CrossEncoder, is_cross_encoder
-from simile.models.facts import read_facts
-from simile.models.plain_folder import open_folder
+from simile.hub.plain_folder import open_folder
+from simile.models.cross_encoder import CrossEncoder
+from simile.models.open import is_cross_encoder, read_facts
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rerank"
 FOLDERS = sorted(path.parent.name for path in GOLDEN.glob("*/expected.json"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simile.engine.embedder import LocalEmbedder
-from simile.models.plain_folder import open_folder
+from simile.hub.plain_folder import open_folder
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SHARED = {

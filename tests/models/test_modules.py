@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.checkpoints import change_json, write_json, write_tiny_bert
+from tests.checkpoint_files import change_json, write_json, write_tiny_bert
 
+from simile.checkpoints.folder import Checkpoint
 from simile.errors import CheckpointError, SimileError, UnsupportedModelError
-from simile.models.checkpoint import Checkpoint
+from simile.hub.plain_folder import open_folder
 from simile.models.encoder import Encoder
-from simile.models.facts import read_facts
 from simile.models.modules import Dense, read_modules, read_prompts, read_window
-from simile.models.plain_folder import open_folder
+from simile.models.open import read_facts
 from simile.types import ROLES
 
 OLD = "sentence_transformers.models."

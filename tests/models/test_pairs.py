@@ -3,10 +3,10 @@
 import pytest
 from tests.rerankers import say, write_tiny_reranker
 
-from simile.models.checkpoint import open_checkpoint
+from simile.checkpoints.open import open_checkpoint
+from simile.hub.plain_folder import open_folder
 from simile.models.cross_encoder import CrossEncoder
 from simile.models.pairs import Pair
-from simile.models.plain_folder import open_folder
 from simile.models.rerank_layout import gives_types
 
 
@@ -68,7 +68,7 @@ def test_special_tokens_in_a_text_do_not_move_the_border(tokenizer):
 def test_types_are_told_as_the_references_tokenizers_tell_them(
     tmp_path, tokenizer_config, config, expected
 ):
-    from tests.checkpoints import write_json
+    from tests.checkpoint_files import write_json
 
     folder = write_tiny_reranker(tmp_path)
     write_json(folder / "tokenizer_config.json", tokenizer_config)

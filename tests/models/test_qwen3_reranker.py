@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.checkpoints import change_json, write_json
+from tests.checkpoint_files import change_json, write_json
 
+from simile.checkpoints.open import open_checkpoint
 from simile.errors import UnsupportedModelError
-from simile.models.checkpoint import open_checkpoint
+from simile.hub.plain_folder import open_folder
 from simile.models.cross_encoder import CrossEncoder
 from simile.models.pairs import Pair
-from simile.models.plain_folder import open_folder
 from simile.models.qwen3_reranker import INSTRUCTION, answer_ids
 from simile.models.rerank_layout import is_reranker, read_layout
 

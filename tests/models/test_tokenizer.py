@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.checkpoints import SPECIALS, VOCAB, change_json, write_tiny_bert
+from tests.checkpoint_files import SPECIALS, VOCAB, change_json, write_tiny_bert
 
+from simile.checkpoints.tokenizer_files import read_tokenizer
 from simile.errors import CheckpointError, InputError
 from simile.models.tokenizer import Tokenizer
-from simile.models.tokenizer_files import read_tokenizer
 
 CLS, SEP, UNK = (SPECIALS.index(name) for name in ("[CLS]", "[SEP]", "[UNK]"))
 ID = {piece: number for number, piece in enumerate((*SPECIALS, *VOCAB))}

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 from tests.serving import Serving
 
 from simile import Embedder

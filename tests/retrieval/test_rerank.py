@@ -8,8 +8,8 @@ from tests.retrieval.collection import WORDS, indexed, text
 
 from simile.errors import EngineError
 from simile.providers.fake import FakeEmbedder
-from simile.retrieval.hits import RERANKED
 from simile.retrieval.rerank import EmbeddingRanker
+from simile.retrieval.search import RERANKED
 from simile.types import Document, Ranked, RankModel
 
 

@@ -1,278 +1,273 @@
-"""What is found and in which order, against arithmetic over all chunks; and odd questions."""
+"""Ranked rows to hits: spans, neighbours, crowds left out, explanations."""
 
-import math
-from collections import Counter
+from contextlib import closing
 from random import Random
 
 import numpy as np
 import pytest
-from tests.retrieval.collection import chunks_of, indexed, text
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.retrieval.collection import ONE_EACH, chunks_of, indexed, text
 
 from simile.documents import embedded_text
-from simile.errors import EngineError, FingerprintError, InputError
 from simile.index import Index
 from simile.providers.fake import FakeEmbedder
-from simile.retrieval.search import CANDIDATES, MAX_K, MAX_QUERY_CHARACTERS
+from simile.retrieval.ranking import Question
+from simile.retrieval.recipe import Chunking
+from simile.retrieval.search import search
+from simile.store import SqliteStore
 from simile.types import Document
 
-QUERIES = ["red fish", "moon", "blue blue bird", "a tree by the river", "unheard"]
-ALL = 1000
+MARKDOWN = """Begins with red.
+
+# Fish
+
+Red fish swim.
+
+## Bird
+
+A red bird is no fish.
+
+# Moon
+
+The moon is red.
+"""
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory):
-    chance = Random(1)
-    documents = [
-        Document(f"d{i:02}", text(chance, chance.randint(1, 6)), metadata={"n": i % 5})
-        for i in range(60)
-    ]
-    with indexed(tmp_path_factory.mktemp("search") / "i", documents) as index:
+    chance = Random(2)
+    documents = [Document(f"d{i:02}", text(chance, chance.randint(1, 8))) for i in range(50)]
+    documents.append(Document("guide.md", MARKDOWN, "Guide", {"n": 1}, pages=(0, 30)))
+    with indexed(tmp_path_factory.mktemp("hits") / "i", documents) as index:
         yield index
 
 
-@pytest.fixture(scope="module")
-def chunks(index):
-    found = chunks_of(index)
-    assert len(found) > CANDIDATES
-    return found
+@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
+def test_a_hit_is_a_span_of_its_document(index, mode):
+    for hit in index.search("red fish bird", k=500, mode=mode, context=2):
+        document = index.get(hit.document_id)
+        assert document.text[hit.start : hit.end] == hit.text
+        assert (hit.title, hit.metadata) == (document.title, document.metadata)
+        assert hit.lines[0] == document.text.count("\n", 0, hit.start) + 1
+        passage = hit.context
+        assert document.text[passage.start : passage.end] == passage.text
+        assert passage.start <= hit.start < hit.end <= passage.end
+        assert hit.explanation is None
 
 
-def cosines(query, chunks):
-    """By chunk id."""
-    model = FakeEmbedder()
-    texts = [embedded_text(chunk.title, chunk.chunk) for chunk in chunks]
-    scores = model.embed(texts, role="document") @ model.embed([query], role="query")[0]
-    return dict(zip([chunk.id for chunk in chunks], scores.tolist(), strict=True))
+def test_a_hit_tells_headings_page_title_and_metadata(index):
+    hit = next(hit for hit in index.search("red bird no fish") if hit.document_id == "guide.md")
+    assert "bird" in hit.text and hit.headings == ("Fish", "Bird")
+    assert (hit.title, hit.metadata, hit.page, hit.lines) == ("Guide", {"n": 1}, 2, (9, 9))
 
 
-def bm25(query, chunks):
-    """By chunk id, those that share a word; Robertson's, k1 1.2, b .75, as Lucene counts."""
-    bodies = {chunk.id: chunk.chunk.text.split() for chunk in chunks}
-    average = sum(map(len, bodies.values())) / len(bodies)
-    found: Counter[int] = Counter()
-    for word in query.split():
-        holding = [id for id, body in bodies.items() if word in body]
-        rarity = math.log(1 + (len(bodies) - len(holding) + 0.5) / (len(holding) + 0.5))
-        for id in holding:
-            times, long = bodies[id].count(word), len(bodies[id]) / average
-            found[id] += rarity * times * 2.2 / (times + 1.2 * (0.25 + 0.75 * long))
-    return dict(found)
+@pytest.fixture
+def in_a_row(tmp_path):
+    """One document whose chunks are one, two, three, four, five; and another around it."""
+    words = ["one", "two", "three", "four", "five"]
+    documents = [Document(id, "\n\n".join(f"{word} {id}" for word in words)) for id in "xay"]
+    with indexed(tmp_path / "i", documents, chunking=Chunking(2, 0)) as index:
+        assert index.stats().chunks == 15
+        yield index
 
 
-def assert_best(hits, expected, k):
-    """The hits have the k best scores, each its own; where scores differ, in their order."""
-    assert len({hit.chunk_id for hit in hits}) == len(hits) == min(k, len(expected))
-    best = sorted(expected.values(), reverse=True)[:k]
-    np.testing.assert_allclose([hit.score for hit in hits], best, rtol=1e-4, atol=1e-6)
-    own = [expected[hit.chunk_id] for hit in hits]
-    np.testing.assert_allclose([hit.score for hit in hits], own, rtol=1e-4, atol=1e-6)
-    for before, after in zip(hits, hits[1:], strict=False):
-        assert (-before.score, before.chunk_id) < (-after.score, after.chunk_id)
+@pytest.mark.parametrize(
+    ("word", "context", "expected"),
+    [("three", 1, "two three four"), ("one", 1, "one two"), ("five", 2, "three four five"),
+     ("three", 2, "one two three four five"), ("two", 99, "one two three four five")],
+)  # fmt: skip
+def test_context_is_the_neighbours_of_the_same_document(in_a_row, word, context, expected):
+    hit = in_a_row.search(f"{word} a", k=1, context=context)[0]
+    assert hit.text == f"{word} a"
+    assert hit.context.text == "\n\n".join(f"{part} a" for part in expected.split())
 
 
-@pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("k", [1, 7, ALL])
-def test_the_dense_arm_is_every_cosine(index, chunks, query, k):
-    hits = index.search(query, k=k, mode="dense")
-    assert_best(hits, cosines(query, chunks), k)
-    assert all(hit.scores == {"dense": hit.score} for hit in hits)
+def test_without_context_none_is_given(in_a_row):
+    assert in_a_row.search("two a", k=1)[0].context is None
 
 
-@pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("k", [1, 7, ALL])
-def test_the_lexical_arm_is_bm25(index, chunks, query, k):
-    hits = index.search(query, k=k, mode="lexical")
-    assert_best(hits, bm25(query, chunks), k)
-    assert all(hit.scores == {"lexical": hit.score} for hit in hits)
+def test_context_of_overlapping_chunks_is_one_span(tmp_path):
+    body = " ".join(f"Sentence number {i} is here." for i in range(30))
+    with indexed(tmp_path / "i", [Document("a", body)], chunking=Chunking(20, 0, 10)) as index:
+        chunks = [chunk.chunk for chunk in chunks_of(index)]
+        assert any(a.end > b.start for a, b in zip(chunks, chunks[1:], strict=False))
+        for hit in index.search("number", k=50, context=1):
+            passage = hit.context
+            assert body[passage.start : passage.end] == passage.text
+            assert passage.start <= hit.start < hit.end <= passage.end
 
 
-def scaled(scores):
-    low, high = min(scores.values()), max(scores.values())
-    return {id: (score - low) / (high - low) for id, score in scores.items()}
+def kept(ranked, vectors, per_document, collapse):
+    """The naive way: walk down the ranking, and keep what is not too much or too near."""
+    result: list[int] = []
+    shown: list[str] = []
+    for chunk in ranked:
+        near = [vectors[chunk.chunk_id] @ vectors[id] for id in result]
+        if per_document is not None and shown.count(chunk.document_id) >= per_document:
+            continue
+        if collapse is not None and any(cosine >= collapse - 1e-5 for cosine in near):
+            continue
+        result.append(chunk.chunk_id)
+        shown.append(chunk.document_id)
+    return result
 
 
-@pytest.mark.parametrize("query", QUERIES[:4])
-@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
-def test_hybrid_is_the_weighted_sum_of_both(index, chunks, query, alpha):
-    dense, lexical = cosines(query, chunks), bm25(query, chunks)
-    one, other = scaled(dense), scaled(lexical)
-    expected = {id: alpha * one[id] + (1 - alpha) * other.get(id, 0.0) for id in dense}
-    hits = index.search(query, k=ALL, alpha=alpha)
-    assert_best(hits, expected, ALL)
-    for hit in hits:
-        assert hit.scores["fused"] == hit.score
-        assert hit.scores["dense"] == pytest.approx(dense[hit.chunk_id], abs=1e-6)
-        assert hit.scores.get("lexical", 0) == pytest.approx(lexical.get(hit.chunk_id, 0), rel=1e-4)
+@pytest.mark.parametrize("mode", ["dense", "lexical"])
+@pytest.mark.parametrize("per_document", [None, 1, 2])
+@pytest.mark.parametrize("collapse", [None, 0.5, 0.8, 1.0])
+def test_crowds_are_left_out_going_down_the_ranking(index, mode, per_document, collapse):
+    ranked = index.search("red fish", k=1000, mode=mode)
+    chunks = {chunk.id: embedded_text(chunk.title, chunk.chunk) for chunk in chunks_of(index)}
+    rows = FakeEmbedder().embed(list(chunks.values()), role="document")
+    vectors = dict(zip(chunks, rows, strict=True))
+    for k in (1, 5, 30, 1000):
+        hits = index.search(
+            "red fish", k=k, mode=mode, per_document=per_document, collapse=collapse
+        )
+        expected = kept(ranked, vectors, per_document, collapse)[:k]
+        assert [hit.chunk_id for hit in hits] == expected
 
 
-def test_hybrid_is_the_better_of_what_both_arms_offer(index):
-    """With fewer asked for than there are: the candidates are the arms' hundred best."""
-    arms = [index.search("red fish", k=CANDIDATES, mode=mode) for mode in ("dense", "lexical")]
-    offered = {hit.chunk_id for arm in arms for hit in arm}
-    hits = index.search("red fish", k=20, fusion="rrf")
-    assert {hit.chunk_id for hit in hits} <= offered
-    ranks = [{hit.chunk_id: rank for rank, hit in enumerate(arm, 61)} for arm in arms]
-    for hit in hits:
-        parts = [1 / of[hit.chunk_id] if hit.chunk_id in of else 0.0 for of in ranks]
-        assert hit.score == pytest.approx(0.6 * parts[0] + 0.4 * parts[1])
-
-
-def test_equal_texts_come_in_the_order_they_were_stored(tmp_path):
-    documents = [Document(id, "red fish") for id in "cab"]
-    with indexed(tmp_path / "i", documents) as index:
+def test_crowds_are_left_out_until_as_many_as_asked_for_are_found(tmp_path):
+    """The first thousand of the ranking are copies, of documents that say nothing else."""
+    copies = [Document(f"copy{i}", "\n\n".join(["red fish"] * 100)) for i in range(10)]
+    others = [Document(f"other {word}", f"red {word}") for word in ("moon", "tree", "bird")]
+    with indexed(tmp_path / "i", copies + others, chunking=Chunking(2, 0)) as index:
         for mode in ("dense", "lexical", "hybrid"):
-            assert [hit.document_id for hit in index.search("red", mode=mode)] == list("cab")
+            hits = index.search("red fish", k=3, mode=mode, collapse=0.95)
+            assert len(hits) == 3 and hits[0].document_id == "copy0"
+            assert {hit.document_id[:5] for hit in hits[1:]} == {"other"}
+            hits = index.search("red fish", k=13, mode=mode, per_document=1)
+            assert len({hit.document_id for hit in hits}) == 13
+            hits = index.search("red fish", k=4, mode=mode, per_document=1, collapse=0.95)
+            assert [hit.document_id for hit in hits][0] == "copy0" and len(hits) == 4
 
 
+def test_a_copy_is_collapsed_though_its_cosine_is_rounded(tmp_path):
+    bodies = [text(Random(seed), 1) for seed in range(40)]
+    documents = [Document(f"{name}{i}", body) for name in "ab" for i, body in enumerate(bodies)]
+    with indexed(tmp_path / "i", documents) as index:
+        hits = index.search("red", k=100, collapse=1.0)
+        assert len(hits) == len({tuple(sorted(hit.text.split())) for hit in hits})
+
+
+def test_an_explanation_tells_rank_and_share_in_each_arm(index):
+    hits = index.search("red fish", k=200, explain=True)
+    by_arm = {mode: index.search("red fish", k=200, mode=mode) for mode in ("dense", "lexical")}
+    for hit in hits:
+        told = hit.explanation
+        assert (told["mode"], told["fusion"], told["alpha"]) == ("hybrid", "convex", 0.6)
+        total = 0.0
+        for arm, weight in (("dense", 0.6), ("lexical", 0.4)):
+            ids = [other.chunk_id for other in by_arm[arm]]
+            if hit.chunk_id not in ids:
+                assert told[arm] is None
+                continue
+            assert told[arm]["rank"] == ids.index(hit.chunk_id) + 1
+            assert told[arm]["of"] == len(ids) and told[arm]["score"] == hit.scores[arm]
+            total += weight * told[arm]["share"]
+        assert hit.score == pytest.approx(total, abs=1e-6)
+
+
+def test_a_lexical_search_asks_no_model(index):
+    class Silent(FakeEmbedder):
+        def embed(self, texts, *, role):
+            raise AssertionError("asked")
+
+    hits = search(index._opened.store(), Silent(), Question("red", mode="lexical"))
+    assert hits == index.search("red", mode="lexical")
+
+
+def test_an_explanation_of_one_arm_knows_no_other(index):
+    told = index.search("red", mode="dense", k=1, explain=True)[0].explanation
+    assert told.keys() == {"mode", "dense"} and told["dense"]["rank"] == 1
+
+
+class Vanishing(SqliteStore):
+    """Right after a view was taken, a document goes or changes."""
+
+    then = staticmethod(lambda store: None)
+    looked = True
+
+    def view(self):
+        view = super().view()
+        if self.looked:
+            view.allowed(())
+        happens, self.then = self.then, lambda store: None
+        happens(self)
+        return view
+
+
+def make_other(store):
+    """The same id, another text, which only one may read."""
+    with Index(store.folder, embedder=FakeEmbedder(), chunking=ONE_EACH) as index:
+        index.add([Document("gone", "red fish secret", acl=["user:x"])])
+
+
+@pytest.mark.parametrize("happens", [lambda store: store.delete(["gone"]), make_other])
+@pytest.mark.parametrize("looked", [True, False])
 @pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
-def test_a_filter_admits_before_anything_is_ranked(index, mode):
-    """The best of those that pass, not those of the best that pass."""
-    everything = index.search("red fish", k=ALL, mode=mode)
-    few = index.search("red fish", k=10, mode=mode, filter="n = 3")
-    assert len(few) == 10 and all(hit.metadata["n"] == 3 for hit in few)
-    if mode != "hybrid":  # Scaling depends on what is admitted.
-        passing = [hit.chunk_id for hit in everything if hit.metadata["n"] == 3][:10]
-        assert [hit.chunk_id for hit in few] == passing
+def test_what_goes_between_view_and_fetch_is_left_out(tmp_path, happens, looked, mode):
+    documents = [Document("gone", "red fish"), Document("stays", "red fish tree")]
+    with indexed(tmp_path / "i", documents):
+        pass
+    with closing(Vanishing(tmp_path / "i")) as store:
+        store.looked, store.then = looked, happens
+        question = Question("red fish", mode=mode, context=1)
+        hits = search(store, FakeEmbedder(), question)
+        assert [hit.document_id for hit in hits] == ["stays"] and "secret" not in repr(hits)
 
 
-def test_a_filter_that_nothing_passes_finds_nothing(index):
-    for mode in ("dense", "lexical", "hybrid"):
-        assert index.search("red", mode=mode, filter="n = 99") == []
+class Deleting:
+    """A RankModel while whose work a document is replaced."""
 
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"k": 0}, {"k": -1}, {"k": MAX_K + 1}, {"k": 1.5}, {"k": None}, {"k": "3"}, {"mode": "both"},
-     {"mode": None}, {"fusion": "sum"}, {"alpha": -0.1}, {"alpha": 1.1}, {"alpha": math.nan},
-     {"alpha": "x"}, {"per_document": 0}, {"collapse": 2}, {"collapse": math.nan},
-     {"context": -1}, {"context": 101}, {"context": None}, {"filter": ""}, {"filter": "n ="},
-     {"filter": "1 = 1"}, {"filter": 5}, {"query": ""}, {"query": " \n"}, {"query": None},
-     {"query": "x" * (MAX_QUERY_CHARACTERS + 1)}, {"principals": "user:a"}, {"principals": None},
-     {"principals": [""]}, {"principals": [None]}, {"principals": b"user:a"}, {"principals": 5}],
-    ids=lambda wrong: " ".join(f"{name}={value!r:.20}" for name, value in wrong.items()),
-)  # fmt: skip
-def test_what_cannot_be_searched_is_an_input_error(index, wrong):
-    [name] = wrong
-    with pytest.raises(InputError, match="query" if name == "query" else name):
-        index.search(**{"query": "red", **wrong})
-
-
-def test_as_many_as_can_be_asked_for_are_given(index, chunks):
-    assert len(index.search("red", k=MAX_K)) == len(chunks)
-    assert len(index.search("red", k=1)) == 1
-
-
-ODD = {
-    "100 kB": "red fish " * 11_000,
-    "one word of 100 kB": "x" * 100_000,
-    "operators": 'AND OR NOT * NEAR(red fish) red^2 body:red -red +"red"',
-    "open quote": '"red',
-    "quotes": "'\"'\"''\"\"",
-    "sql": "'; DROP TABLE documents; --",
-    "nul": "red\0fish",
-    "surrogate": "red \udc80 fish",
-    "emoji": "🐟👩‍👩‍👧 red",
-    "punctuation": "?!... --- ()[]{} :;",
-    "bidirectional": "\u202ered\u202c",
-    "newlines": "red\r\n\tfish",
-}
-
-
-@pytest.mark.parametrize("mode", ["dense", "lexical", "hybrid"])
-@pytest.mark.parametrize("query", ODD.values(), ids=list(ODD))
-def test_no_query_is_syntax(index, query, mode):
-    hits = index.search(query, k=5, mode=mode, explain=True, context=1)
-    assert len(hits) == 5 or mode == "lexical"
-
-
-@pytest.mark.parametrize("query", ["?!... --- ()[]{} :;", "*", '""', "\0"])
-def test_punctuation_has_no_words_to_find(index, query):
-    assert index.search(query, mode="lexical") == []
-
-
-@pytest.mark.parametrize(
-    "filter",
-    ["n = 1; DROP TABLE documents", "n = 1 OR 1=1", "n = '1' --", "n = (SELECT 1)", "* = 1",
-     "n = 1 UNION SELECT * FROM acl", "acl.principal", "n = '" + "x" * 100_000],
-)  # fmt: skip
-def test_a_filter_is_no_sql(index, filter):
-    with pytest.raises(InputError):
-        index.search("red", filter=filter)
-
-
-@pytest.mark.parametrize("name", ["acl", "document_id", "key", "text", "'; DROP TABLE x; --"])
-def test_a_filter_sees_metadata_and_nothing_else(index, name):
-    assert index.search("red", filter=f"`{name}` != null") == []
-
-
-class Broken(FakeEmbedder):
-    """Gives queries a vector that is of no use."""
-
-    def __init__(self, vectors):
-        super().__init__()
-        self._vectors = vectors
-
-    def embed(self, texts, *, role):
-        return self._vectors if role == "query" else super().embed(texts, role=role)
-
-
-@pytest.mark.parametrize(
-    "vectors",
-    [np.full((1, 64), np.nan), np.full((1, 64), np.inf), np.ones((1, 63)), np.ones((2, 64)),
-     np.ones(64), np.empty((0, 64))],
-    ids=["nan", "inf", "narrow", "two", "flat", "none"],
-)  # fmt: skip
-def test_a_query_without_a_vector_is_an_engine_error(tmp_path, vectors):
-    model = Broken(vectors.astype(np.float32))
-    with indexed(tmp_path / "i", [Document("a", "red")], model=model) as index:
-        for mode in ("dense", "hybrid"):
-            with pytest.raises(EngineError, match="fake gave (no finite vector|an array of shape)"):
-                index.search("red", mode=mode)
-        assert len(index.search("red", mode="lexical")) == 1
-
-
-@pytest.mark.parametrize("length", [0.0, 1e-30, 1e30])
-def test_cosines_do_not_depend_on_the_length_of_the_models_vectors(tmp_path, length):
-    model = Broken(FakeEmbedder().embed(["red"], role="query") * np.float32(length))
-    with indexed(tmp_path / "i", [Document("a", "red fish")], model=model) as index:
-        [hit] = index.search("red", mode="dense")
-        assert hit.score == pytest.approx(0.5**0.5 if length else 0, abs=1e-6)
-
-
-def test_another_model_is_an_error_that_names_the_command(tmp_path):
-    with indexed(tmp_path / "i", [Document("a", "red")]) as index:
-        assert len(index.search("red")) == 1
-    with Index(tmp_path / "i", embedder=FakeEmbedder("other", dim=32)) as index:
-        for mode in ("dense", "hybrid"):
-            with pytest.raises(FingerprintError, match="simile reindex --model other"):
-                index.search("red", mode=mode)
-        with pytest.raises(FingerprintError, match="simile reindex --model other"):
-            index.add([Document("b", "blue")])
-        assert len(index.search("red", mode="lexical")) == 1
-
-
-class Slow(FakeEmbedder):
-    """Meanwhile, something happens."""
+    name = "deleting"
 
     def __init__(self, happens):
-        super().__init__()
         self._happens = happens
 
-    def embed(self, texts, *, role):
-        if role == "query":
-            self._happens()
-        return super().embed(texts, role=role)
+    def rank(self, query, texts, *, top_k=None, raw_scores=False):
+        from simile.types import Ranked
+
+        self._happens()
+        return [Ranked(place, -float(place)) for place in range(len(texts))]
 
 
-def test_a_reindex_during_a_search_is_never_a_wrong_ranking(tmp_path):
-    """Of equal width, so that nothing else would tell."""
-    other = FakeEmbedder("other")
-    other.fingerprint = "f" * 32
+def test_context_is_never_that_of_another_text(tmp_path):
+    """Its chunks were fetched; the document was replaced before its neighbours were."""
+    with indexed(tmp_path / "i", [Document("gone", "red\n\nfish")]) as index:
+        ranker = Deleting(lambda: make_other(index._opened.store()))
+        [hit] = index.search("red", k=1, context=3, rerank=ranker)
+        assert hit.text == "red\n\nfish" and hit.context is None
 
-    def reindex():
-        with Index(tmp_path / "i", embedder=other) as index:
-            index.reindex()
 
-    with indexed(tmp_path / "i", [Document("a", "red")], model=Slow(reindex)) as index:
-        with pytest.raises(FingerprintError, match="made with other"):
-            index.search("red")
+PARAGRAPHS = st.lists(st.lists(st.sampled_from(["red", "fish", "moon", "a.", "#"]), max_size=5))
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(PARAGRAPHS.map(lambda rows: "\n\n".join(map(" ".join, rows))), max_size=4),
+    suffix=st.sampled_from([".md", ".py", ".txt"]),
+    k=st.integers(1, 12),
+    context=st.integers(0, 3),
+    per_document=st.none() | st.integers(1, 2),
+    collapse=st.none() | st.floats(0, 1),
+)
+def test_whatever_is_asked_hits_are_distinct_spans_in_order(
+    tmp_path_factory, texts, suffix, k, context, per_document, collapse
+):
+    documents = {f"{i}{suffix}": Document(f"{i}{suffix}", body) for i, body in enumerate(texts)}
+    with indexed(tmp_path_factory.mktemp("any") / "i", documents.values()) as index:
+        hits = index.search(
+            "red fish", k=k, context=context, per_document=per_document, collapse=collapse
+        )
+        count = index.stats().chunks
+    assert len(hits) <= k and len({hit.chunk_id for hit in hits}) == len(hits)
+    assert (np.diff([hit.score for hit in hits]) <= 0).all()
+    if per_document is None and collapse is None:
+        assert len(hits) == min(k, count)
+    for hit in hits:
+        body = documents[hit.document_id].text
+        assert body[hit.start : hit.end] == hit.text
+        assert (hit.context is not None) == (context > 0)

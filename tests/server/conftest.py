@@ -20,11 +20,11 @@ from starlette.types import ASGIApp
 from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, ModelNotFoundError, TextTooLongError, WindowTooSmallError
+from simile.hub.names import ModelName
 from simile.models.facts import ModelFacts
-from simile.models.local import LocalModel
-from simile.models.names import ModelName
+from simile.models.local_model import LocalModel
 from simile.server.app import create_app
-from simile.server.run import Server, listen
+from simile.server.http.run import Server, listen
 from simile.types import EmbedResult
 
 settings.register_profile("simile", deadline=None, derandomize=True)

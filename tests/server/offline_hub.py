@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 
 from simile.engine.residency import Residency
 from simile.errors import ModelNotFoundError
-from simile.models.hub import Hub
-from simile.models.local import LocalModel
-from simile.models.names import ModelName
+from simile.hub.hub import Hub
+from simile.hub.names import ModelName
+from simile.models.local_model import LocalModel
 from simile.server.app import create_app
 
 NAME = "all-minilm"
@@ -41,7 +41,7 @@ def serving_offline(folder: Path, serving: Serving) -> Iterator[str]:
     with_sources.pull("tiny")
     with_sources.copy("tiny", NAME)
     hub = OfflineHub(folder / "home")
-    residency = Residency(hub, precision="f32")
+    residency = Residency(hub.find, precision="f32")
     try:
         with serving(create_app(hub, residency)) as url:
             yield url

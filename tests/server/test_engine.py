@@ -10,12 +10,12 @@ import numpy as np
 import ollama
 import openai
 import pytest
-from tests.checkpoints import SPECIALS, VOCAB, write_tiny_bert
+from tests.checkpoint_files import SPECIALS, VOCAB, write_tiny_bert
 
 from simile.engine.residency import Residency
-from simile.models.hub import Hub
+from simile.hub.hub import Hub
 from simile.server.app import create_app
-from simile.server.handlers import Handlers
+from simile.server.ollama.handlers import Handlers
 
 NAME = "tiny"
 
@@ -31,7 +31,7 @@ def tiny_hub(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny_residency(tiny_hub):
-    residency = Residency(tiny_hub, precision="f32")
+    residency = Residency(tiny_hub.find, precision="f32")
     yield residency
     residency.close()
 

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.server.offline_hub import NAME, serving_offline
 
-from simile.server.operations import OPERATIONS
+from simile.server.spec.operations import OPERATIONS
 
 OPERATIONS_HERE = sorted(OPERATIONS)
 MANY = settings(max_examples=200)

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.checkpoints import write_tiny_bert
-from tests.models.hub import conftest as small_hub
-from tests.models.hub.test_huggingface import REPO, serve_repo
+from tests.checkpoint_files import write_tiny_bert
+from tests.hub import conftest as small_hub
+from tests.hub.sources.test_huggingface import REPO, serve_repo
 from tests.serving import Serving
 
 FAR = f"hf.co/{REPO}"

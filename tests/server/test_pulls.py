@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from simile.errors import DownloadError, OverloadedError
-from simile.models.sources import PullProgress
+from simile.hub.sources.source import PullProgress
 from simile.server.errors import ClientGoneError
 from simile.server.pulls import MAX_PULLS, Pulls
 

@@ -11,7 +11,7 @@ import pytest
 from httpx2 import Client, Response
 
 from simile.server.errors import BodyTooLargeError, ClientGoneError
-from simile.server.reading import MAX_BODY_BYTES, read_body
+from simile.server.http.reading import MAX_BODY_BYTES, read_body
 from simile.server.vectors import BLOCK_ROWS
 
 NOT_FOUND = "model {} not found, try pulling it first"

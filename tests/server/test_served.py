@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.checkpoints import write_tiny_bert
+from tests.checkpoint_files import write_tiny_bert
 from tests.rerankers import write_tiny_reranker
 
 from simile.errors import ModelNotFoundError
-from simile.models.hub import Hub
+from simile.hub.hub import Hub
 from simile.server.errors import BodyError
 from simile.server.served import Served
 

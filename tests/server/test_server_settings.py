@@ -4,7 +4,7 @@ import pytest
 
 from simile.config import ServerSettings, read_server_settings
 from simile.errors import ConfigError
-from simile.server.durations import keep_alive_setting_s
+from simile.server.gojson.durations import keep_alive_setting_s
 
 
 def test_nothing_said_is_ollamas_default():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.index import Index
@@ -55,7 +55,7 @@ def command(
 ) -> int:
     """Answer QUESTION from the index; only passages and question are sent, to the model named."""
     from simile.chat import Chat
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
     from simile.retrieval.ask import MIN_COSINE
     from simile.retrieval.prompt import DEFAULT_TEMPLATE, Template
 
@@ -125,7 +125,7 @@ def _print_sources(index: "Index", answer: "Answer") -> None:
 
 
 def _place(index: "Index", source: "Source") -> str:
-    from simile.cli.folder import shown_path
+    from simile.cli.parts.folder import shown_path
 
     page = f", page {source.page}" if source.page is not None else ""
     first, last = source.lines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.index import Index
@@ -33,7 +33,7 @@ def command(
 ) -> int:
     """Read questions line by line, and answer each; what came before counts. Ctrl-D ends it."""
     from simile.chat import Chat
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
     from simile.errors import RemoteEngineError, TextTooLongError
 
     if chat is None:

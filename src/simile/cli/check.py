@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 
 @click.command("check")
@@ -13,7 +13,7 @@ from simile.cli import options
 @click.option("--repair", is_flag=True, help="Remove orphans, and rebuild what is derived.")
 def command(folder: Path | None, *, repair: bool) -> int:
     """Look for damage and orphans; nothing to say means that all is sound."""
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:
         report = index.check(repair=repair)

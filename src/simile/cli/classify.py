@@ -90,8 +90,8 @@ def command(
 def _learnt(path: Path | None, embedder: "Embedder") -> "Classifier":
     """Learn from a file of labels, and say on stderr how."""
     from simile.analysis.classify import fit
-    from simile.cli.labels import read_labels
-    from simile.cli.texts import bar, embed_shown
+    from simile.cli.parts.labels import read_labels
+    from simile.cli.parts.texts import bar, embed_shown
 
     assert path is not None
     examples = read_labels(path)
@@ -133,7 +133,7 @@ def _predictions(
     min_confidence: float | None,
 ) -> "Iterator[tuple[str, Prediction]]":
     """Label texts in batches, as they come."""
-    from simile.cli.texts import sound
+    from simile.cli.parts.texts import sound
 
     for batch in _lines() if texts == ("-",) else [[sound(text) for text in texts]]:
         vectors = embedder.embed(batch, role="classification")

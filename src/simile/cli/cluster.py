@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.analysis.clustering import Clustering
-    from simile.cli.texts import Texts
+    from simile.cli.parts.texts import Texts
 
 _SHOWN_CHARS = 80
 
@@ -74,7 +74,7 @@ def clustered(
     from dataclasses import replace
 
     from simile.analysis.clustering import cluster
-    from simile.cli.texts import bar, read_texts
+    from simile.cli.parts.texts import bar, read_texts
     from simile.embedder import Embedder
 
     count, min_size, seed = how

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.analysis.dedupe import Group, NearDuplicates
@@ -88,7 +88,7 @@ def _find(
     source: str | None, folder: Path | None, principals: tuple[str, ...], floor: float, model: str
 ) -> "tuple[NearDuplicates, Sequence[str]]":
     from simile.analysis.dedupe import near_duplicates, require_cosine
-    from simile.cli.texts import bar, read_texts
+    from simile.cli.parts.texts import bar, read_texts
     from simile.embedder import Embedder
 
     require_cosine(floor)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.evaluation.judged import Judged
@@ -70,7 +70,7 @@ def command(
             return
         if len(judged) != 1:
             raise click.UsageError("expected one file of judged queries, or --corpus, or sts FILE")
-        from simile.cli.folder import open_index
+        from simile.cli.parts.folder import open_index
         from simile.evaluation.datasets import read_judged
 
         index = stack.enter_context(open_index(folder))
@@ -79,7 +79,7 @@ def command(
 
 def _indexed(corpus: Path, model: str, stack: ExitStack, *, chunked: bool) -> "Index":
     """An index of the collection that is gone with the stack; its vectors are remembered."""
-    from simile.cli.progress import shown
+    from simile.cli.parts.progress import shown
     from simile.evaluation.datasets import read_corpus
     from simile.index import Index
     from simile.retrieval.recipe import Chunking

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 
 @click.command("export")
@@ -17,7 +17,7 @@ def command(
     output: Path, folder: Path | None, principals: tuple[str, ...], *, everything: bool
 ) -> int:
     """Write what may be read to OUTPUT: x.parquet, x.faiss, or a folder (npy and NDJSON)."""
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:
         count = index.export(output, principals=principals, everything=everything)

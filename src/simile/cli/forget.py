@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 
 @click.command("forget")
@@ -13,7 +13,7 @@ from simile.cli import options
 @options.index
 def command(ids: tuple[str, ...], folder: Path | None) -> int:
     """Take documents out of the index; a file that is still there comes back with the next sync."""
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:
         count = index.delete(ids)

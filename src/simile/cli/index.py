@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.index import Index
@@ -50,8 +50,8 @@ def command(
     `-` reads one text from stdin. What did not change is not read or embedded again. It can be
     interrupted at any time; run it again to go on.
     """
-    from simile.cli.folder import chunking_of, find_index
-    from simile.cli.progress import shown, tell
+    from simile.cli.parts.folder import chunking_of, find_index
+    from simile.cli.parts.progress import shown, tell
     from simile.index import Index
 
     sizes = chunking_of(max_tokens, min_tokens, overlap_tokens, whole=whole)
@@ -86,7 +86,7 @@ def _require_alone(paths: tuple[str, ...], *, dry_run: bool, globs: tuple[str, .
 
 
 def _stdin(index: "Index", name: str, acl: tuple[str, ...]) -> int:
-    from simile.cli.progress import tell
+    from simile.cli.parts.progress import tell
     from simile.documents import load_stream
     from simile.documents.loaders import LoadFailure
     from simile.errors import InputError

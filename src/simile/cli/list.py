@@ -9,7 +9,7 @@ import click
 @click.command("list")
 def command() -> None:
     """List the models that were pulled, newest first."""
-    from simile.cli.hub import open_hub
+    from simile.cli.parts.hub import open_hub
 
     models = open_hub().list()
     if not sys.stdout.isatty():

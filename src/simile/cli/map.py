@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 
 @click.command("map")
@@ -44,7 +44,7 @@ def command(
     from simile.analysis.page import Map, require_output, write_map
     from simile.analysis.projection import project
     from simile.cli.cluster import clustered
-    from simile.cli.texts import bar
+    from simile.cli.parts.texts import bar
 
     require_output(output)
     given, found = clustered(source, folder, principals, model, (count, min_size, seed))

@@ -11,8 +11,8 @@ import click
 @click.option("--insecure", is_flag=True, help="Ask a registry over http, not https.")
 def command(name: str, *, refresh: bool, insecure: bool) -> None:
     """Bring the model NAME (all-minilm, hf.co/ORG/REPO, HOST/USER/MODEL) to this machine."""
-    from simile.cli.hub import open_hub
-    from simile.models.progress import PullReport
+    from simile.cli.parts.hub import open_hub
+    from simile.hub.progress import PullReport
 
     with PullReport() as report:
         model = open_hub().pull(name, progress=report, refresh=refresh, insecure=insecure)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 
 @click.command("reindex")
@@ -24,8 +24,8 @@ def command(
 
     The old vectors are searched until the new ones are complete, and take over at once.
     """
-    from simile.cli.folder import chunking_of, find_index
-    from simile.cli.progress import shown, tell
+    from simile.cli.parts.folder import chunking_of, find_index
+    from simile.cli.parts.progress import shown, tell
     from simile.index import Index
 
     sizes = chunking_of(max_tokens, min_tokens, overlap_tokens, whole=whole)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 from simile.errors import InputError
 from simile.types import Precision
 

@@ -7,7 +7,7 @@ import click
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def command(names: tuple[str, ...]) -> None:
     """Delete the models NAME from this machine."""
-    from simile.cli.hub import open_hub
+    from simile.cli.parts.hub import open_hub
 
     hub = open_hub()
     for name in names:

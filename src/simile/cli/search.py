@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.index import Index
@@ -69,7 +69,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Find the chunks that answer QUERY, best first; `-` reads it from stdin."""
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:
         hits = index.search(
@@ -108,7 +108,7 @@ def _print_json(hits: list["Hit"]) -> None:
 
 
 def _print_text(index: "Index", hits: list["Hit"]) -> None:
-    from simile.cli.folder import shown_path
+    from simile.cli.parts.folder import shown_path
 
     for hit in hits:
         place = click.style(f"{shown_path(index, hit.document_id)}:{hit.lines[0]}", bold=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 from simile.config import (
     DEFAULT_HOST,
     DEFAULT_MODEL,
@@ -19,7 +19,7 @@ from simile.errors import ConfigError
 from simile.types import Precision
 
 if TYPE_CHECKING:
-    from simile.server.keys import Keys
+    from simile.server.http.keys import Keys
 
 
 @click.command("serve")
@@ -54,17 +54,17 @@ def command(
     insecure: bool,
 ) -> None:
     """Serve embeddings on http://127.0.0.1:11434, as Ollama and OpenAI do; Ctrl-C stops."""
-    from simile.cli.hub import open_hub
+    from simile.cli.parts.hub import open_hub
     from simile.engine.residency import Residency
-    from simile.models.facts import read_facts
-    from simile.models.progress import find_or_pull
-    from simile.server.access import Access
+    from simile.hub.progress import find_or_pull
+    from simile.models.open import read_facts
     from simile.server.app import create_app
-    from simile.server.durations import keep_alive_setting_s
-    from simile.server.logs import log_json
-    from simile.server.origins import Origins
-    from simile.server.run import is_private, listen, serve
-    from simile.server.traffic import Traffic
+    from simile.server.gojson.durations import keep_alive_setting_s
+    from simile.server.http.access import Access
+    from simile.server.http.logs import log_json
+    from simile.server.http.origins import Origins
+    from simile.server.http.run import is_private, listen, serve
+    from simile.server.http.traffic import Traffic
 
     settings = read_server_settings()
     keep_alive_s = keep_alive_setting_s(settings.keep_alive)
@@ -80,7 +80,7 @@ def command(
             # A damaged model is told now, not at its first use.
             read_facts(find_or_pull(hub, model))
     residency = Residency(
-        hub,
+        hub.find,
         precision=precision,
         keep_alive_s=keep_alive_s,
         max_models=settings.max_loaded_models,
@@ -103,8 +103,8 @@ def command(
 
 
 def _open_keys(path: Path) -> "Keys":
-    from simile.server.keys import Keys, seen_by_others
-    from simile.server.run import on_hangup
+    from simile.server.http.keys import Keys, seen_by_others
+    from simile.server.http.run import on_hangup
 
     keys = Keys(path)
     if seen_by_others(path):

@@ -11,8 +11,8 @@ import click
 @click.argument("name")
 def command(name: str) -> None:
     """Show what is known of the model NAME: width, window, pooling, prompts, source, licence."""
-    from simile.cli.hub import open_hub
-    from simile.models.facts import read_facts
+    from simile.cli.parts.hub import open_hub
+    from simile.models.open import read_facts
 
     model = open_hub().find(name)
     fields = {

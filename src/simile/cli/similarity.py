@@ -2,7 +2,7 @@
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 from simile.types import Precision
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 
 @click.command("status")
 @options.index
 def command(folder: Path | None) -> None:
     """Say what the index holds, what it was made with, and how large it is."""
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:
         fields = {"index": str(index.path), **asdict(index.stats())}

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from simile.cli import options
+from simile.cli.parts import options
 from simile.errors import InputError
 
 _YES = {"1", "true", "yes", "duplicate", "same"}
@@ -31,7 +31,7 @@ def command(file: Path, cut: float | None, model: str, *, as_json: bool) -> None
     """
     from simile.analysis.suggest import suggest_threshold
     from simile.analysis.vectors import unit_rows
-    from simile.cli.texts import embed_shown
+    from simile.cli.parts.texts import embed_shown
     from simile.embedder import Embedder
 
     pairs = list(_pairs(file, cut))

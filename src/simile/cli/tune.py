@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simile.cli import options
+from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.evaluation.judged import Judged
@@ -44,7 +44,7 @@ def command(
 
     Searches of this index use it from then on, unless they name their own.
     """
-    from simile.cli.folder import open_index
+    from simile.cli.parts.folder import open_index
     from simile.evaluation.datasets import read_judged
 
     if plot:

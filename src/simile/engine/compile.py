@@ -21,7 +21,7 @@ from simile.errors import EngineError
 from simile.types import Embeddings, Precision
 
 if TYPE_CHECKING:
-    from simile.models.graph import Core, Model
+    from simile.graph import Core, Model
 
 Ints = NDArray[np.int32]
 
@@ -232,6 +232,6 @@ def _cores() -> int:
 
 @cache
 def _core() -> "Core":
-    from simile.models.graph import Core
+    from simile.graph import Core
 
     return Core()

@@ -20,7 +20,7 @@ from simile.engine.scheduler import Scheduler
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
 from simile.models.cross_encoder import CrossEncoder
-from simile.models.local import LocalModel
+from simile.models.local_model import LocalModel
 from simile.models.pairs import Pair
 from simile.models.tokenizer import TokenIds
 from simile.types import EmbedResult, Precision, Ranked, RerankResult

@@ -23,9 +23,10 @@ from simile.engine.runner import BatchRunner
 from simile.engine.scheduler import MAX_BATCH_TOKENS, Scheduler
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
-from simile.models.encoder import Encoder, open_encoder
-from simile.models.local import LocalModel
-from simile.models.static import StaticEncoder
+from simile.models.encoder import Encoder
+from simile.models.local_model import LocalModel
+from simile.models.open import open_encoder
+from simile.models.static_encoder import StaticEncoder
 from simile.models.tokenizer import Text, TokenIds
 from simile.types import ROLES, Embeddings, EmbedResult, Precision, Role
 

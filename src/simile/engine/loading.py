@@ -5,8 +5,8 @@ from simile.engine.embedder import LocalEmbedder
 from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.engine.stats import EngineStats
 from simile.errors import InputError
-from simile.models.cross_encoder import is_cross_encoder
-from simile.models.local import LocalModel
+from simile.models.local_model import LocalModel
+from simile.models.open import is_cross_encoder
 from simile.types import Precision
 
 Engine = LocalEmbedder | LocalReranker

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.engine.compile import Buildable, compute
-from simile.models.graph import Model, Node, ops
+from simile.graph import Model, Node, ops
 from simile.models.tokenizer import TokenIds
 
 Floats = NDArray[np.float32]

@@ -1,14 +1,15 @@
 """Which models are loaded: loads one on first use, once, and forgets it when nobody asks any more.
 
 Makes room before a load: under a number of models and of bytes, what was not used for longest goes,
-and never one in use. Knows the hub and the engine; does not know HTTP. Belongs to one event loop,
-whose thread alone changes its state; loading and unloading happen in threads beside it.
+and never one in use. Knows the engine; does not know HTTP, nor where models come from. Belongs to
+one event loop, whose thread alone changes its state; loading and unloading happen in threads beside
+it.
 """
 
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,8 +23,7 @@ from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.engine.loading import Engine, as_embedder, as_reranker, load
 from simile.engine.stats import EngineStats
 from simile.errors import EngineClosedError, EngineError
-from simile.models.hub import Hub
-from simile.models.local import LocalModel
+from simile.models.local_model import LocalModel
 from simile.types import Precision
 
 MAX_SPELLINGS = 1000
@@ -67,16 +67,19 @@ class Residency:
 
     def __init__(
         self,
-        hub: Hub,
+        find: Callable[[str], LocalModel],
         *,
         precision: Precision = "auto",
         keep_alive_s: float = 300.0,
         max_models: int | None = None,
         max_bytes: int | None = None,
     ) -> None:
-        """max_bytes bounds the size of the loaded models' files; None is no limit."""
+        """`find` gives the model of a name.
+
+        max_bytes bounds the size of the loaded models' files; None is no limit.
+        """
         self.stats = EngineStats()
-        self._hub = hub
+        self._find = find
         self._precision: Precision = precision
         self._keep_alive_s = keep_alive_s
         self._max_models = max_models or math.inf
@@ -104,7 +107,7 @@ class Residency:
         """Hold a model for one request, loading it if need be.
 
         keep_alive_s counts from the end of its last request: 0 unloads, infinity keeps for ever,
-        None leaves what was said before. Raises what Hub.find and `load` raise, and
+        None leaves what was said before. Raises what `find` and `load` raise, and
         EngineError for a model that is larger than the memory limit.
         """
         digest = self._digests.get(name, "")
@@ -148,7 +151,7 @@ class Residency:
     async def _load(self, name: str) -> Resident:
         """Give a model, held for the caller; loads it unless that is under way."""
         self._refuse_if_closed()
-        model = await asyncio.to_thread(self._hub.find, name)
+        model = await asyncio.to_thread(self._find, name)
         self._refuse_if_closed()
         digest = model.digest
         if (resident := self._loaded.get(digest)) is not None:

@@ -17,7 +17,7 @@ from simile.evaluation import metrics
 from simile.evaluation.judged import Judged
 from simile.evaluation.metrics import Span
 from simile.evaluation.significance import NOISE, p_values
-from simile.retrieval.search import CANDIDATES, Mode
+from simile.retrieval.ranking import CANDIDATES, Mode
 from simile.types import EmbeddingModel, Hit, RankModel
 
 Arm = Literal["dense", "lexical", "hybrid", "rerank"]

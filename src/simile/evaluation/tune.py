@@ -16,8 +16,7 @@ from simile.evaluation.metrics import Span
 from simile.evaluation.run import DEPTH, METRICS, SPAN_METRICS, Progress, Scores, measure
 from simile.evaluation.significance import NOISE, p_value
 from simile.retrieval.fusion import Candidates, fuse
-from simile.retrieval.recipe import require_model
-from simile.retrieval.search import (
+from simile.retrieval.ranking import (
     ALPHA_NOTE,
     CANDIDATES,
     CANDIDATES_NOTE,
@@ -26,6 +25,7 @@ from simile.retrieval.search import (
     embed_query,
     find,
 )
+from simile.retrieval.recipe import require_model
 from simile.store import Store
 from simile.types import EmbeddingModel
 

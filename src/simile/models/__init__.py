@@ -1,1 +1,1 @@
-"""What the numbers are: from a model's name and files to a graph, a tokenizer and their facts."""
+"""One model: its description, its tokenizer, and its encoder, cross-encoder or static table."""

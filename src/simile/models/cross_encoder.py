@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simile.models.architecture import Tokens, read_architecture
-from simile.models.checkpoint import open_checkpoint
+from simile.architectures.architecture import Tokens, read_architecture
+from simile.checkpoints.open import open_checkpoint
 from simile.models.facts import ModelFacts
-from simile.models.local import LocalModel
+from simile.models.local_model import LocalModel
 from simile.models.modules import read_window
 from simile.models.pairs import Pair, PairTokenizer, Query
-from simile.models.rerank_layout import gives_types, is_reranker, read_layout
+from simile.models.rerank_layout import gives_types, read_layout
 from simile.models.tokenizer import TokenizedText, Tokenizer
 
 if TYPE_CHECKING:
-    from simile.models.graph import Model, Node
-    from simile.models.heads import Head
+    from simile.architectures.heads import Head
+    from simile.graph import Model, Node
 
 
 class JudgingTokenizer(Protocol):
@@ -61,8 +61,8 @@ class CrossEncoder:
         """Build the graph: input_ids and token_mask (batch, seq) int32 to logits (batch, 1)."""
         import numpy as np
 
-        from simile.models.graph import Model, ops
-        from simile.models.heads import FIRST_TOKEN, Encoded
+        from simile.architectures.heads import FIRST_TOKEN, Encoded
+        from simile.graph import Model, ops
 
         input_ids = ops.parameter([-1, -1], np.int32, name="input_ids")
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
@@ -82,7 +82,7 @@ class CrossEncoder:
         return hidden
 
     def _head(self) -> "Head":
-        from simile.models.heads import HEADS, vocabulary_rows
+        from simile.architectures.heads import HEADS, vocabulary_rows
         from simile.models.qwen3_reranker import answer_ids
 
         if self.layout.is_causal:
@@ -123,19 +123,11 @@ class CrossEncoder:
         )
 
 
-def is_cross_encoder(model: LocalModel) -> bool:
-    """Whether a model reads query and text together; it is an embedding model otherwise.
-
-    Raises CheckpointError for a folder that holds no config.json that can be read.
-    """
-    return is_reranker(open_checkpoint(model.path))
-
-
 def _separate(input_ids: "Node") -> tuple["Node", "Node"]:
     """Split what a pair's tokenizer joined: ids, and 1 where an id came as its complement."""
     import numpy as np
 
-    from simile.models.graph import ops
+    from simile.graph import ops
 
     second = ops.less(input_ids, np.int32(0))
     ids = ops.select(second, ops.subtract(np.int32(-1), input_ids), input_ids)

@@ -5,10 +5,13 @@ Chooses the architecture by config.json's model_type; does not know devices, thr
 
 from typing import TYPE_CHECKING, Any
 
-from simile.models.architecture import Architecture, Tokens, read_architecture
-from simile.models.checkpoint import Checkpoint, Tensors, open_checkpoint
-from simile.models.facts import ModelFacts, vector_width
-from simile.models.local import LocalModel
+from simile.architectures.architecture import Architecture, Tokens, read_architecture
+from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.onnx import OnnxCheckpoint
+from simile.checkpoints.open import open_checkpoint
+from simile.checkpoints.tensors import Tensors
+from simile.models.facts import ModelFacts
+from simile.models.local_model import LocalModel
 from simile.models.modules import (
     Dense,
     Modules,
@@ -16,14 +19,12 @@ from simile.models.modules import (
     read_prompt_facts,
     read_widths,
     read_window,
+    vector_width,
 )
-from simile.models.onnx_checkpoint import OnnxCheckpoint
-from simile.models.static import StaticEncoder
-from simile.models.static_checkpoint import StaticCheckpoint
 from simile.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from simile.models.graph import Model, Node
+    from simile.graph import Model, Node
 
 
 class Encoder:
@@ -47,8 +48,8 @@ class Encoder:
         """Build the graph: input_ids and token_mask (batch, seq) int32 to (batch, dim) float32."""
         import numpy as np
 
-        from simile.models.graph import Model, ops
-        from simile.models.pooling import pool
+        from simile.architectures.bricks.pooling import pool
+        from simile.graph import Model, ops
 
         input_ids = ops.parameter([-1, -1], np.int32, name="input_ids")
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
@@ -97,14 +98,6 @@ class Encoder:
         )
 
 
-def open_encoder(model: LocalModel) -> Encoder | StaticEncoder:
-    """Open a model as what it is; raises as Encoder does."""
-    checkpoint = open_checkpoint(model.path)
-    if isinstance(checkpoint, StaticCheckpoint):
-        return StaticEncoder(model, checkpoint)
-    return Encoder(model, checkpoint)
-
-
 def _read_modules(checkpoint: Checkpoint) -> Modules:
     """Read the steps after the encoder; an ONNX graph that pools by itself has none but one."""
     if not isinstance(checkpoint, OnnxCheckpoint) or not checkpoint.gives_text_vector:
@@ -116,14 +109,14 @@ def _read_modules(checkpoint: Checkpoint) -> Modules:
 
 def _read_architecture(checkpoint: Checkpoint) -> Architecture:
     if isinstance(checkpoint, OnnxCheckpoint):
-        from simile.models.onnx import Architecture as OnnxArchitecture
+        from simile.architectures.onnx import Architecture as OnnxArchitecture
 
         return OnnxArchitecture.read(checkpoint)
     return read_architecture(checkpoint.configuration)
 
 
 def _dense(vector: "Node", dense: Dense, tensors: Tensors) -> "Node":
-    from simile.models import layers
+    from simile.architectures.bricks import layers
 
     matrix = tensors.take("linear.weight", (dense.width_out, dense.width_in))
     bias = tensors.take("linear.bias", (dense.width_out,)) if dense.bias else None
@@ -133,8 +126,8 @@ def _dense(vector: "Node", dense: Dense, tensors: Tensors) -> "Node":
 
 def _normalize(vector: "Node") -> "Node":
     """Scale to length 1; the divisor is at least 1e-12."""
-    from simile.models.graph import ops
-    from simile.models.layers import ints
+    from simile.architectures.bricks.layers import ints
+    from simile.graph import ops
 
     result: Any = ops.normalize_l2(vector, ints(1), 1e-24, "max")
     return result

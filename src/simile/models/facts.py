@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simile.errors import CheckpointError
 from simile.types import Role
 
 if TYPE_CHECKING:
-    from simile.models.local import LocalModel
-    from simile.models.modules import Modules
+    pass
 
 _PROMPT_NAMES: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),
@@ -63,27 +61,3 @@ class ModelFacts:
         """What goes before a text of this role; empty where the model has no prompts."""
         names = (*_PROMPT_NAMES[role], self.default_prompt)
         return next((self.prompts[name] for name in names if name in self.prompts), "")
-
-
-def read_facts(model: "LocalModel") -> ModelFacts:
-    """Read a model's files; CheckpointError or UnsupportedModelError where they do not do.
-
-    Prompts are the checkpoint's own, else the catalogue's; the window likewise the other way.
-    """
-    from simile.models.cross_encoder import CrossEncoder, is_cross_encoder
-    from simile.models.encoder import open_encoder
-
-    return CrossEncoder(model).facts if is_cross_encoder(model) else open_encoder(model).facts
-
-
-def vector_width(hidden_size: int, modules: "Modules") -> int:
-    """Follow the width through pooling and Dense modules; CheckpointError where they disagree."""
-    width = hidden_size * max(1, len(modules.pooling))
-    for dense in modules.dense:
-        if dense.width_in != width:
-            raise CheckpointError(
-                f"{dense.folder}/config.json: in_features is {dense.width_in}; "
-                f"expected {width}, the width of the vector before it"
-            )
-        width = dense.width_out
-    return width

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simile.checkpoints.folder import Checkpoint
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.checkpoint import Checkpoint
-from simile.models.local import LocalModel
+from simile.models.local_model import LocalModel
 
 _WINDOW_FILES = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 _ST_CONFIG = "config_sentence_transformers.json"
@@ -78,6 +78,19 @@ def read_modules(checkpoint: Checkpoint) -> Modules:
         dense=tuple(_dense(checkpoint, path) for kind, path in steps if kind == "Dense"),
         normalize=kinds[-1] == "Normalize",
     )
+
+
+def vector_width(hidden_size: int, modules: "Modules") -> int:
+    """Follow the width through pooling and Dense modules; CheckpointError where they disagree."""
+    width = hidden_size * max(1, len(modules.pooling))
+    for dense in modules.dense:
+        if dense.width_in != width:
+            raise CheckpointError(
+                f"{dense.folder}/config.json: in_features is {dense.width_in}; "
+                f"expected {width}, the width of the vector before it"
+            )
+        width = dense.width_out
+    return width
 
 
 def read_prompts(checkpoint: Checkpoint) -> Mapping[str, str]:

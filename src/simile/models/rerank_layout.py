@@ -7,9 +7,9 @@ Reads config.json and the files that sentence-transformers' CrossEncoder writes,
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simile.checkpoints.configuration import Configuration
+from simile.checkpoints.folder import Checkpoint
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.models.checkpoint import Checkpoint
-from simile.models.configuration import Configuration
 
 JUDGE = "Judge whether the Document meets the requirements based on the Query and the Instruct"
 """The beginning of what Qwen3-Reranker is told, by which its template is known."""

@@ -1,160 +1,171 @@
-"""A question to hits: two arms of candidates, fused, ranked again where asked, made readable.
+"""Ranked rows to hits: crowds left out, ranked again where asked, texts and neighbours fetched.
 
-Who may read what is decided before anything is scored: both arms see only the rows that the
-principals may read and the filter admits. Scores of arms are never compared with each other
-outside `fusion`.
+Crowds go first, so that a ranker, which is slow, reads no text in vain; whatever its order then is,
+no two hits are alike, and none are too many of one document.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.errors import EngineError, InputError, StoreError
-from simile.retrieval.filters import evaluate, having, parse_filter
-from simile.retrieval.fusion import Candidates, Fusion, fuse, shares
-from simile.retrieval.vectors import embedded, unit
-from simile.store import Having, Mask, View
-from simile.types import EmbeddingModel
+from simile.documents import embedded_text
+from simile.errors import EngineError
+from simile.retrieval.ranking import Found, Question, embed_query, explain, find
+from simile.retrieval.recipe import require_model
+from simile.store import Store, StoredChunk, View
+from simile.types import EmbeddingModel, Hit, Passage, RankModel
 
-Mode = Literal["hybrid", "dense", "lexical"]
-
-DEFAULT_K = 10
-DEFAULT_ALPHA = 0.6
-"""Weight of the dense arm. Over 13 judged collections the convex sum with .6 was above the better
-single arm on 12."""
-CANDIDATES = 100
-"""Of each arm, for the fusion; more where more hits are asked for."""
-ALPHA_NOTE, CANDIDATES_NOTE = "alpha", "candidates"
-"""Names of the index's notes, where other values than these were chosen for it."""
-MAX_K = 10_000
-MAX_QUERY_CHARACTERS = 1_000_000
+RERANKED = 50
+"""Candidates that a reranker sees; more where more hits are asked for."""
+_WIDER = 4
+_DEEPEST = 20_000
+"""Candidates looked at before fewer hits than asked for are given, where many are alike."""
+_ROUNDING = 1e-6
+"""By which the cosine of a vector to itself may be below 1."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is searched, and how."""
-
-    query: str
-    k: int = DEFAULT_K
-    mode: Mode = "hybrid"
-    principals: frozenset[str] = field(default_factory=frozenset)
-    filter: str | None = None
-    alpha: float = DEFAULT_ALPHA
-    candidates: int = CANDIDATES
-    fusion: Fusion = "convex"
-    per_document: int | None = None
-    """Most hits of one document."""
-    collapse: float | None = None
-    """Leave out a hit whose vector has at least this cosine to a better one's."""
-    context: int = 0
-    """Neighbours on each side to show with a hit."""
-    explain: bool = False
+class _Place:
+    row: int
+    stored: StoredChunk
+    score: float
+    reranked: float | None = None
 
 
-@dataclass(frozen=True)
-class Found:
-    """Rows of a view, best first, and by which arms they came."""
+def search(
+    store: Store, model: EmbeddingModel | None, question: Question, ranker: RankModel | None = None
+) -> list[Hit]:
+    """The best hits, best first; the question has passed `require_question`.
 
-    ranking: Candidates
-    arms: dict[str, Candidates]
-
-
-def find(view: View, vector: NDArray[np.float32] | None, question: Question, depth: int) -> Found:
-    """Rank `depth` rows or more, if there are as many. `vector` may be None for mode lexical."""
-    count = max(question.candidates, depth)
-    mask, certain = _admitted(view, question.filter)
-    arms: dict[str, Candidates] = {}
-    if question.mode != "lexical":
-        assert vector is not None
-        rows, scores = view.dense(vector, k=count, principals=question.principals, mask=mask)
-        arms["dense"] = Candidates(rows, scores)
-    if question.mode != "dense":
-        rows, scores = view.lexical(
-            question.query, k=count, principals=question.principals, mask=mask, having=certain
-        )
-        arms["lexical"] = Candidates(rows, scores)
-    if len(arms) == 1:
-        return Found(next(iter(arms.values())), arms)
-    weights = {"dense": question.alpha, "lexical": 1.0 - question.alpha}
-    return Found(fuse(arms, weights, question.fusion), arms)
+    `model` may be None for mode lexical. A chunk that is changed or deleted while the search runs
+    is left out. Raises FingerprintError, EngineError, StoreError.
+    """
+    vector = None
+    if model is not None and question.mode != "lexical":
+        require_model(store.meta(), model)
+        vector = embed_query(model, question.query)
+    wanted = max(question.k, RERANKED if ranker else 0)
+    view = store.view()
+    while True:
+        if model is not None and vector is not None:
+            require_model(store.meta(), model)  # Again: a reindex may have finished meanwhile.
+        found, best = _ranked(store, view, vector, question, wanted)
+        if best or store.view() is view:
+            break
+        view = store.view()  # What was there has been replaced since; nothing was not the answer.
+    if ranker:
+        best = _rerank(ranker, question.query, best)
+    return [_hit(store, found, question, place) for place in best[: question.k]]
 
 
-def embed_query(model: EmbeddingModel, query: str) -> NDArray[np.float32]:
-    """The query's vector, float32 (dim,), of length 1; EngineError if it is not finite."""
-    vector = embedded(model, [query], "query")
-    if not np.isfinite(vector).all():
-        raise EngineError(f"{model.name} gave no finite vector of width {model.dim} for the query")
-    scaled: NDArray[np.float32] = unit(vector)[0]
-    return scaled
+def _ranked(
+    store: Store,
+    view: View,
+    vector: NDArray[np.float32] | None,
+    question: Question,
+    wanted: int,
+) -> tuple[Found, list[_Place]]:
+    """The `wanted` best, looking ever further down the ranking where crowds are left out."""
+    spread = question.per_document is not None or question.collapse is not None
+    depth = max(wanted, min(wanted * _WIDER, question.candidates)) if spread else wanted
+    while True:
+        found = find(view, vector, question, depth)
+        places = _places(store, view, found, depth)
+        best = list(islice(_spread(view, places, question, wanted), wanted))
+        exhausted = len(found.ranking.rows) < depth or depth >= _DEEPEST
+        if len(best) >= wanted or not spread or exhausted:
+            return found, best
+        depth = min(depth * _WIDER, _DEEPEST)
 
 
-def tuned(question: Question, meta: Mapping[str, str]) -> Question:
-    """The question with the weight and the number of candidates that the index notes, if any."""
-    try:
-        alpha = float(meta.get(ALPHA_NOTE, question.alpha))
-        candidates = int(meta.get(CANDIDATES_NOTE, CANDIDATES))
-    except ValueError as exc:
-        raise StoreError(f"the index is damaged where it notes its tuning: {exc}") from exc
-    return replace(question, alpha=alpha, candidates=candidates)
+def _places(store: Store, view: View, found: Found, depth: int) -> list[_Place]:
+    rows = found.ranking.rows[:depth]
+    scores = found.ranking.scores[:depth].tolist()
+    ids = view.ids[rows].tolist()
+    chunks = store.chunks(ids)
+    triples = zip(rows.tolist(), ids, scores, strict=True)
+    return [_Place(row, chunks[id], score) for row, id, score in triples if id in chunks]
 
 
-def require_question(question: Question) -> None:
-    """Raise InputError for what cannot be searched."""
-    if not isinstance(question.query, str) or not question.query.strip():
-        raise InputError("the query is empty; expected a text")
-    if len(question.query) > MAX_QUERY_CHARACTERS:
-        got = f"{len(question.query):,} characters"
-        raise InputError(f"the query has {got}; expected at most {MAX_QUERY_CHARACTERS:,}")
-    for name, least, most in (("k", 1, MAX_K), ("context", 0, 100), ("per_document", 1, MAX_K)):
-        value = getattr(question, name)
-        if not (_unasked(name, value) or type(value) is int and least <= value <= most):
-            raise InputError(f"{name} is {value!r}; expected a whole number, {least} to {most:,}")
-    for name in ("alpha", "collapse"):
-        value = getattr(question, name)
-        if not (_unasked(name, value) or isinstance(value, int | float) and 0 <= value <= 1):
-            raise InputError(f"{name} is {value!r}; expected a number from 0 to 1")
-    for name, known in (("mode", ("hybrid", "dense", "lexical")), ("fusion", ("convex", "rrf"))):
-        if getattr(question, name) not in known:
-            raise InputError(f"{name} is {getattr(question, name)!r}; expected {', '.join(known)}")
-    if question.filter is not None:
-        parse_filter(question.filter)
+def _rerank(ranker: RankModel, query: str, places: Sequence[_Place]) -> list[_Place]:
+    texts = [embedded_text(place.stored.title, place.stored.chunk) for place in places]
+    ranked = ranker.rank(query, texts) if texts else []
+    order = [one.index for one in ranked]
+    if len(set(order)) < len(order) or not set(order) <= set(range(len(texts))):
+        raise EngineError(f"{ranker.name} ranked other texts than the {len(texts)} it was given")
+    scores = [float(one.score) for one in ranked]
+    if not all(map(math.isfinite, scores)):
+        raise EngineError(f"{ranker.name} gave a score that is not finite")
+    pairs = zip(order, scores, strict=True)
+    return [replace(places[index], score=score, reranked=score) for index, score in pairs]
 
 
-def _unasked(name: str, value: object) -> bool:
-    return value is None and name in {"per_document", "collapse"}
+def _spread(
+    view: View, places: Sequence[_Place], question: Question, most: int
+) -> Iterator[_Place]:
+    """Leave out near-duplicates of what comes before, and what is too many of one document.
+
+    Only for the first `most` of them.
+    """
+    shown: Counter[str] = Counter()
+    kept, count = np.empty((most, view.vectors.shape[1]), np.float32), 0
+    for place in places:
+        id = place.stored.document_id
+        if question.per_document is not None and shown[id] >= question.per_document:
+            continue
+        if question.collapse is not None:
+            vector = view.vectors[place.row]
+            nearest = np.max(kept[:count] @ vector, initial=-np.inf)
+            if nearest >= question.collapse - _ROUNDING:
+                continue
+            kept[count] = vector
+            count += 1
+        shown[id] += 1
+        yield place
 
 
-def require_principals(principals: Iterable[str]) -> frozenset[str]:
-    """The principals as a set; InputError for anything but a list of strings."""
-    if isinstance(principals, str) or not isinstance(principals, Iterable):
-        raise InputError(f"principals is {principals!r}; expected a list such as ['user:alice']")
-    found = list(principals)
-    if not all(isinstance(principal, str) and principal for principal in found):
-        raise InputError(f"principals is {found!r}; expected strings such as 'user:alice'")
-    return frozenset(found)
+def _hit(store: Store, found: Found, question: Question, place: _Place) -> Hit:
+    stored, chunk = place.stored, place.stored.chunk
+    return Hit(
+        document_id=stored.document_id,
+        chunk_id=stored.id,
+        text=chunk.text,
+        start=chunk.start,
+        end=chunk.end,
+        score=place.score,
+        scores=_scores(found, place),
+        metadata=stored.metadata,
+        headings=chunk.headings,
+        page=chunk.page,
+        lines=chunk.lines,
+        title=stored.title,
+        context=_context(store, stored, question.context) if question.context else None,
+        explanation=explain(found, question, place.row) if question.explain else None,
+    )
 
 
-def _admitted(view: View, text: str | None) -> tuple[Mask | None, Having]:
-    if text is None:
-        return None, ()
-    tree = parse_filter(text)
-    return evaluate(tree, view), having(tree)
-
-
-def explain(found: Found, question: Question, row: int) -> dict[str, object]:
-    """How a row came to its place: rank and score in each arm, and what they brought."""
-    told: dict[str, object] = {"mode": question.mode}
+def _scores(found: Found, place: _Place) -> dict[str, float]:
+    scores = {name: arm.score_of(place.row) for name, arm in found.arms.items()}
     if len(found.arms) > 1:
-        told |= {"fusion": question.fusion, "alpha": question.alpha}
-    for name, arm in found.arms.items():
-        place = arm.place_of(row)
-        told[name] = place and {
-            "rank": place,
-            "of": len(arm.rows),
-            "score": arm.score_of(row),
-            "share": float(shares(arm, question.fusion)[place - 1]),
-        }
-    return told
+        scores["fused"] = found.ranking.score_of(place.row)
+    scores["rerank"] = place.reranked
+    return {name: score for name, score in scores.items() if score is not None}
+
+
+def _context(store: Store, stored: StoredChunk, count: int) -> Passage | None:
+    """The chunk with so many neighbours on each side; None if the document has changed since."""
+    document = store.document(stored.document_id)  # First: its chunks then prove that it is this.
+    around = [
+        other
+        for other in store.document_chunks(stored.document_id)
+        if abs(other.ordinal - stored.ordinal) <= count
+    ]
+    if document is None or all(other.id != stored.id for other in around):
+        return None
+    start, end = around[0].chunk.start, max(other.chunk.end for other in around)
+    return Passage(start, end, document.text[start:end])

@@ -11,18 +11,18 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from simile.engine.residency import Residency
-from simile.models.hub import Hub
-from simile.server.endpoint import JINA, OLLAMA, OPENAI, TEI, Endpoint, Handler, Protocol
-from simile.server.handlers import Handlers
-from simile.server.openapi import PAGE, Pages
-from simile.server.refusals import no_route, wrong_method
-from simile.server.rerank_handlers import RerankHandlers
+from simile.hub.hub import Hub
+from simile.server.http.endpoint import JINA, OLLAMA, OPENAI, TEI, Endpoint, Handler, Protocol
+from simile.server.http.refusals import no_route, wrong_method
+from simile.server.http.traffic import Traffic
+from simile.server.http.watch import Watch
+from simile.server.ollama.change_handlers import StoreHandlers
+from simile.server.ollama.handlers import Handlers
+from simile.server.rerank.handlers import RerankHandlers
 from simile.server.served import Served
-from simile.server.store_handlers import StoreHandlers
-from simile.server.tei_handlers import TeiHandlers
-from simile.server.traffic import Traffic
-from simile.server.upkeep import METRICS, Upkeep
-from simile.server.watch import Watch
+from simile.server.spec.openapi import PAGE, Pages
+from simile.server.tei.handlers import TeiHandlers
+from simile.server.upkeep.upkeep import METRICS, Upkeep
 
 
 def create_app(

@@ -13,10 +13,10 @@ from time import perf_counter_ns
 
 from simile.engine.residency import Residency, Resident
 from simile.errors import ModelNameError, ModelNotFoundError
+from simile.hub.names import ModelName, is_path
 from simile.models.facts import ModelFacts
-from simile.models.names import ModelName, is_path
 from simile.server.errors import BodyError
-from simile.server.options import window_of
+from simile.server.gojson.options import window_of
 from simile.types import ROLES, EmbedResult, Role
 
 Wait = Callable[[Future[EmbedResult]], Awaitable[EmbedResult]]

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable
 
 from simile import errors
-from simile.server.text import json_value
+from simile.server.gojson.encode import json_value
 
 logger = logging.getLogger("simile.server")
 

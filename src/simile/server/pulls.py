@@ -12,7 +12,7 @@ from contextlib import suppress
 from time import monotonic
 
 from simile.errors import OverloadedError
-from simile.models.hub import Hub, LocalModel, PullProgress
+from simile.hub.hub import Hub, LocalModel, PullProgress
 from simile.server.errors import ClientGoneError
 
 MAX_PULLS = 8

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from simile.errors import ModelError, ModelNotFoundError
-from simile.models.cross_encoder import is_cross_encoder
-from simile.models.hub import Hub
-from simile.models.local import LocalModel
+from simile.hub.hub import Hub
+from simile.models.local_model import LocalModel
+from simile.models.open import is_cross_encoder
 from simile.server.errors import BodyError
 
 _WORDS = {True: "reranker", False: "embedding model"}

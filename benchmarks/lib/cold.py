@@ -1,0 +1,27 @@
+"""Measure `simile search` as a process of its own: from its start to its exit, output read."""
+
+import subprocess
+from itertools import cycle
+from pathlib import Path
+
+from benchmarks.lib.collection import EVERYONE, Collection
+from benchmarks.lib.serving import SIMILE
+from benchmarks.lib.tables import Tables
+from benchmarks.lib.timing import time_runs
+
+SECTION = "simile search, a fresh process each time"
+MODES = ("hybrid", "dense", "lexical")
+
+
+def measure(tables: Tables, folder: Path, collection: Collection, *, runs: int = 5) -> None:
+    """Time each mode; the files are in the system's cache, the model is the real one."""
+    tables.section(SECTION, "best s", "median s")
+    for mode in MODES:
+        queries = cycle(collection.queries)
+
+        def search(mode: str = mode, queries: "cycle[str]" = queries) -> None:
+            command = [*SIMILE, "search", next(queries), "-i", str(folder), "--as", EVERYONE]
+            subprocess.run([*command, "--mode", mode], check=True, capture_output=True)
+
+        times = time_runs(search, runs=runs)
+        tables.row(mode, times.best, times.middle, note=f"{runs} runs")

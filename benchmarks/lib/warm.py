@@ -1,0 +1,152 @@
+"""Measure `Index.search` in this process, warm: how long each kind takes, and whether it is exact.
+
+A query's vector is prepared, so all else is in the time: access list, filter, both arms, fusion,
+and the texts of the hits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from benchmarks.lib.collection import EVERYONE, FILTER, Collection
+from benchmarks.lib.tables import Tables
+from benchmarks.lib.timing import WARM_UP, Latencies, time_each
+from benchmarks.lib.truth import K, Truth
+from numpy.typing import NDArray
+
+from simile.index import Index
+from simile.retrieval.ranking import Mode
+from simile.store import SqliteStore
+from simile.types import EmbeddingModel, Hit
+
+SECTION = "simile, warm: Index.search(query, k=10)"
+_EXACT = "simile, the same answers as the slow way"
+CHECKED = 50
+"""Queries whose answers are compared with the slow way's."""
+_CHECKED = ((False, False), (True, False), (True, True))
+"""With ACL, with filter."""
+_SCORES_ALIKE = 1e-5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of search."""
+
+    mode: Mode
+    acl: bool = False
+    filter: bool = False
+
+    @property
+    def name(self) -> str:
+        """In words."""
+        return self.mode + " + ACL" * self.acl + " + filter" * self.filter
+
+
+CASES = (
+    Case("dense"), Case("lexical"), Case("hybrid"), Case("hybrid", acl=True),
+    Case("hybrid", acl=True, filter=True), Case("dense", filter=True),
+    Case("dense", acl=True, filter=True), Case("lexical", acl=True, filter=True),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """An opened index of a collection."""
+
+    index: Index
+    collection: Collection
+
+    def search(self, case: Case, query: int) -> list[Hit]:
+        """The K best hits."""
+        return self.index.search(
+            self.collection.queries[query],
+            k=K,
+            mode=case.mode,
+            principals=self.collection.principals if case.acl else [EVERYONE],
+            filter=FILTER if case.filter else None,
+        )
+
+
+def measure(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+    """Time every kind of search."""
+    tables.section(SECTION, "p50 ms", "p95 ms")
+    _time(tables, folder, collection, model, CASES)
+
+
+def measure_again(
+    tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel
+) -> None:
+    """Once more after everything else, so that a machine that drifts is seen."""
+    tables.section(f"{SECTION}, again at the end", "p50 ms", "p95 ms")
+    _time(tables, folder, collection, model, [case for case in CASES if case.mode == "hybrid"])
+
+
+def _time(
+    tables: Tables,
+    folder: Path,
+    collection: Collection,
+    model: EmbeddingModel,
+    cases: Sequence[Case],
+) -> None:
+    with Index(folder, embedder=model) as index:
+        searcher = Searcher(index, collection)
+        for case in cases:
+            times = time_each(partial(searcher.search, case), len(collection.queries) - WARM_UP)
+            share = collection.allowed(acl=case.acl, filter=case.filter).mean()
+            show(tables, case.name, times, f"{100 * share:.0f} % of the chunks admitted")
+
+
+def show(tables: Tables, name: str, times: Latencies, note: str) -> None:
+    """A row of latencies."""
+    note = f"{note}; {len(times.each)} queries, {times.cores:.2f} cores busy"
+    tables.row(name, times.percentile(50), times.percentile(95), note=note)
+
+
+def check(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+    """Compare both arms with a brute-force product and with an unpruned ranking."""
+    tables.section(_EXACT, "queries", "alike")
+    count = min(CHECKED, len(collection.queries))
+    truth, store = Truth(collection), SqliteStore(folder)
+    ids = store.view().ids
+    with Index(folder, embedder=model) as index:
+        searcher = Searcher(index, collection)
+        for acl, filter in _CHECKED:
+            case = Case("dense", acl, filter)
+            alike = sum(
+                truth.agrees(
+                    query, _rows(ids, searcher.search(case, query)), acl=acl, filter=filter
+                )
+                for query in range(count)
+            )
+            tables.row(case.name, count, alike, note="against float64 products")
+        _check_lexical(tables, searcher, store, count)
+    store.close()
+
+
+def _check_lexical(tables: Tables, searcher: Searcher, store: SqliteStore, count: int) -> None:
+    """All hits of the inverted index, without its filters, then filtered here."""
+    view, collection = store.view(), searcher.collection
+    cases = [Case("lexical", acl, filter) for acl, filter in _CHECKED]
+    alike = dict.fromkeys(cases, 0)
+    for query in range(count):
+        rows, scores = view.lexical(
+            collection.queries[query], k=len(view.ids), principals=[EVERYONE]
+        )
+        for case in cases:
+            kept = collection.allowed(acl=case.acl, filter=case.filter)[rows]
+            hits = searcher.search(case, query)
+            found = _rows(view.ids, hits)
+            near = np.allclose(
+                [hit.score for hit in hits], scores[kept][:K][: len(hits)], rtol=_SCORES_ALIKE
+            )
+            alike[case] += found == rows[kept][:K].tolist() and near
+    for case in cases:
+        tables.row(case.name, count, alike[case], note="against all hits, filtered afterwards")
+
+
+def _rows(ids: NDArray[np.int64], hits: list[Hit]) -> list[int]:
+    """The chunks' numbers in the collection: they were written in its order."""
+    rows: list[int] = np.searchsorted(ids, [hit.chunk_id for hit in hits]).tolist()
+    return rows

@@ -1,0 +1,1 @@
+"""The parts that architectures share: attention, norms, rotary positions, pooling."""

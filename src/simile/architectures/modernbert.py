@@ -1,0 +1,139 @@
+"""The `modernbert` architecture as an OpenVINO graph: token ids to one vector per token.
+
+gte-modernbert, Granite r2. Layers that normalise before, gate their middle, turn queries and keys
+by their places, and look at the whole text or only at a window around each token.
+Warner et al. 2024, https://arxiv.org/abs/2412.13663; names and keys as transformers 4 and 5 write
+them.
+"""
+
+from dataclasses import dataclass
+
+from simile.architectures.architecture import Sizes, Tokens
+from simile.architectures.bricks import layers, post_norm
+from simile.architectures.bricks.attention import Window, attend, padding_mask, split_heads
+from simile.architectures.bricks.rotary import Rotary, read_frequencies
+from simile.architectures.bricks.weights import Weights
+from simile.checkpoints.configuration import Configuration
+from simile.checkpoints.tensors import Floats, Tensors
+from simile.errors import CheckpointError, UnsupportedModelError
+from simile.graph import Node, ops
+
+_GLOBAL, _LOCAL = "full_attention", "sliding_attention"
+_OLD_BASES = {_GLOBAL: "global_rope_theta", _LOCAL: "local_rope_theta"}
+_DEFAULT_BASES = {_GLOBAL: 160_000.0, _LOCAL: 10_000.0}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The keys of config.json that change the numbers."""
+
+    sizes: Sizes
+    kinds: tuple[str, ...]
+    """Of each layer's attention."""
+    angles: dict[str, Floats]
+    """By kind of attention: per place, of each pair of columns of a head."""
+    reach: int
+    """Places that local attention sees on either side."""
+    hidden_activation: str
+    norm_bias: bool
+    attention_bias: bool
+    mlp_bias: bool
+    ignored_tensors = ("head.", "decoder.", "classifier.")
+
+    @classmethod
+    def parse(cls, configuration: Configuration) -> "Architecture":
+        """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
+        sizes = Sizes(
+            vocab_size=configuration.size("vocab_size"),
+            width=configuration.size("hidden_size"),
+            layer_count=configuration.size("num_hidden_layers"),
+            head_count=configuration.size("num_attention_heads"),
+            feed_forward_size=configuration.size("intermediate_size"),
+            norm_eps=configuration.number("norm_eps", 1e-5),
+            context_length=configuration.size("max_position_embeddings", 8192),
+        )
+        post_norm.check_heads(configuration, sizes, pairs=True)
+        head_size = sizes.width // sizes.head_count
+        configuration.only("head_dim", (head_size,))
+        configuration.only("rope_scaling", (None,))
+        kinds = _read_kinds(configuration, sizes.layer_count)
+        return cls(
+            sizes,
+            kinds,
+            angles={kind: _read_angles(configuration, kind, head_size) for kind in set(kinds)},
+            reach=configuration.size("local_attention", 128) // 2,
+            hidden_activation=configuration.text("hidden_activation", "gelu"),
+            norm_bias=configuration.flag("norm_bias", False),
+            attention_bias=configuration.flag("attention_bias", False),
+            mlp_bias=configuration.flag("mlp_bias", False),
+        )
+
+    def build(self, tensors: Tensors, tokens: Tokens) -> Node:
+        """Build the encoder; see the protocol. It has no token types."""
+        sizes = self.sizes
+        weights = Weights.find(tensors, "embeddings.tok_embeddings.weight", "model.")
+        words = weights.take_matrix(
+            "embeddings.tok_embeddings.weight", sizes.vocab_size, sizes.width
+        )
+        hidden = self._norm(weights, "embeddings.norm", layers.embed(words, tokens.input_ids))
+        rotaries = {
+            kind: Rotary(tokens.input_ids, angles, sizes.context_length)
+            for kind, angles in self.angles.items()
+        }
+        mask = padding_mask(tokens.token_mask)
+        window = Window(tokens.token_mask, self.reach)
+        for number, kind in enumerate(self.kinds):
+            layer = weights.under(f"layers.{number}.")
+            # The embeddings' own norm has just been applied.
+            asked = hidden if number == 0 else self._norm(layer, "attn_norm", hidden)
+            query, key, value = self._turned(layer, asked, rotaries[kind])
+            local = kind == _LOCAL
+            mixed = window.attend(query, key, value) if local else attend(query, key, value, mask)
+            mixed = layer.linear(
+                mixed, "attn.Wo", sizes.width, sizes.width, bias=self.attention_bias
+            )
+            hidden = ops.add(hidden, mixed)
+            hidden = ops.add(hidden, self._gated(layer, self._norm(layer, "mlp_norm", hidden)))
+        return self._norm(weights, "final_norm", hidden)
+
+    def _norm(self, weights: Weights, name: str, x: Node) -> Node:
+        return weights.layer_norm(
+            x, name, self.sizes.width, eps=self.sizes.norm_eps, bias=self.norm_bias
+        )
+
+    def _turned(self, layer: Weights, x: Node, rotary: Rotary) -> tuple[Node, Node, Node]:
+        width = self.sizes.width
+        joined = layer.split_linear(x, "attn.Wqkv", width, width, 3, bias=self.attention_bias)
+        query, key, value = (split_heads(part, self.sizes.head_count) for part in joined)
+        return rotary.turn(query), rotary.turn(key), value
+
+    def _gated(self, layer: Weights, x: Node) -> Node:
+        """GeGLU: Shazeer 2020, https://arxiv.org/abs/2002.05202, section 2."""
+        width, inner = self.sizes.width, self.sizes.feed_forward_size
+        up, gate = layer.split_linear(x, "mlp.Wi", width, inner, 2, bias=self.mlp_bias)
+        grown = ops.multiply(layers.activation(up, self.hidden_activation), gate)
+        return layer.linear(grown, "mlp.Wo", inner, width, bias=self.mlp_bias)
+
+
+def _read_kinds(configuration: Configuration, layer_count: int) -> tuple[str, ...]:
+    listed = configuration.values.get("layer_types")
+    if listed is None:
+        every = configuration.size("global_attn_every_n_layers", 3)
+        return tuple(_LOCAL if number % every else _GLOBAL for number in range(layer_count))
+    if not isinstance(listed, list) or len(listed) != layer_count:
+        raise CheckpointError(
+            f"{configuration.where}: layer_types is {listed!r}; expected {layer_count} names"
+        )
+    unknown = [kind for kind in listed if kind not in (_GLOBAL, _LOCAL)]
+    if unknown:
+        raise UnsupportedModelError(
+            f"{configuration.where}: layer_types {unknown[0]!r} is not built here; "
+            f"expected {_GLOBAL!r} or {_LOCAL!r}"
+        )
+    return tuple(listed)
+
+
+def _read_angles(configuration: Configuration, kind: str, head_size: int) -> Floats:
+    parameters = configuration.table("rope_parameters").get(kind) or {}
+    base = configuration.number(_OLD_BASES[kind], _DEFAULT_BASES[kind])
+    return read_frequencies(configuration, parameters, head_size, base=base)

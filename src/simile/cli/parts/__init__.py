@@ -1,0 +1,1 @@
+"""What several commands share: options, progress, and the files they read and write."""

@@ -1,0 +1,159 @@
+"""What the analysing commands work on: the texts of an index, a file, a folder or stdin, embedded.
+
+Lines of a file, rows of a table (CSV, JSON, NDJSON) with a `text`, or the files of a folder, each
+as one text; of an index the chunks that the principals may read, with the vectors stored there.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from simile.errors import InputError
+from simile.types import Embeddings, Role
+
+if TYPE_CHECKING:
+    from simile.embedder import Embedder
+
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+_BATCH = 8_192
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts with their names; those of an index have vectors already."""
+
+    ids: list[str]
+    """Of a line its number, of a row its id, of a file its path, of a chunk `document#from-to`."""
+    texts: list[str]
+    vectors: Embeddings | None = None
+    """float32 (n, dim)."""
+    model: str | None = None
+    """The model that made the vectors."""
+
+    def embedded(self, embedder: "Embedder", *, role: Role) -> Embeddings:
+        """Embed equal texts once; float32 (n, dim) in their order. Shows progress on stderr."""
+        distinct = {text: row for row, text in enumerate(dict.fromkeys(self.texts))}
+        vectors = embed_shown(embedder, list(distinct), role=role)
+        if len(distinct) == len(self.texts):
+            return vectors
+        return vectors[[distinct[text] for text in self.texts]]
+
+
+def read_texts(source: str | None, index: Path | None, principals: Sequence[str] = ()) -> Texts:
+    """Read a file, a folder or `-`; without any, an index. InputError for what cannot be read."""
+    if source is None:
+        return _of_index(index, principals)
+    if index is not None:
+        raise click.UsageError("give either an index (-i) or a FILE, not both")
+    if source == "-":
+        return _of_lines(sys.stdin.buffer)
+    path = Path(source)
+    if path.is_dir():
+        return _of_documents(_files(path), path)
+    if path.suffix.lower() in _TABLES:
+        found = _of_documents([path], path.parent)
+        if found.ids == [path.name]:  # Read as one text.
+            raise InputError(f"{path} has no rows with a text: a column or a field named so")
+        return found
+    try:
+        with path.open("rb") as file:
+            return _of_lines(file)
+    except OSError as exc:
+        raise InputError(f"{path} cannot be read: {exc.strerror}") from exc
+
+
+def embed_shown(embedder: "Embedder", texts: Sequence[str], *, role: Role) -> Embeddings:
+    """Embed texts, with a bar on a terminal; float32 (n, dim)."""
+    parts = [np.empty((0, embedder.dim), np.float32)]
+    with bar(len(texts), "texts") as shown:
+        for start in range(0, len(texts), _BATCH):
+            for part in embedder.embed_stream(texts[start : start + _BATCH], role=role):
+                parts.append(part)
+                shown.update(len(part))
+    return np.concatenate(parts)
+
+
+def sound(text: str) -> str:
+    """Replace lone surrogates, as of arguments that are not UTF-8, by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def bar(total: float, unit: str) -> "tqdm":  # type: ignore[name-defined]  # noqa: F821
+    """A bar on stderr that shows itself after half a second, and on a terminal only."""
+    from tqdm import tqdm
+
+    quiet = not sys.stderr.isatty()
+    return tqdm(
+        total=total, unit=f" {unit}", unit_scale=True, delay=0.5, leave=False, file=sys.stderr,
+        disable=quiet,
+    )  # fmt: skip
+
+
+def _of_index(folder: Path | None, principals: Sequence[str]) -> Texts:
+    from simile.cli.parts.folder import open_index
+
+    ids, texts, parts = [], [], []
+    with open_index(folder) as index:
+        stats = index.stats()
+        for vectors, chunks in index.chunks(principals=principals):
+            parts.append(vectors)
+            for one in chunks:
+                ids.append(f"{one.document_id}#{one.chunk.start}-{one.chunk.end}")
+                texts.append(one.chunk.text)
+    none = np.empty((0, stats.dim or 0), np.float32)
+    return Texts(ids, texts, np.concatenate([none, *parts]), stats.model)
+
+
+def _of_lines(lines: Iterable[bytes]) -> Texts:
+    """One text a line, or `{"text": …}` if the first is such; blank lines are no texts."""
+    from simile.documents.rows import document_of, has_text, parse_json
+
+    ids: list[str] = []
+    texts: list[str] = []
+    is_json = None
+    for number, line in enumerate(lines, start=1):
+        text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").rstrip("\r\n")
+        if not text.strip():
+            continue
+        if is_json is None:
+            is_json = text.startswith("{") and has_text(parse_json(text.encode()))
+        if is_json:
+            row = parse_json(text.encode())
+            if not isinstance(row, dict):
+                raise InputError(f"line {number} is {text!r:.60}; expected an object with a text")
+            document = document_of(row, str(number), ("public",))
+            ids.append(document.id)
+            texts.append(document.text)
+        else:
+            ids.append(str(number))
+            texts.append(text)
+    return Texts(ids, texts)
+
+
+def _of_documents(paths: Iterable[Path], root: Path) -> Texts:
+    """One text a document; what cannot be read is told on stderr, and left out."""
+    from simile.documents import LoadFailure, load
+
+    ids: list[str] = []
+    texts: list[str] = []
+    for path in paths:
+        for one in load(path, root=root):
+            if isinstance(one, LoadFailure):
+                print(f"simile: {one.path}: {one.reason}", file=sys.stderr)
+            elif one.text.strip():
+                ids.append(one.id)
+                texts.append(one.text)
+    if not texts:
+        raise InputError(f"{root} has no text that can be read")
+    return Texts(ids, texts)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    from simile.documents import Folder
+
+    return Folder(root).files()

@@ -1,0 +1,221 @@
+"""From a model's name to its files on this machine: find, list, pull, copy, remove.
+
+The face of the models on disk; joins names, catalogue, store and sources, and holds no other logic.
+Does not know what the files mean.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+
+from simile.errors import (
+    CheckpointError,
+    DownloadError,
+    InputError,
+    ModelNameError,
+    ModelNotFoundError,
+)
+from simile.hub.catalog import CATALOG, KnownModel, find, find_known, similar_names
+from simile.hub.manifest import Manifest
+from simile.hub.model_store import ModelStore, writing
+from simile.hub.names import DEFAULT_HOST, HUB_HOSTS, ModelName, is_path
+from simile.hub.ollama_folder import OllamaFolder
+from simile.hub.ollama_manifest import read_window
+from simile.hub.plain_folder import open_folder
+from simile.hub.pull import is_whole, pull
+from simile.hub.sources.order import SourceOrder, copy_stored
+from simile.hub.sources.source import Delivery, PullProgress, Report, Source
+from simile.models.local_model import LocalModel
+
+__all__ = ["Hub", "LocalModel", "PullProgress"]
+
+Models = list[LocalModel]
+
+
+class Hub:
+    """The models of one SIMILE_HOME; nothing is read or written before it is asked for."""
+
+    def __init__(
+        self,
+        home: Path,
+        model_folders: Sequence[Path] = (),
+        *,
+        catalog: Sequence[KnownModel] = CATALOG,
+        ollama_models: Path | None = None,
+        registry: str | None = None,
+    ) -> None:
+        """`ollama_models` is the folder of Ollama's own models, which is read and never written.
+
+        `registry` is the host that is asked for names without a host; None asks nobody.
+        """
+        self._store = ModelStore(home)
+        self._catalog = catalog
+        self._ollama = OllamaFolder(ollama_models) if ollama_models else None
+        self._order = SourceOrder(self._store, tuple(model_folders), catalog, registry)
+
+    def find(self, name: str) -> LocalModel:
+        """Give the model of that name, here or in Ollama's folder, or what is at that path.
+
+        Never touches the network. ModelNameError for what is not a name, ModelNotFoundError if it
+        was not pulled, CheckpointError if files are missing or cut short, UnsupportedModelError for
+        a chat model of Ollama's.
+        """
+        model = self._find(name)
+        return replace(model, derived=self._store.derived(model.digest))
+
+    def _find(self, name: str) -> LocalModel:
+        if is_path(name):
+            return open_folder(name)
+        parsed = ModelName.parse(name)
+        manifest = self._store.read(parsed)
+        if manifest is None:
+            if model := self._ollama and self._ollama.find(parsed):
+                return self._with_facts(model, parsed)
+            raise ModelNotFoundError(f'model "{name}" not found, try pulling it first')
+        self._store.check(parsed, manifest)
+        return self._local(self._store.folder(parsed), manifest)
+
+    def list(self) -> "Models":
+        """Give every model that was pulled, here or by Ollama, newest first."""
+        models = [self._local(folder, manifest) for folder, manifest in self._store.all()]
+        names = {model.name.lower() for model in models}
+        for model in self._ollama.all() if self._ollama else ():
+            if model.name.lower() not in names:
+                models.append(self._with_facts(model, ModelName.parse(model.name)))
+        return sorted(models, key=lambda model: model.modified_at, reverse=True)
+
+    def remove(self, name: str) -> None:
+        """Delete a pulled model.
+
+        ModelNotFoundError if it is not there, ModelNameError for a path: folders of the user's own
+        are not deleted; InputError for what only Ollama has. StoreError if the operating system
+        refuses.
+        """
+        if is_path(name):
+            raise ModelNameError(f"{name!r} is a path; only pulled models are removed, by name")
+        parsed = ModelName.parse(name)
+        manifest = self._store.read(parsed)
+        if manifest is None:
+            if self._ollama and self._ollama.has(parsed):
+                raise InputError(
+                    f"{parsed.display} is Ollama's, in {self._ollama.folder}, where nothing is"
+                    f" changed; delete it there with: ollama rm {parsed.display}"
+                )
+            raise ModelNotFoundError(f'model "{name}" not found')
+        with writing(self._store.home):
+            self._store.remove(parsed)
+            rmtree(self._store.derived(manifest.digest), ignore_errors=True)
+
+    def copy(self, source: str, destination: str) -> LocalModel:
+        """Give a pulled model a second name; a model that had the name before is replaced.
+
+        Raises what `find` raises for the source, ModelNameError for a path, StoreError if the
+        store cannot be written. Blocks while another process pulls or copies to the same name.
+        """
+        if is_path(source) or is_path(destination):
+            raise ModelNameError(f"{source!r}, {destination!r}: only names are copied, not paths")
+        self.find(source)
+        origin, name = ModelName.parse(source), ModelName.parse(destination)
+        if not name.matches(origin):
+            if there := self._store.read(name):
+                name = ModelName.parse(there.name)  # Upper and lower case as it was stored.
+            copying = Source("the store", partial(self._copy, origin))
+            pull(self._store, name, [copying], licence=None, report=lambda _: None, refresh=True)
+        return self.find(destination)
+
+    def pull(
+        self,
+        name: str,
+        *,
+        progress: Report | None = None,
+        refresh: bool = False,
+        insecure: bool = False,
+    ) -> LocalModel:
+        """Bring a model into the store from the first source that has it; a path is just found.
+
+        Returns at once if it is there whole, or Ollama has it, unless `refresh`. `insecure` asks a
+        registry over plain http. Blocks: network, disk, and other processes that pull the same
+        model. ModelNotFoundError for a name that no source knows, UnsupportedModelError for a model
+        that cannot embed, DownloadError if no source can deliver, StoreError if the store cannot be
+        written.
+        """
+        if is_path(name):
+            return self.find(name)
+        parsed = ModelName.parse(name)
+        known = find(parsed, self._catalog)
+        if known:
+            # As the catalogue writes it, whatever was typed.
+            parsed = replace(parsed, model=parsed.model.lower(), tag=parsed.tag.lower())
+        if refresh or not (is_whole(self._store, parsed) or self._is_ollamas(parsed)):
+            unknown = _unknown(parsed, name, similar_names(parsed, self._catalog))
+            sources = self._order.of(parsed, known, insecure=insecure)
+            if not sources:
+                raise ModelNotFoundError(unknown)
+            if known and not refresh:
+                sources = [*self._order.twins(parsed, known), *sources]
+            licence = known.licence if known else None
+            report = progress or (lambda _: None)
+            try:
+                pull(self._store, parsed, sources, licence=licence, report=report, refresh=refresh)
+            except (ModelNotFoundError, DownloadError) as exc:
+                if known or parsed.host.lower() in HUB_HOSTS:
+                    raise
+                raise type(exc)(f"{exc}\n{unknown}") from exc
+        return self.find(name)
+
+    def _copy(self, name: ModelName, into: Path, report: Report) -> Delivery:
+        """Take a model as it stands, and remember what it is a copy of."""
+        manifest = self._store.read(name)
+        if manifest is None:
+            if self._ollama is None:
+                raise ModelNotFoundError(f'model "{name.display}" not found')
+            return replace(self._ollama.copy(name, into, report), copied_from=name.display)
+        delivery = copy_stored(self._store.folder(name), manifest, into, report)
+        return replace(delivery, origin=manifest.source, copied_from=manifest.origin_name)
+
+    def _is_ollamas(self, name: ModelName) -> bool:
+        """Whether Ollama has the model whole; what is damaged there is pulled here."""
+        try:
+            return self._ollama is not None and self._ollama.find(name) is not None
+        except CheckpointError:
+            return False
+
+    def _local(self, folder: Path, manifest: Manifest) -> LocalModel:
+        gguf = next((file.name for file in manifest.files if file.name.endswith(".gguf")), "")
+        model = LocalModel(
+            name=manifest.name,
+            path=folder / gguf,
+            digest=manifest.digest,
+            size_bytes=manifest.size_bytes,
+            modified_at=manifest.pulled_at,
+            source=manifest.source,
+            licence=manifest.licence,
+            window=read_window(folder / "params.json") if gguf else None,
+        )
+        return self._with_facts(model, ModelName.parse(manifest.origin_name))
+
+    def _with_facts(self, model: LocalModel, name: ModelName) -> LocalModel:
+        """Add what the catalogue knows of a model of that name."""
+        known = find_known(name, self._catalog)
+        if known is None:
+            return model
+        return replace(
+            model,
+            licence=model.licence or known.licence,
+            prompts=known.prompts,
+            window=model.window or known.window,
+            dimensions=known.dimensions,
+            layer_norm_before_cut=known.layer_norm_before_cut,
+        )
+
+
+def _unknown(name: ModelName, typed: str, similar: Sequence[str]) -> str:
+    if name.host.lower() != DEFAULT_HOST:
+        return f"{typed!r}: expected a known model's name, hf.co/ORG/REPO, HOST/NAME or ./folder"
+    meant = f"; did you mean {' or '.join(similar)}?" if similar else ""
+    return (
+        f"{typed!r} is not a known model{meant} (any encoder on the Hugging Face hub can be"
+        " pulled as hf.co/ORG/REPO, a folder used as ./folder)"
+    )

@@ -1,0 +1,112 @@
+"""Turn folders of this machine into models: those in the store, and plain ones named by path.
+
+Layout: HOME/models/<host>/<namespace>/<model>/<tag>/ with the checkpoint's files and manifest.json;
+HOME/partial/ for what is not finished, HOME/derived/ for what is computed once. Does not know where
+files come from, nor what is in them.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from simile.errors import CheckpointError, SimileError, StoreError
+from simile.hub.manifest import MANIFEST, Manifest, damaged_files, read_manifest
+from simile.hub.names import ModelName
+
+
+class ModelStore:
+    """The models that were pulled; nothing is read before it is asked for."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.root = home / "models"
+        self.partial = home / "partial"
+
+    def folder(self, name: ModelName) -> Path:
+        """Where this model is, or would be; upper and lower case as it was stored."""
+        wanted = name.folder.as_posix().lower()
+        return next((f for f in self._folders() if self._key(f) == wanted), self.root / name.folder)
+
+    def derived(self, digest: str) -> Path:
+        """Where what is computed once from the files of this digest is kept."""
+        return self.home / "derived" / digest[:16]
+
+    def read(self, name: ModelName) -> Manifest | None:
+        """Give the model's manifest, or None if it is not there."""
+        return read_manifest(self.folder(name))
+
+    def check(self, name: ModelName, manifest: Manifest) -> None:
+        """Raise CheckpointError if files are absent or not of their recorded size."""
+        if damaged := damaged_files(self.folder(name), manifest):
+            raise CheckpointError(
+                f"{manifest.name} is damaged: {', '.join(damaged)} in {self.folder(name)};"
+                f" mend it with: simile pull {manifest.name}"
+            )
+
+    def all(self) -> list[tuple[Path, Manifest]]:
+        """Every model that is there, newest first."""
+        found = [(folder, read_manifest(folder)) for folder in self._folders()]
+        there = [(folder, manifest) for folder, manifest in found if manifest]
+        return sorted(there, key=lambda entry: entry[1].pulled_at, reverse=True)
+
+    def workplace(self, name: ModelName, ending: str) -> Path:
+        """A path below HOME/partial for this model's unfinished business, the same each time."""
+        key = sha256(name.folder.as_posix().lower().encode()).hexdigest()[:12]
+        return self.partial / f"{name.model.lower()}-{key}{ending}"
+
+    def put(self, name: ModelName, finished: Path) -> None:
+        """Move a finished folder into the place of an earlier one; OSError where that fails."""
+        target = self.folder(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        old = self._set_aside(name)
+        try:
+            finished.rename(target)
+        except OSError:
+            if old:
+                old.rename(target)
+            raise
+        if old:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def remove(self, name: ModelName) -> None:
+        """Delete a model and the folders that it leaves empty; OSError where that fails."""
+        target = self.folder(name)
+        if old := self._set_aside(name):
+            shutil.rmtree(old, ignore_errors=True)
+        for parent in target.relative_to(self.root).parents:
+            try:
+                (self.root / parent).rmdir()
+            except OSError:
+                return
+
+    def _set_aside(self, name: ModelName) -> Path | None:
+        """Renaming takes the model away at once; deleting could be cut short halfway."""
+        target, aside = self.folder(name), self.workplace(name, ".old")
+        if not target.exists():
+            return None
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        return target.rename(aside)
+
+    def _folders(self) -> Iterator[Path]:
+        return (path.parent for path in self.root.glob(f"*/*/*/*/{MANIFEST}"))
+
+    def _key(self, folder: Path) -> str:
+        return folder.relative_to(self.root).as_posix().lower()
+
+
+@contextmanager
+def writing(home: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into StoreError, naming the folder and the cure."""
+    try:
+        yield
+    except SimileError:
+        raise
+    except OSError as exc:
+        where = f" ({exc.filename})" if exc.filename else ""
+        raise StoreError(
+            f"the model folder {home} cannot be written: {exc.strerror or exc}{where};"
+            " set SIMILE_HOME to a folder that can be written and has room"
+        ) from exc

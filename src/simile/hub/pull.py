@@ -1,0 +1,107 @@
+"""Bring a model into the store: one puller at a time, one source after another, all or nothing.
+
+Knows the order of things; how a source works, and which sources a name has, it is told.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from simile.checkpoints.gguf.header import check_embeds
+from simile.errors import CheckpointError, DownloadError, ModelNotFoundError
+from simile.hub.files import check_modules
+from simile.hub.manifest import Manifest, damaged_files, write_manifest
+from simile.hub.model_store import ModelStore, writing
+from simile.hub.names import ModelName
+from simile.hub.sources.source import Delivery, PullProgress, Report, Source
+
+
+def pull(
+    store: ModelStore,
+    name: ModelName,
+    sources: Sequence[Source],
+    *,
+    licence: str | None,
+    report: Report,
+    refresh: bool,
+) -> None:
+    """Put the model into the store from the first source that has it.
+
+    Blocks while another process pulls the same model, and then takes what that one brought.
+    DownloadError lists every source and why it failed, ModelNotFoundError says that the only
+    source has no such model, UnsupportedModelError that the model cannot embed, StoreError that the
+    store cannot be written.
+    """
+    with writing(store.home), _alone(store.workplace(name, ".lock"), report) as waited:
+        if is_whole(store, name) and (waited or not refresh):
+            return
+        staging = store.workplace(name, ".new")
+        try:
+            delivery = _first_delivery(name, sources, staging, report)
+            report(PullProgress("writing manifest"))
+            manifest = Manifest(
+                name=name.display,
+                source=delivery.origin,
+                licence=licence or delivery.licence,
+                pulled_at=datetime.now(UTC),
+                files=delivery.files,
+                copied_from=delivery.copied_from,
+                registry_digest=delivery.registry_digest,
+            )
+            write_manifest(staging, manifest)
+            store.put(name, staging)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def is_whole(store: ModelStore, name: ModelName) -> bool:
+    """Whether the model is in the store with all its files."""
+    manifest = store.read(name)
+    return manifest is not None and not damaged_files(store.folder(name), manifest)
+
+
+def _first_delivery(
+    name: ModelName, sources: Sequence[Source], staging: Path, report: Report
+) -> Delivery:
+    failures = list[str]()
+    for source in sources:
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            delivery = source.fetch(staging, report)
+            check_modules(staging)
+            for path in staging.rglob("*.gguf"):
+                if not check_embeds(path, name.display):
+                    raise CheckpointError(f"{path.name} ends before its header does")
+            return delivery
+        except (DownloadError, CheckpointError, ModelNotFoundError) as exc:
+            if len(sources) == 1 and isinstance(exc, ModelNotFoundError):
+                raise
+            failures.append(f"\n  {source.label}: {exc}")
+    raise DownloadError(
+        f"{name.display} could not be pulled; tried in order:{''.join(failures)}\n"
+        f"Check the network, or put the checkpoint's files into a folder {name.model} inside"
+        " one that SIMILE_MODEL_FOLDERS lists."
+    )
+
+
+@contextmanager
+def _alone(lock_path: Path, report: Report) -> Iterator[bool]:
+    """Hold the model's lock; yields whether another process held it before."""
+    from filelock import FileLock, Timeout
+
+    lock_path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(timeout=0)
+        waited = False
+    except Timeout:
+        report(PullProgress("waiting for another process that is pulling this model"))
+        lock.acquire()
+        waited = True
+    try:
+        yield waited
+    finally:
+        lock.release()

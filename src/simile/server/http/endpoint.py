@@ -1,0 +1,192 @@
+"""Turn a function from a call to an answer into an ASGI application: read, answer, send.
+
+Knows HTTP and one protocol's error envelope; does not know what is asked. A request of one text
+passes through here thousands of times a second, so this is plain ASGI: no middleware, and no task
+that a quick answer does not need.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from simile.errors import EngineClosedError
+from simile.server import errors
+from simile.server.http.keys import CALLER, Caller
+from simile.server.http.reading import linger, read_body
+from simile.server.http.streaming import Stream, send_stream
+from simile.server.http.traffic import Passage, passage_of
+
+T = TypeVar("T")
+
+WATCH_AFTER_S = 0.05
+"""How long an answer may take before anyone looks whether the client is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What the answers of one protocol have in common."""
+
+    content_type: bytes
+    error_body: Callable[[Exception], bytes]
+    error_type: bytes = b"application/json; charset=utf-8"
+    status_of: Callable[[Exception], int] = errors.status_of
+
+
+OLLAMA = Protocol(b"application/json; charset=utf-8", errors.ollama_body)
+OPENAI = Protocol(b"application/json", errors.openai_body, b"application/json")
+JINA = Protocol(b"application/json", errors.jina_body, b"application/json")
+TEI = Protocol(b"application/json", errors.tei_body, b"application/json", errors.tei_status)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body, in pieces where it is long, and headers beside the usual ones."""
+
+    body: bytes | Iterator[bytes]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    status: int = 200
+
+
+class Call:
+    """One request, and the client that waits for it."""
+
+    __slots__ = ("_gone", "_receive", "_watcher", "body", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, body: bytes) -> None:
+        self.scope = scope
+        self.body = body
+        self._receive = receive
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def caller(self) -> Caller | None:
+        """Whose key came with the request; None where the server asks for none."""
+        caller: Caller | None = self.scope.get(CALLER)
+        return caller
+
+    @property
+    def passage(self) -> Passage:
+        """What the request holds, and what is counted and logged of it."""
+        return passage_of(self.scope)
+
+    async def wait(self, future: Future[T]) -> T:
+        """Wait for the engine's work; it is cancelled, with ClientGoneError, if the client goes."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(_settle, done))
+        timer = loop.call_later(WATCH_AFTER_S, self._watch, future)
+        try:
+            await done
+            return future.result()
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except CancelledError as exc:
+            if self._gone:
+                raise errors.ClientGoneError("the client closed the connection") from exc
+            raise EngineClosedError("the engine dropped the work") from exc
+        finally:
+            timer.cancel()
+            if self._watcher:
+                self._watcher.cancel()
+
+    def _watch(self, future: Future[T]) -> None:
+        self._watcher = asyncio.create_task(self._cancel_when_gone(future))
+
+    async def gone(self) -> None:
+        """Return when the client has closed the connection; not to be asked beside `wait`."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def _cancel_when_gone(self, future: Future[T]) -> None:
+        await self.gone()
+        self._gone = True
+        future.cancel()
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+Handler = Callable[[Call], Awaitable[Answer | Stream]]
+
+
+class Endpoint:
+    """An ASGI application that answers with a handler, and words its errors for one protocol."""
+
+    def __init__(self, handler: Handler, protocol: Protocol) -> None:
+        self._handler = handler
+        self._protocol = protocol
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        is_read, passage = False, passage_of(scope)
+        limits = passage.traffic.body_limits
+        try:
+            body = await read_body(receive, scope["headers"], limits=limits, hold=passage.hold)
+            is_read = True
+            answer = await self._handler(Call(scope, receive, body))
+            status = answer.status if isinstance(answer, Answer) else 200
+            content_type = self._protocol.content_type
+        except (Exception, asyncio.CancelledError) as exc:
+            # Cancelled by the server, when the time to finish what is in flight is over.
+            told = _fail(passage, exc)
+            status, content_type = self._protocol.status_of(told), self._protocol.error_type
+            answer = Answer(self._protocol.error_body(told), errors.headers_of(told))
+        passage.leave_queue()
+        if isinstance(answer, Stream):
+            await send_stream(
+                send, answer, lambda exc: self._protocol.error_body(_fail(passage, exc))
+            )
+            return
+        if is_read:
+            await send_answer(send, status, content_type, answer)
+            return
+        answer = Answer(answer.body, (*answer.headers, (b"connection", b"close")))
+        await send_answer(send, status, content_type, answer, ended=False)
+        await linger(receive, send, limits=limits)
+
+
+def _fail(passage: Passage, exc: BaseException) -> Exception:
+    """Log and count what went wrong; returns what the client is told."""
+    told = exc if isinstance(exc, Exception) else EngineClosedError("the server has ended")
+    errors.log(told)
+    passage.fail(told)
+    _forget_frames(exc)
+    return told
+
+
+def _forget_frames(exc: BaseException | None) -> None:
+    """Let go of the frames that an error came through, and so of the body that they hold.
+
+    Some of them know the error in turn: they would stay until the garbage collector comes, and
+    a few large requests that fail would fill the memory.
+    """
+    while exc is not None:
+        exc.__traceback__, exc = None, exc.__context__
+
+
+async def send_answer(
+    send: Send, status: int, content_type: bytes, answer: Answer, *, ended: bool = True
+) -> None:
+    """Send an answer; one in pieces goes out as it is made, and lets others in between.
+
+    Without `ended` the caller sends the end of one that is not in pieces.
+    """
+    headers = [(b"content-type", content_type), *answer.headers]
+    if isinstance(answer.body, bytes):
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": not ended})
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    for piece in answer.body:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,143 @@
+"""Answer the routes that change which models are here or loaded: parse, call, render.
+
+Knows the hub, its pulls and the residency; does not know JSON keys, status codes or sockets.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from simile.engine.residency import Residency
+from simile.errors import InputError, ModelNotFoundError
+from simile.hub.hub import Hub
+from simile.hub.names import ModelName
+from simile.models.local_model import LocalModel
+from simile.server.errors import NotOfferedError, PullOffError
+from simile.server.http.endpoint import Answer, Call
+from simile.server.http.streaming import Stream, attended
+from simile.server.ollama import changes as ollama_store
+from simile.server.ollama import chat as ollama_chat
+from simile.server.ollama.chat import ChatRequest, Reason
+from simile.server.openai import wire as openai
+from simile.server.pulls import Pull, Pulls
+
+_NO_BLOBS = (
+    "this server does not create models; put a checkpoint's files into a folder inside one that"
+    " SIMILE_MODEL_FOLDERS lists and pull its name, or pull hf.co/ORG/REPO"
+)
+
+
+class StoreHandlers:
+    """The answers of one server about its models on disk."""
+
+    def __init__(self, hub: Hub, residency: Residency, *, allow_pull: bool) -> None:
+        self._hub = hub
+        self._residency = residency
+        self._pulls = Pulls(hub)
+        self._allow_pull = allow_pull
+
+    async def pull(self, call: Call) -> Answer | Stream:
+        """POST /api/pull."""
+        if not self._allow_pull:
+            raise PullOffError("this server pulls no models: it was started with --no-pull")
+        request = ollama_store.parse_pull(call.body)
+        name = request.name.display
+        lines = self._pull_lines(name, self._pulls.join(name, insecure=request.insecure))
+        if request.stream:
+            return Stream(lines, call.gone)
+        async with attended(call.gone), aclosing(lines):
+            async for _ in lines:
+                pass
+        return Answer(ollama_store.render_status("success"))
+
+    async def _pull_lines(self, name: str, pull: Pull) -> AsyncGenerator[bytes]:
+        told = False
+        try:
+            yield ollama_store.render_status("pulling manifest") + b"\n"
+            async for step in pull.steps():
+                told = True
+                yield ollama_store.render_step(step)
+            if not told:
+                yield ollama_store.render_present(pull.model)
+            yield ollama_store.render_status("success") + b"\n"
+        except ModelNotFoundError as exc:
+            text = f"pull model manifest: file does not exist: {exc}"
+            raise ModelNotFoundError(text) from exc
+        finally:
+            self._pulls.leave(name, pull)
+
+    async def delete(self, call: Call) -> Answer:
+        """DELETE /api/delete; the model is unloaded first."""
+        text, name = ollama_store.parse_delete(call.body)
+        await self._unload(name)
+        try:
+            await asyncio.to_thread(self._hub.remove, name.display)
+        except ModelNotFoundError as exc:
+            raise ModelNotFoundError(f"model '{text}' not found") from exc
+        return Answer(b"")
+
+    async def copy(self, call: Call) -> Answer:
+        """POST /api/copy; a model that had the name before is unloaded."""
+        request = ollama_store.parse_copy(call.body)
+        source, destination = request.from_name, request.to_name
+        try:
+            await asyncio.to_thread(self._hub.find, source.display)
+        except ModelNotFoundError as exc:
+            raise ModelNotFoundError(f'model "{request.source}" not found') from exc
+        if not source.matches(destination):
+            await self._unload(destination)
+        await asyncio.to_thread(self._hub.copy, source.display, destination.display)
+        return Answer(b"")
+
+    async def generate(self, call: Call) -> Answer:
+        """POST /api/generate; loads or unloads, and generates nothing."""
+        request = ollama_chat.parse_generate(call.body)
+        return Answer(ollama_chat.render_chat(request, await self._load_or_unload(request)))
+
+    async def chat(self, call: Call) -> Answer:
+        """POST /api/chat; as generate."""
+        request = ollama_chat.parse_chat(call.body)
+        return Answer(ollama_chat.render_chat(request, await self._load_or_unload(request)))
+
+    async def _load_or_unload(self, request: ChatRequest) -> Reason:
+        try:
+            model = await asyncio.to_thread(self._hub.find, request.name.display)
+        except ModelNotFoundError as exc:
+            raise ModelNotFoundError(f"model '{request.model}' not found") from exc
+        if request.has_text:
+            raise InputError(ollama_chat.refusal(request))
+        if request.keep_alive_s == 0:
+            self._residency.unload(model.digest)
+            return "unload"
+        using = self._residency.using(request.name.display, keep_alive_s=request.keep_alive_s)
+        async with using:
+            return "load"
+
+    async def openai_model(self, call: Call) -> Answer:
+        """GET /v1/models/{id}; without an id all of them, as after a redirect."""
+        text: str = call.scope["path_params"]["id"]
+        if not text:
+            return Answer(openai.render_models(await asyncio.to_thread(self._hub.list)))
+        name = ollama_store.read_name(text)
+        model = await asyncio.to_thread(self._find, name)
+        return Answer(openai.render_model(model, text) + b"\n")
+
+    async def create(self, call: Call) -> Answer:
+        """POST /api/create, and the blobs that go before it."""
+        raise NotOfferedError(_NO_BLOBS)
+
+    async def push(self, call: Call) -> Answer:
+        """POST /api/push."""
+        raise NotOfferedError("this server does not push models to a registry")
+
+    def _find(self, name: ModelName) -> LocalModel:
+        try:
+            return self._hub.find(name.display)
+        except ModelNotFoundError as exc:
+            raise ModelNotFoundError(f"model '{name.display}' not found") from exc
+
+    async def _unload(self, name: ModelName) -> None:
+        """Unload the model of that name if it is here, damaged or not."""
+        for model in await asyncio.to_thread(self._hub.list):
+            if ModelName.parse(model.name).matches(name):
+                self._residency.unload(model.digest)

@@ -1,0 +1,108 @@
+"""Answer each route: parse, call, render.
+
+Knows which functions belong to which route; does not know JSON keys, status codes or sockets.
+"""
+
+import asyncio
+
+from simile.checkpoints.open import open_checkpoint
+from simile.engine.residency import Residency
+from simile.errors import (
+    ModelError,
+    ModelNotFoundError,
+)
+from simile.hub.hub import Hub
+from simile.models.facts import ModelFacts
+from simile.models.local_model import LocalModel
+from simile.models.open import read_facts
+from simile.models.tokenizer import Tokenizer
+from simile.server.embedding import Embedded, EmbedRequest, embed
+from simile.server.http.endpoint import Answer, Call
+from simile.server.ollama import embed as ollama
+from simile.server.ollama import models as ollama_models
+from simile.server.openai import wire as openai
+from simile.server.timing import noted, timing, told
+
+
+class Handlers:
+    """The answers of one server, from its models and the engine that holds them."""
+
+    def __init__(self, hub: Hub, residency: Residency) -> None:
+        self._hub = hub
+        self._residency = residency
+
+    async def embed(self, call: Call) -> Answer:
+        """POST /api/embed."""
+        request = ollama.parse_embed(call.body)
+        embedded = await self._embed(request, call)
+        return Answer(ollama.render_embed(request, embedded), told(embedded.result))
+
+    async def embeddings(self, call: Call) -> Answer:
+        """POST /api/embeddings."""
+        request = ollama.parse_embeddings(call.body)
+        embedded = await self._embed(request, call)
+        return Answer(ollama.render_embeddings(embedded), timing(embedded.result))
+
+    async def openai_embeddings(self, call: Call) -> Answer:
+        """POST /v1/embeddings."""
+        request = openai.parse_embeddings(call.body)
+        embedded = await self._embed(request, call)
+        return Answer(openai.render_embeddings(request, embedded), told(embedded.result))
+
+    async def _embed(self, request: EmbedRequest, call: Call) -> Embedded:
+        """Take a place in the queue and embed; OverloadedError if there is none."""
+        call.passage.enqueue(len(request.texts) + len(request.token_ids))
+        embedded = await embed(request, self._residency, call.wait)
+        call.passage.noted = noted(request.model, embedded.result)
+        return embedded
+
+    async def tags(self, call: Call) -> Answer:
+        """GET /api/tags."""
+        return Answer(ollama_models.render_tags(await asyncio.to_thread(self._models_with_facts)))
+
+    async def show(self, call: Call) -> Answer:
+        """POST /api/show."""
+        request = ollama_models.parse_show(call.body)
+        model, facts = await asyncio.to_thread(self._look_up, request.name.display)
+        inside = await asyncio.to_thread(_look_inside, model) if request.verbose else None
+        return Answer(ollama_models.render_show(model, facts, inside))
+
+    async def ps(self, call: Call) -> Answer:
+        """GET /api/ps."""
+        return Answer(ollama_models.render_ps(self._residency.resident()))
+
+    async def status(self, call: Call) -> Answer:
+        """GET /api/status."""
+        return Answer(ollama_models.render_status())
+
+    async def version(self, call: Call) -> Answer:
+        """GET /api/version."""
+        return Answer(ollama_models.render_version())
+
+    async def openai_models(self, call: Call) -> Answer:
+        """GET /v1/models."""
+        return Answer(openai.render_models(await asyncio.to_thread(self._hub.list)))
+
+    def _look_up(self, name: str) -> tuple[LocalModel, ModelFacts]:
+        try:
+            model = self._hub.find(name)
+        except ModelNotFoundError as exc:
+            raise ModelNotFoundError(f"model '{name}' not found") from exc
+        return model, read_facts(model)
+
+    def _models_with_facts(self) -> list[tuple[LocalModel, ModelFacts | None]]:
+        return [(model, facts_or_none(model)) for model in self._hub.list()]
+
+
+def _look_inside(model: LocalModel) -> ollama_models.Inside:
+    checkpoint = open_checkpoint(model.path)
+    tokens = Tokenizer(checkpoint.tokenizer()).tokens()
+    return ollama_models.Inside(tokens, checkpoint.tensors().shapes)
+
+
+def facts_or_none(model: LocalModel) -> ModelFacts | None:
+    """A damaged model is listed all the same."""
+    try:
+        return read_facts(model)
+    except ModelError:
+        return None

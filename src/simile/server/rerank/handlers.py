@@ -1,0 +1,51 @@
+"""Answer the rerank routes, all by one function: parse, call, render.
+
+Knows which answer belongs to which path; does not know JSON keys, status codes or sockets.
+"""
+
+from simile.engine.residency import Residency
+from simile.errors import ModelNotFoundError
+from simile.server.http.endpoint import Answer, Call
+from simile.server.rerank.wire import RerankRequest, parse_rerank, render_rerank, render_texts
+from simile.server.served import Served
+from simile.server.timing import noted, told
+from simile.types import RerankResult
+
+
+class RerankHandlers:
+    """The answers of one server to those who want texts ordered by a query."""
+
+    def __init__(self, residency: Residency, served: Served) -> None:
+        self._residency = residency
+        self._served = served
+
+    async def rerank(self, call: Call) -> Answer:
+        """POST /rerank, /v1/rerank, /v2/rerank and /api/rerank."""
+        request = parse_rerank(call.body)
+        model = request.model or await self._served.reranker()
+        result = await self._rank(request, model, call)
+        path = call.scope["path"]
+        if path == "/rerank" and request.has_texts:
+            body = render_texts(request, result)
+        else:
+            version = "2" if path.startswith("/v2/") else "1"
+            body = render_rerank(request, result, model=model, id=call.passage.id, version=version)
+        return Answer(body, told(result))
+
+    async def _rank(self, request: RerankRequest, model: str, call: Call) -> RerankResult:
+        """Take a place in the queue and score; OverloadedError if there is none."""
+        call.passage.enqueue(len(request.texts))
+        try:
+            async with self._residency.using(model, keep_alive_s=request.keep_alive_s) as resident:
+                future = resident.reranker.submit(
+                    request.query,
+                    request.texts,
+                    raw_scores=request.raw_scores,
+                    truncate=request.truncate,
+                )
+                result = await call.wait(future)
+        except ModelNotFoundError as exc:
+            text = f'model "{model}" not found, try pulling it first'
+            raise ModelNotFoundError(text) from exc
+        call.passage.noted = noted(model, result)
+        return result

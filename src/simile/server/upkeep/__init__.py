@@ -1,0 +1,1 @@
+"""Health check and metrics for operators."""

@@ -1,0 +1,65 @@
+"""Giving a model of the store a second name."""
+
+import os
+import shutil
+
+import pytest
+
+from simile.errors import CheckpointError, ModelNameError, ModelNotFoundError
+from simile.hub.hub import Hub
+
+
+def test_copy_is_the_same_model_under_another_name(folder_hub):
+    first = folder_hub.pull("tiny")
+    copy = folder_hub.copy("TINY", "Mine:v2")
+    assert (copy.name, copy.digest, copy.size_bytes) == ("Mine:v2", first.digest, first.size_bytes)
+    assert (copy.source, copy.licence) == (first.source, first.licence)
+    assert os.path.samefile(copy.path / "config.json", first.path / "config.json")
+    assert folder_hub.find("mine:V2") == copy
+    assert [model.name for model in folder_hub.list()] == ["Mine:v2", "tiny:latest"]
+
+
+def test_copy_keeps_prompts_whatever_it_is_called(folder_hub, home, shelf, kit, files):
+    prompts = folder_hub.pull("tiny").prompts
+    assert prompts
+    folder_hub.copy("tiny", "mine")
+    assert folder_hub.copy("mine", "yours").prompts == prompts
+    kit.write_files(shelf / "other", files)
+    folder_hub.pull("other")
+    # The name of a known model does not make it one.
+    assert folder_hub.copy("other", "tiny-v1").prompts == {}
+    assert Hub(home).find("yours").prompts == {}
+
+
+def test_copy_outlives_the_first(folder_hub):
+    digest = folder_hub.pull("tiny").digest
+    folder_hub.copy("tiny", "mine")
+    folder_hub.remove("tiny")
+    assert folder_hub.find("mine").digest == digest
+    assert [model.name for model in folder_hub.list()] == ["mine:latest"]
+
+
+def test_copy_replaces_what_had_the_name(folder_hub, shelf, kit, files):
+    folder_hub.pull("tiny")
+    kit.write_files(shelf / "other", files | {"vocab.txt": b"[PAD]"})
+    other = folder_hub.pull("other")
+    assert folder_hub.copy("other", "TINY").digest == other.digest
+    assert [model.name for model in folder_hub.list()] == ["tiny:latest", "other:latest"]
+
+
+def test_copy_onto_itself_changes_nothing(folder_hub):
+    model = folder_hub.pull("tiny")
+    assert folder_hub.copy("tiny", "Tiny:latest") == model
+
+
+def test_what_cannot_be_copied(folder_hub, tmp_path):
+    with pytest.raises(ModelNotFoundError):
+        folder_hub.copy("tiny", "mine")
+    for names in (("a b", "mine"), ("tiny", "./mine"), (str(tmp_path), "mine")):
+        with pytest.raises((ModelNameError, ModelNotFoundError)):
+            folder_hub.copy(*names)
+    model = folder_hub.pull("tiny")
+    shutil.move(model.path / "tokenizer.json", tmp_path)
+    with pytest.raises(CheckpointError, match="tokenizer"):
+        folder_hub.copy("tiny", "mine")
+    assert [model.name for model in folder_hub.list()] == ["tiny:latest"]
