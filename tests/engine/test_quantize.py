@@ -8,7 +8,9 @@ import pytest
 from tests.checkpoint_files import write_tiny_bert
 
 from simile.engine.embedder import LocalEmbedder
-from simile.engine.quantize import RECIPE, calibration_texts
+from simile.engine.compile import compute
+from simile.engine.quantize import RECIPE, calibration_texts, matrix_steps
+from simile.graph import Model, ops
 from simile.hub.plain_folder import open_folder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -35,6 +37,19 @@ def embed(model, texts=TEXTS):
     vectors = embedder.embed(texts, role="document")
     embedder.close()
     return vectors
+
+
+def test_products_of_the_largest_numbers_are_exact(model):
+    """Without VNNI, x86 cuts sums of pairs at 16 bits: the matrices then hold 7 bits."""
+    inputs = np.full((1, 3, 64), 255, np.float32)
+    steps = matrix_steps()
+    value = ops.parameter([-1, -1, 64], np.float32)
+    bounds = [ops.constant(np.float32(bound)) for bound in (0, 255)]
+    matrix = ops.convert(ops.constant(np.full((8, 64), steps, np.int8)), "f32")
+    quantized = ops.fake_quantize(value, *bounds, *bounds, 256)
+    product = ops.matmul(quantized, ops.multiply(matrix, np.float32(1)), False, True)
+    [[sums]] = compute(Model([product], [value], "largest"), [[inputs]])
+    np.testing.assert_allclose(sums, 255 * steps * 64, rtol=0.01)
 
 
 def test_vectors_are_near_those_of_f32(model, vectors):

@@ -192,7 +192,9 @@ def _fill(request: Any, *inputs: Ints) -> None:
         tensor.data[:] = values
 
 
-def compute(graph: "Model", batches: Iterable[Sequence[Ints]]) -> Iterator[list[Embeddings]]:
+def compute(
+    graph: "Model", batches: Iterable[Sequence[NDArray[Any]]]
+) -> Iterator[list[Embeddings]]:
     """Compute all outputs of a graph in f32 for each batch of inputs; EngineError if it fails."""
     try:
         compiled = _core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
