@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.checkpoint_files import write_tiny_bert
 
-from simile.engine.embedder import LocalEmbedder
 from simile.engine.compile import compute
+from simile.engine.embedder import LocalEmbedder
 from simile.engine.quantize import RECIPE, calibration_texts, matrix_steps
 from simile.graph import Model, ops
 from simile.hub.plain_folder import open_folder
