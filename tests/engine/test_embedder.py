@@ -266,7 +266,7 @@ def test_the_interpreter_ends_cleanly_with_work_under_way(folder):
     code = """
         import sys
         from simile.engine.embedder import LocalEmbedder
-        from simile.models.plain_folder import open_folder
+        from simile.hub.plain_folder import open_folder
         embedder = LocalEmbedder(open_folder(sys.argv[1]))
         embedder.embed(["sky"], role="query")
         waiting = embedder.submit([f"text {n}" for n in range(50_000)])
@@ -289,7 +289,7 @@ def test_nothing_calls_home(folder):
         sys.addaudithook(watch)
         import threading
         from simile.engine.embedder import LocalEmbedder
-        from simile.models.plain_folder import open_folder
+        from simile.hub.plain_folder import open_folder
         embedder = LocalEmbedder(open_folder(sys.argv[1]))
         embedder.embed(["sky", "the cat is blue " * 9], role="query")
         others = [t.name for t in threading.enumerate()

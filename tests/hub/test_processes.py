@@ -13,7 +13,7 @@ PULLER = """
 import pickle, sys
 from pathlib import Path
 import huggingface_hub.constants as constants
-from simile.models.hub import Hub
+from simile.hub.hub import Hub
 constants.HF_HUB_OFFLINE = True
 home, catalog = pickle.loads(bytes.fromhex(sys.argv[1]))
 def say(step):

@@ -27,7 +27,7 @@ NOT_NEEDED = {
 }
 PULLER = """
 import json, pickle, sys
-from simile.models.hub import Hub
+from simile.hub.hub import Hub
 steps = []
 model = Hub(pickle.loads(bytes.fromhex(sys.argv[1]))).pull(sys.argv[2], progress=steps.append)
 done = {s.file: s.completed_bytes for s in steps if s.status == "downloading"}

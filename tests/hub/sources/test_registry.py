@@ -21,7 +21,7 @@ from simile.hub.hub import Hub, PullProgress
 KIND = "application/vnd.ollama.image."
 PULLER = """
 import pickle, sys
-from simile.models.hub import Hub
+from simile.hub.hub import Hub
 home, registry = pickle.loads(bytes.fromhex(sys.argv[1]))
 def say(step):
     print(step.status, flush=True)

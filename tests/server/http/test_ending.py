@@ -20,8 +20,8 @@ from simile.server.http.traffic import Traffic
 
 NEVER_ENDS = """
 import asyncio
-from simile.server.endpoint import OLLAMA, Endpoint
-from simile.server.run import ServerLimits, listen, serve
+from simile.server.http.endpoint import OLLAMA, Endpoint
+from simile.server.http.run import ServerLimits, listen, serve
 
 async def hang(call):
     print("begun", flush=True)

@@ -12,7 +12,7 @@ from simile.server.http.run import listen, url_of
 
 WAITS_FOR_A_LINE = """
 import asyncio, sys
-from simile.server.run import listen, serve
+from simile.server.http.run import listen, serve
 
 async def app(scope, receive, send):
     print("begun", flush=True)
