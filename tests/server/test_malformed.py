@@ -15,10 +15,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.server.offline_hub import NAME, serving_offline
+from tests.server.spec.described import bodies, operations
 
-from simile.server.spec.operations import OPERATIONS
+from simile.server.spec.handlers import document
 
-OPERATIONS_HERE = sorted(OPERATIONS)
+DESCRIBED = document(has_keys=False)
+BODIES = bodies(DESCRIBED)
+OPERATIONS_HERE = sorted(operations(DESCRIBED))
 MANY = settings(max_examples=200)
 LIKE_TEI = ("/rerank", "/v2/rerank", "/embed", "/similarity", "/tokenize", "/info")
 
@@ -38,7 +41,7 @@ values = st.recursive(
 
 
 def properties(operation: tuple[str, str]) -> dict[str, Any]:
-    body = OPERATIONS[operation].body
+    body = BODIES.get(operation)
     return dict(body["properties"]) if body else {"model": {}, "name": {}}
 
 

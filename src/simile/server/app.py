@@ -7,20 +7,22 @@ elsewhere (refusals).
 from collections.abc import Sequence
 
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Router
 
 from simile.engine.residency import Residency
 from simile.hub.hub import Hub
-from simile.server.http.endpoint import JINA, OLLAMA, OPENAI, TEI, Endpoint, Handler, Protocol
-from simile.server.http.refusals import no_route, wrong_method
+from simile.server.http.dialects import JINA, OLLAMA, OPENAI, TEI
+from simile.server.http.endpoint import Endpoint
+from simile.server.http.refusals import no_route
+from simile.server.http.routes import DialectRoute, route
 from simile.server.http.traffic import Traffic
 from simile.server.http.watch import Watch
-from simile.server.ollama.change_handlers import StoreHandlers
-from simile.server.ollama.handlers import Handlers
+from simile.server.ollama.change_handlers import ChangeHandlers
+from simile.server.ollama.handlers import OllamaHandlers
+from simile.server.openai.handlers import OpenAIHandlers
 from simile.server.rerank.handlers import RerankHandlers
 from simile.server.served import Served
-from simile.server.spec.openapi import PAGE, Pages
+from simile.server.spec.handlers import PAGE, SpecHandlers
 from simile.server.tei.handlers import TeiHandlers
 from simile.server.upkeep.upkeep import METRICS, Upkeep
 
@@ -42,60 +44,67 @@ def create_app(
     What is put around it later belongs into `Watch.around`, so that its refusals are counted, too.
     """
     traffic = traffic or Traffic()
-    handlers = Handlers(hub, residency)
-    store = StoreHandlers(hub, residency, allow_pull=allow_pull)
-    upkeep = Upkeep(residency, traffic)
     served = Served(hub, models)
-    rerank = RerankHandlers(residency, served).rerank
-    tei = TeiHandlers(hub, residency, served, traffic)
+    ollama, openai = OllamaHandlers(hub, residency), OpenAIHandlers(hub, residency)
     routes = [
-        # In the order of how often they are asked for: the router tries one after the other.
-        _route("POST", "/api/embed", handlers.embed, OLLAMA),
-        _route("POST", "/v1/embeddings", handlers.openai_embeddings, OPENAI),
-        _route("POST", "/api/embeddings", handlers.embeddings, OLLAMA),
-        _route("POST", "/v1/rerank", rerank, JINA),
-        _route("POST", "/v2/rerank", rerank, TEI),
-        _route("POST", "/api/rerank", rerank, OLLAMA),
-        _route("POST", "/rerank", rerank, TEI),
-        _route("POST", "/embed", tei.embed, TEI),
-        _route("POST", "/similarity", tei.similarity, TEI),
-        _route("POST", "/tokenize", tei.tokenize, TEI),
-        _route("GET", "/info", tei.info, TEI),
-        _route("GET", "/api/version", handlers.version, OLLAMA),
-        _route("GET", "/api/status", handlers.status, OLLAMA),
-        _route("GET", "/api/tags", handlers.tags, OLLAMA),
-        _route("GET", "/api/ps", handlers.ps, OLLAMA),
-        _route("POST", "/api/show", handlers.show, OLLAMA),
-        _route("GET", "/v1/models", handlers.openai_models, OPENAI),
-        _route("GET", "/v1/models/{id:path}", store.openai_model, OPENAI),
-        _route("POST", "/api/pull", store.pull, OLLAMA),
-        _route("POST", "/api/copy", store.copy, OLLAMA),
-        _route("DELETE", "/api/delete", store.delete, OLLAMA),
-        _route("POST", "/api/generate", store.generate, OLLAMA),
-        _route("POST", "/api/chat", store.chat, OLLAMA),
-        _route("POST", "/api/create", store.create, OLLAMA),
-        _route("POST", "/api/push", store.push, OLLAMA),
-        _Route("/api/blobs/{digest}", Endpoint(store.create, OLLAMA), methods=["HEAD", "POST"]),
-        _route("GET", "/health", upkeep.health, OLLAMA),
-        _route("GET", "/metrics", upkeep.metrics, METRICS),
-        _Route("/", PlainTextResponse("Ollama is running"), methods=["GET"]),
+        # The router tries one after the other, so what is asked for most comes first.
+        route("POST", "/api/embed", ollama.embed, OLLAMA),
+        route("POST", "/v1/embeddings", openai.embeddings, OPENAI),
+        route("POST", "/api/embeddings", ollama.embeddings, OLLAMA),
+        *_rerank_routes(RerankHandlers(residency, served)),
+        *_tei_routes(TeiHandlers(hub, residency, served, traffic)),
+        *_model_routes(ollama, openai),
+        *_change_routes(ChangeHandlers(hub, residency, allow_pull=allow_pull)),
+        *_own_routes(Upkeep(residency, traffic), SpecHandlers(hub, has_keys=has_keys)),
+        DialectRoute(["GET"], "/", PlainTextResponse("Ollama is running"), OLLAMA),
     ]
-    pages = Pages(routes, hub, has_keys=has_keys)
-    routes.append(_route("GET", "/openapi.json", pages.openapi, OLLAMA))
-    routes.append(_route("GET", "/docs", pages.docs, PAGE))
-    paths = (route.path for route in routes)
-    return Watch(Router(routes, default=no_route), traffic, paths)
+    return Watch(Router(routes, default=no_route), traffic, routes)
 
 
-class _Route(Route):
-    """A route that refuses other methods in its protocol's words."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.methods and scope["method"] not in self.methods:
-            await wrong_method(scope, receive, send, allowed=self.methods)
-        else:
-            await self.app(scope, receive, send)
+def _rerank_routes(rerank: RerankHandlers) -> list[DialectRoute]:
+    dialects = {"/v1/rerank": JINA, "/v2/rerank": TEI, "/api/rerank": OLLAMA, "/rerank": TEI}
+    return [route("POST", path, rerank.rerank, dialect) for path, dialect in dialects.items()]
 
 
-def _route(method: str, path: str, handler: Handler, protocol: Protocol) -> _Route:
-    return _Route(path, Endpoint(handler, protocol), methods=[method])
+def _tei_routes(tei: TeiHandlers) -> list[DialectRoute]:
+    return [
+        route("POST", "/embed", tei.embed, TEI),
+        route("POST", "/similarity", tei.similarity, TEI),
+        route("POST", "/tokenize", tei.tokenize, TEI),
+        route("GET", "/info", tei.info, TEI),
+    ]
+
+
+def _model_routes(ollama: OllamaHandlers, openai: OpenAIHandlers) -> list[DialectRoute]:
+    return [
+        route("GET", "/api/version", ollama.version, OLLAMA),
+        route("GET", "/api/status", ollama.status, OLLAMA),
+        route("GET", "/api/tags", ollama.tags, OLLAMA),
+        route("GET", "/api/ps", ollama.ps, OLLAMA),
+        route("POST", "/api/show", ollama.show, OLLAMA),
+        route("GET", "/v1/models", openai.models, OPENAI),
+        route("GET", "/v1/models/{id:path}", openai.model, OPENAI),
+    ]
+
+
+def _change_routes(changes: ChangeHandlers) -> list[DialectRoute]:
+    blobs = Endpoint(changes.create, OLLAMA)
+    return [
+        route("POST", "/api/pull", changes.pull, OLLAMA),
+        route("POST", "/api/copy", changes.copy, OLLAMA),
+        route("DELETE", "/api/delete", changes.delete, OLLAMA),
+        route("POST", "/api/generate", changes.generate, OLLAMA),
+        route("POST", "/api/chat", changes.chat, OLLAMA),
+        route("POST", "/api/create", changes.create, OLLAMA),
+        route("POST", "/api/push", changes.push, OLLAMA),
+        DialectRoute(["HEAD", "POST"], "/api/blobs/{digest}", blobs, OLLAMA),
+    ]
+
+
+def _own_routes(upkeep: Upkeep, spec: SpecHandlers) -> list[DialectRoute]:
+    return [
+        route("GET", "/health", upkeep.health, OLLAMA),
+        route("GET", "/metrics", upkeep.metrics, METRICS),
+        route("GET", "/openapi.json", spec.openapi, OLLAMA),
+        route("GET", "/docs", spec.page, PAGE),
+    ]

@@ -5,22 +5,19 @@ faults are told before the model's, and those before an option's, as Ollama does
 (Ollama 0.33's API, read 2026-11).
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import lru_cache
 from time import perf_counter_ns
 
 from simile.engine.residency import Residency, Resident
-from simile.errors import ModelNameError, ModelNotFoundError
-from simile.hub.names import ModelName, is_path
+from simile.errors import ModelNotFoundError
 from simile.models.facts import ModelFacts
 from simile.server.errors import BodyError
 from simile.server.gojson.options import window_of
+from simile.server.http.endpoint import Call
+from simile.server.timing import log_fields
 from simile.types import ROLES, EmbedResult, Role
-
-Wait = Callable[[Future[EmbedResult]], Awaitable[EmbedResult]]
-"""How to wait for the engine while the client may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +54,24 @@ class Embedded:
         return int(self.result.token_counts.sum()) if self.result else 0
 
 
-def check_model(model: str) -> str:
-    """Return a model's name as it came; ModelNotFoundError if blank, ModelNameError if no name."""
-    if not model.strip():
-        raise ModelNotFoundError(f"model '{model}' not found")
-    if is_path(model):
-        raise ModelNameError(f"{model!r} is a path; a client may only name models")
-    _parse(model)
-    return model
+async def embed(request: EmbedRequest, residency: Residency, call: Call) -> Embedded:
+    """Take a place in the queue, load the model if need be, and embed.
+
+    Raises OverloadedError if the queue is full, OptionError, and what the engine raises.
+    """
+    call.state.enqueue(len(request.texts) + len(request.token_ids))
+    embedded = await _embed(request, residency, call)
+    call.state.log_fields = log_fields(request.model, embedded.result)
+    return embedded
 
 
-_parse = lru_cache(maxsize=256)(ModelName.parse)
-
-
-async def embed(request: EmbedRequest, residency: Residency, wait: Wait) -> Embedded:
-    """Load the model if need be, and embed. Raises what the engine raises, and OptionError."""
+async def _embed(request: EmbedRequest, residency: Residency, call: Call) -> Embedded:
     start = perf_counter_ns()
     try:
         async with residency.using(request.model, keep_alive_s=request.keep_alive_s) as resident:
             load_ns = max(1, perf_counter_ns() - start)
             future = _submit(request, resident)
-            result = await wait(future) if future else None
+            result = await call.wait(future) if future else None
             return Embedded(result, resident.embedder.facts, load_ns, perf_counter_ns() - start)
     except ModelNotFoundError as exc:
         text = f'model "{request.model}" not found, try pulling it first'

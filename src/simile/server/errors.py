@@ -1,15 +1,13 @@
-"""Turn an exception into a status code, a text and each protocol's error envelope.
+"""Turn an exception into a status code, headers and a text for the client.
 
-The only place that knows status codes. Does not know routes, models or sockets; what follows from
-the text of a message is decided nowhere. Ollama's and OpenAI's envelopes as Ollama v0.33 writes
-them: Ollama 0.33's API (read 2026-11).
+The only place that knows status codes. Does not know routes, models, sockets or envelopes. Nothing
+depends on the text of a message. Texts: Ollama 0.33's API (read 2026-11).
 """
 
 import logging
 from collections.abc import Iterable
 
 from simile import errors
-from simile.server.gojson.encode import json_value
 
 logger = logging.getLogger("simile.server")
 
@@ -111,16 +109,6 @@ _TEXTS: dict[type[Exception], str] = {
 }
 """What clients of Ollama look for, in place of our own words."""
 
-_TYPES = {
-    400: "invalid_request_error",
-    401: "invalid_request_error",
-    404: "not_found_error",
-    405: "invalid_request_error",
-}
-_CODES: dict[type[Exception], bytes] = {UnauthorizedError: b'"invalid_api_key"'}
-"""What OpenAI's own server says beside the type, where Ollama says null."""
-
-
 _HEADERS: dict[type[Exception], tuple[tuple[bytes, bytes], ...]] = {
     errors.OverloadedError: ((b"retry-after", b"1"),),
     UnauthorizedError: ((b"www-authenticate", b'Bearer realm="simile"'),),
@@ -152,51 +140,3 @@ def log(exc: Exception) -> None:
         logger.error("unexpected error while answering a request", exc_info=exc)
     elif status_of(exc) >= 500:
         logger.warning("%s: %s", type(exc).__name__, exc)
-
-
-def ollama_body(exc: Exception) -> bytes:
-    """Write Ollama's envelope, without a trailing newline."""
-    return b'{"error":%b}' % json_value(text_of(exc))
-
-
-def openai_body(exc: Exception) -> bytes:
-    """Write OpenAI's envelope, with a trailing newline."""
-    text = "EOF" if isinstance(exc, EmptyBodyError) else text_of(exc)
-    kind = _TYPES.get(status_of(exc), "api_error")
-    return b'{"error":{"message":%b,"type":"%b","param":null,"code":%b}}\n' % (
-        json_value(text),
-        kind.encode(),
-        _CODES.get(type(exc), b"null"),
-    )
-
-
-def jina_body(exc: Exception) -> bytes:
-    """Write OpenAI's envelope with what clients of Cohere and of Jina look for beside it."""
-    text = json_value(text_of(exc))
-    return b'%b,"message":%b,"detail":%b}\n' % (openai_body(exc)[:-2], text, text)
-
-
-_TEI_STATUS: dict[type[Exception], int] = {
-    errors.InputError: 422,
-    EmptyInputError: 400,
-    EmptyBodyError: 400,
-    BodyTooLargeError: 413,
-    errors.UnsupportedModelError: 424,
-    errors.EngineError: 424,
-    errors.EngineClosedError: 503,
-    errors.OverloadedError: 429,
-}
-_TEI_TYPES = {400: "Empty", 424: "Backend", 429: "Overloaded", 500: "Backend", 503: "Unhealthy"}
-
-
-def tei_status(exc: Exception) -> int:
-    """Find the status that text-embeddings-inference gives an error; where it has none, ours."""
-    kinds = type(exc).__mro__
-    return next((_TEI_STATUS[kind] for kind in kinds if kind in _TEI_STATUS), status_of(exc))
-
-
-def tei_body(exc: Exception) -> bytes:
-    """Write text-embeddings-inference's envelope; `message` is what Cohere's clients look for."""
-    text = json_value(text_of(exc))
-    kind = _TEI_TYPES.get(tei_status(exc), "Validation").encode()
-    return b'{"error":%b,"error_type":"%b","message":%b}' % (text, kind, text)

@@ -1,7 +1,7 @@
-"""Turn what the engine tells of a call into answer headers, and into what a log says of it.
+"""Turn the engine's result of a call into response headers and log fields.
 
-Sizes and times, never a text. Knows the engine's results; does not know routes. The names of the
-first three headers are those of text-embeddings-inference (read 2026-11).
+Sizes and times, never a text. Does not know routes. The names of the first three headers are those
+of text-embeddings-inference (read 2026-11).
 """
 
 from simile.types import EmbedResult, RerankResult
@@ -10,8 +10,8 @@ Result = EmbedResult | RerankResult
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-def timing(result: Result | None) -> Headers:
-    """Say in ms where the time went, and how many tokens were computed."""
+def timing_headers(result: Result | None) -> Headers:
+    """Give the times of a call in ms, and how many tokens were computed."""
     if result is None:
         return ()
     return (
@@ -21,15 +21,15 @@ def timing(result: Result | None) -> Headers:
     )
 
 
-def told(result: Result | None) -> Headers:
-    """Say how many texts were cut, too; no protocol does, so in a header that clients pass over."""
+def result_headers(result: Result | None) -> Headers:
+    """Add how many texts were cut, in a header of our own, as no protocol has a field for it."""
     count = int(result.truncated.sum()) if result else 0
     cut = ((b"x-simile-truncated", b"%d" % count),) if count else ()
-    return (*timing(result), *cut)
+    return (*timing_headers(result), *cut)
 
 
-def noted(model: str, result: Result | None) -> dict[str, object]:
-    """What a log says of it."""
+def log_fields(model: str, result: Result | None) -> dict[str, object]:
+    """Give the fields of a call's log line."""
     if result is None:
         return {"model": model, "texts": 0}
     return {

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from simile.server.app import create_app
 from simile.server.http.access import OPEN_PATHS, Access
-from simile.server.http.endpoint import OLLAMA, Answer, Endpoint
+from simile.server.http.dialects import OLLAMA
+from simile.server.http.endpoint import Endpoint, Response
 from simile.server.http.keys import Caller, Keys
 from simile.server.http.origins import Origins
+from simile.server.http.routes import route
 from simile.server.http.traffic import Traffic
 from simile.server.http.watch import Watch
 
@@ -41,15 +43,20 @@ def app(hub, residency):
     return create_app(cast(Any, hub), cast(Any, residency))
 
 
+def guarded(app: Watch, **options: Any) -> Watch:
+    """Put the door in front of an application, as the server does."""
+    return app.around(Access(app, **options))
+
+
 @pytest.fixture(scope="module")
 def keyed(app, keys, serving):
-    with serving(Access(app, keys=keys, origins=Origins(), check_host=True)) as url:
+    with serving(guarded(app, keys=keys, origins=Origins(), check_host=True)) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def plain(app, serving):
-    with serving(Access(app, keys=None, origins=Origins(), check_host=True)) as url:
+    with serving(guarded(app, keys=None, origins=Origins(), check_host=True)) as url:
         yield url
 
 
@@ -143,11 +150,12 @@ def test_a_handler_knows_who_asks(keys, has_keys):
     seen = []
 
     async def handler(call):
-        seen.append(call.caller)
-        return Answer(b"{}")
+        seen.append(call.state.caller)
+        return Response(b"{}")
 
-    app = Watch(Endpoint(handler, OLLAMA), Traffic(), ["/api/tags"])
-    door = Access(
+    routes = [route("GET", "/api/tags", handler, OLLAMA)]
+    app = Watch(Endpoint(handler, OLLAMA), Traffic(), routes)
+    door = guarded(
         app,
         keys=keys if has_keys else None,
         origins=Origins(),
@@ -173,7 +181,7 @@ def test_a_name_that_was_made_to_point_here_is_turned_away(plain):
 
 
 def test_the_host_does_not_count_where_others_may_ask(app):
-    door = Access(app, keys=None, origins=Origins(), check_host=False)
+    door = guarded(app, keys=None, origins=Origins(), check_host=False)
     assert ask(door, {"host": b"vectors.example"})["status"] == 200
     same = ask(door, {"host": b"vectors.example", "origin": b"https://vectors.example"})
     assert (same["status"], dict(same["headers"]).get(b"vary")) == (200, None)
@@ -216,7 +224,7 @@ def test_a_body_is_not_waited_for_where_nobody_may_ask(keyed):
 def test_refusals_are_counted_and_callers_are_logged(hub, residency, keys, caplog):
     traffic = Traffic()
     app = create_app(cast(Any, hub), cast(Any, residency), traffic)
-    door = app.around(Access(app, keys=keys, origins=Origins(), check_host=True))
+    door = guarded(app, keys=keys, origins=Origins(), check_host=True)
     caplog.set_level(logging.INFO, "simile.requests")
     for headers in ({}, {"host": b"evil.example"}, {"authorization": f"Bearer {KEY}".encode()}):
         ask(door, headers)
@@ -242,14 +250,14 @@ def test_a_browser_asks_before_and_without_a_key(keyed):
 
 
 def test_a_star_lets_every_page_in(app):
-    door = Access(app, keys=None, origins=Origins(["*"]), check_host=True)
+    door = guarded(app, keys=None, origins=Origins(["*"]), check_host=True)
     answer = ask(door, {"origin": EVIL.encode()})
     assert answer["status"] == 200
     assert (b"access-control-allow-origin", b"*") in answer["headers"]
 
 
 def test_a_header_that_comes_twice_is_none(app, keys):
-    door = Access(app, keys=keys, origins=Origins(), check_host=True)
+    door = guarded(app, keys=keys, origins=Origins(), check_host=True)
     for name, good in (("host", "localhost"), ("origin", PAGE), ("authorization", f"Bearer {KEY}")):
         pairs = {"authorization": f"Bearer {KEY}".encode(), name: good.encode()}
         assert ask(door, pairs)["status"] == 200
@@ -291,7 +299,7 @@ PATHS = ["/", "/api/tags", "/api/tags/", "/v1/models", "/v1/x", "/health", "/api
 def test_no_header_breaks_the_door(
     app, keys, host, origin, authorization, path, method, check_host
 ):
-    door = Access(app, keys=keys, origins=Origins(), check_host=check_host)
+    door = guarded(app, keys=keys, origins=Origins(), check_host=check_host)
     values = {"host": host, "origin": origin, "authorization": authorization}
     answer = ask(door, {name: value for name, value in values.items() if value}, path, method)
     assert answer["status"] < 500

@@ -20,14 +20,18 @@ from simile.server.http.traffic import Traffic
 
 NEVER_ENDS = """
 import asyncio
-from simile.server.http.endpoint import OLLAMA, Endpoint
+from simile.server.http.dialects import OLLAMA
+from simile.server.http.routes import route
 from simile.server.http.run import ServerLimits, listen, serve
+from simile.server.http.traffic import Traffic
+from simile.server.http.watch import Watch
 
 async def hang(call):
     print("begun", flush=True)
     await asyncio.Event().wait()
 
-app = Endpoint(hang, OLLAMA)
+hanging = route("GET", "/", hang, OLLAMA)
+app = Watch(hanging.app, Traffic(), [hanging])
 stopped = []
 serve(
     app, listen("127.0.0.1", 0), ready=lambda url: print(url, flush=True),

@@ -14,9 +14,10 @@ import pytest
 
 from simile.errors import InputError, ModelNotFoundError
 from simile.server.app import create_app
-from simile.server.http.endpoint import OLLAMA, Endpoint
+from simile.server.http.dialects import OLLAMA
+from simile.server.http.endpoint import Endpoint
 from simile.server.http.reading import BodyLimits
-from simile.server.http.traffic import TEXT_BYTES, Traffic
+from simile.server.http.traffic import REQUEST, TEXT_BYTES, RequestState, Traffic
 
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
@@ -133,7 +134,8 @@ def test_what_a_failed_request_held_is_let_go_without_the_garbage_collector(plac
 
     gc.disable()
     try:
-        asyncio.run(Endpoint(handler, OLLAMA)({"type": "http", "headers": []}, receive, send))
+        scope = {"type": "http", "headers": [], REQUEST: RequestState(Traffic(), "", "/", OLLAMA)}
+        asyncio.run(Endpoint(handler, OLLAMA)(scope, receive, send))
         assert [ref() for ref in refs] == [None]
     finally:
         gc.enable()

@@ -9,10 +9,10 @@ Source: Ollama 0.33's API, its rules for origins and hosts; gin-contrib/cors, co
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simile.server.errors import ForbiddenError, UnauthorizedError
-from simile.server.http.keys import CALLER, Caller, Keys
+from simile.server.http.keys import Keys
 from simile.server.http.origins import Origins, is_local_host, is_same
-from simile.server.http.refusals import count, refuse, send_unread
-from simile.server.http.traffic import REQUEST, Passage
+from simile.server.http.refusals import refuse, send_unread
+from simile.server.http.traffic import state_of
 
 OPEN_PATHS = frozenset({"/", "/api/version", "/health", "/openapi.json", "/docs"})
 """Answered without a key: they say that the server is there and what it can be asked, no more.
@@ -97,9 +97,7 @@ class Access:
             if caller is None and scope["path"] not in OPEN_PATHS:
                 await refuse(scope, receive, send, UnauthorizedError(_why(key)))
                 return
-            scope[CALLER] = caller
-            if caller is not None:
-                _note(scope, caller)
+            state_of(scope).caller = caller
         await self._app(scope, receive, send)
 
 
@@ -110,12 +108,5 @@ def _why(key: bytes) -> str:
 
 
 async def _forbid(scope: Scope, receive: Receive, send: Send, header: str) -> None:
-    count(scope, ForbiddenError(f"this {header} may not ask"))
+    state_of(scope).fail(ForbiddenError(f"this {header} may not ask"))
     await send_unread(scope, receive, send, 403)
-
-
-def _note(scope: Scope, caller: Caller) -> None:
-    """Have the log say whose key it was."""
-    passage: Passage | None = scope.get(REQUEST)
-    if passage is not None:
-        passage.noted["caller"] = caller.name

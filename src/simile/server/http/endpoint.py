@@ -1,6 +1,6 @@
 """Turn a function from a call to an answer into an ASGI application: read, answer, send.
 
-Knows HTTP and one protocol's error envelope; does not know what is asked. A request of one text
+Knows HTTP; does not know what is asked. A request of one text
 passes through here thousands of times a second, so this is plain ASGI: no middleware, and no task
 that a quick answer does not need.
 """
@@ -15,10 +15,10 @@ from starlette.types import Receive, Scope, Send
 
 from simile.errors import EngineClosedError
 from simile.server import errors
-from simile.server.http.keys import CALLER, Caller
+from simile.server.http.dialects import Dialect
 from simile.server.http.reading import linger, read_body
 from simile.server.http.streaming import Stream, send_stream
-from simile.server.http.traffic import Passage, passage_of
+from simile.server.http.traffic import RequestState, state_of
 
 T = TypeVar("T")
 
@@ -27,23 +27,7 @@ WATCH_AFTER_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """What the answers of one protocol have in common."""
-
-    content_type: bytes
-    error_body: Callable[[Exception], bytes]
-    error_type: bytes = b"application/json; charset=utf-8"
-    status_of: Callable[[Exception], int] = errors.status_of
-
-
-OLLAMA = Protocol(b"application/json; charset=utf-8", errors.ollama_body)
-OPENAI = Protocol(b"application/json", errors.openai_body, b"application/json")
-JINA = Protocol(b"application/json", errors.jina_body, b"application/json")
-TEI = Protocol(b"application/json", errors.tei_body, b"application/json", errors.tei_status)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A body, in pieces where it is long, and headers beside the usual ones."""
 
     body: bytes | Iterator[bytes]
@@ -64,15 +48,9 @@ class Call:
         self._watcher: asyncio.Task[None] | None = None
 
     @property
-    def caller(self) -> Caller | None:
-        """Whose key came with the request; None where the server asks for none."""
-        caller: Caller | None = self.scope.get(CALLER)
-        return caller
-
-    @property
-    def passage(self) -> Passage:
+    def state(self) -> RequestState:
         """What the request holds, and what is counted and logged of it."""
-        return passage_of(self.scope)
+        return state_of(self.scope)
 
     async def wait(self, future: Future[T]) -> T:
         """Wait for the engine's work; it is cancelled, with ClientGoneError, if the client goes."""
@@ -114,50 +92,48 @@ def _settle(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-Handler = Callable[[Call], Awaitable[Answer | Stream]]
+Handler = Callable[[Call], Awaitable[Response | Stream]]
 
 
 class Endpoint:
-    """An ASGI application that answers with a handler, and words its errors for one protocol."""
+    """An ASGI application that answers with a handler, and words its errors in one dialect."""
 
-    def __init__(self, handler: Handler, protocol: Protocol) -> None:
+    def __init__(self, handler: Handler, dialect: Dialect) -> None:
         self._handler = handler
-        self._protocol = protocol
+        self._dialect = dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        is_read, passage = False, passage_of(scope)
-        limits = passage.traffic.body_limits
+        is_read, state = False, state_of(scope)
+        limits = state.traffic.body_limits
         try:
-            body = await read_body(receive, scope["headers"], limits=limits, hold=passage.hold)
+            body = await read_body(receive, scope["headers"], limits=limits, hold=state.hold)
             is_read = True
             answer = await self._handler(Call(scope, receive, body))
-            status = answer.status if isinstance(answer, Answer) else 200
-            content_type = self._protocol.content_type
+            status = answer.status if isinstance(answer, Response) else 200
+            content_type = self._dialect.content_type
         except (Exception, asyncio.CancelledError) as exc:
             # Cancelled by the server, when the time to finish what is in flight is over.
-            told = _fail(passage, exc)
-            status, content_type = self._protocol.status_of(told), self._protocol.error_type
-            answer = Answer(self._protocol.error_body(told), errors.headers_of(told))
-        passage.leave_queue()
+            told = _fail(state, exc)
+            status, content_type = self._dialect.status_of(told), self._dialect.error_type
+            answer = Response(self._dialect.error_body(told), errors.headers_of(told))
+        state.leave_queue()
         if isinstance(answer, Stream):
-            await send_stream(
-                send, answer, lambda exc: self._protocol.error_body(_fail(passage, exc))
-            )
+            await send_stream(send, answer, lambda exc: self._dialect.error_body(_fail(state, exc)))
             return
         if is_read:
             await send_answer(send, status, content_type, answer)
             return
-        answer = Answer(answer.body, (*answer.headers, (b"connection", b"close")))
+        answer = Response(answer.body, (*answer.headers, (b"connection", b"close")))
         await send_answer(send, status, content_type, answer, ended=False)
         await linger(receive, send, limits=limits)
 
 
-def _fail(passage: Passage, exc: BaseException) -> Exception:
+def _fail(state: RequestState, exc: BaseException) -> Exception:
     """Log and count what went wrong; returns what the client is told."""
     told = exc if isinstance(exc, Exception) else EngineClosedError("the server has ended")
     errors.log(told)
-    passage.fail(told)
+    state.fail(told)
     _forget_frames(exc)
     return told
 
@@ -173,7 +149,7 @@ def _forget_frames(exc: BaseException | None) -> None:
 
 
 async def send_answer(
-    send: Send, status: int, content_type: bytes, answer: Answer, *, ended: bool = True
+    send: Send, status: int, content_type: bytes, answer: Response, *, ended: bool = True
 ) -> None:
     """Send an answer; one in pieces goes out as it is made, and lets others in between.
 

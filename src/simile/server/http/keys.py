@@ -18,9 +18,6 @@ from pathlib import Path
 
 from simile.errors import ConfigError
 
-CALLER = "simile.caller"
-"""Where an ASGI scope holds the Caller."""
-
 MIN_KEY_LENGTH = 16
 _KEY = re.compile(r"[\x21-\x7e]+")
 _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")

@@ -1,7 +1,7 @@
-"""Answer what no handler answers, in the words of the protocol that the path belongs to.
+"""Refuse requests that reach no handler, in the dialect of their route.
 
-Knows which paths are OpenAI's; does not know the routes. Ollama speaks plain text here
-(Ollama 0.33's API, read 2026-11), below /v1 everything has OpenAI's envelope.
+Does not know the routes: `Watch` finds the route and its dialect first. Ollama's router answers in
+plain text (Ollama 0.33's API, read 2026-11).
 """
 
 from collections.abc import Iterable
@@ -9,36 +9,24 @@ from collections.abc import Iterable
 from starlette.types import Receive, Scope, Send
 
 from simile.server import errors
-from simile.server.http.endpoint import OLLAMA, OPENAI
 from simile.server.http.reading import linger
-from simile.server.http.traffic import REQUEST, Passage
+from simile.server.http.traffic import state_of
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
-def is_openai(path: str) -> bool:
-    """Whether a path is one of OpenAI's API."""
-    return path == "/v1" or path.startswith("/v1/")
-
-
 async def refuse(
     scope: Scope, receive: Receive, send: Send, exc: Exception, *, close: bool = False
 ) -> None:
-    """Answer with an error in the envelope of the path's protocol."""
-    count(scope, exc)
-    protocol = OPENAI if is_openai(scope["path"]) else OLLAMA
-    headers = ((b"content-type", protocol.content_type), *errors.headers_of(exc))
-    status, body = errors.status_of(exc), protocol.error_body(exc)
+    """Answer with an error in the dialect of the request's route."""
+    state = state_of(scope)
+    state.fail(exc)
+    dialect = state.dialect
+    headers = ((b"content-type", dialect.error_type), *errors.headers_of(exc))
+    status, body = dialect.status_of(exc), dialect.error_body(exc)
     await send_unread(scope, receive, send, status, headers=headers, body=body, close=close)
-
-
-def count(scope: Scope, exc: Exception) -> None:
-    """Count an error among those of the server, if anyone counts."""
-    passage: Passage | None = scope.get(REQUEST)
-    if passage is not None:
-        passage.fail(exc)
 
 
 async def send_unread(
@@ -65,14 +53,9 @@ _SAY_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
 async def no_route(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer 404: nothing is at this path."""
+    """Answer 404: no route has this path."""
     exc = errors.NoRouteError(f"Invalid URL ({scope['method']} {scope['path']})")
-    if is_openai(scope["path"]):
-        await refuse(scope, receive, send, exc)
-    else:
-        count(scope, exc)
-        body = b"404 page not found"
-        await send_unread(scope, receive, send, 404, headers=(_TEXT,), body=body)
+    await _refuse_route(scope, receive, send, exc, b"404 page not found")
 
 
 async def wrong_method(
@@ -80,10 +63,16 @@ async def wrong_method(
 ) -> None:
     """Answer 405: the path takes other methods."""
     exc = errors.WrongMethodError(f"Not allowed to {scope['method']} on {scope['path']}", allowed)
-    if is_openai(scope["path"]):
+    await _refuse_route(scope, receive, send, exc, b"405 method not allowed")
+
+
+async def _refuse_route(
+    scope: Scope, receive: Receive, send: Send, exc: Exception, text: bytes
+) -> None:
+    state = state_of(scope)
+    if not state.dialect.routes_in_text:
         await refuse(scope, receive, send, exc)
-    else:
-        count(scope, exc)
-        headers = (_TEXT, *errors.headers_of(exc))
-        body = b"405 method not allowed"
-        await send_unread(scope, receive, send, 405, headers=headers, body=body)
+        return
+    state.fail(exc)
+    headers = (_TEXT, *errors.headers_of(exc))
+    await send_unread(scope, receive, send, errors.status_of(exc), headers=headers, body=text)

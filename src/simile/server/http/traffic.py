@@ -13,6 +13,8 @@ from starlette.types import Scope
 from simile.engine.stats import SECONDS, Histogram
 from simile.errors import OverloadedError
 from simile.server.errors import BodyTooLargeError
+from simile.server.http.dialects import Dialect
+from simile.server.http.keys import Caller
 from simile.server.http.reading import LIMITS, BodyLimits
 
 MAX_QUEUE = 512
@@ -22,7 +24,7 @@ MAX_HELD_BYTES = 2 * 2**30
 TEXT_BYTES = 4096
 """What a text costs beside its body: a vector of 1,024 numbers."""
 REQUEST = "simile.request"
-"""The key of a request's Passage in an ASGI scope."""
+"""The key of a request's RequestState in an ASGI scope."""
 
 
 class Traffic:
@@ -59,17 +61,33 @@ class Traffic:
         return f"{next(self._ids):014x}"
 
 
-class Passage:
-    """One request on its way: what it holds, and what becomes of it."""
+class RequestState:
+    """One request in progress: its route, what it holds, and how it ends."""
 
-    __slots__ = ("_bytes", "_is_queued", "error", "id", "noted", "traffic")
+    __slots__ = (
+        "_bytes",
+        "_is_queued",
+        "caller",
+        "dialect",
+        "error",
+        "id",
+        "log_fields",
+        "route",
+        "traffic",
+    )
 
-    def __init__(self, traffic: Traffic, id: str) -> None:
+    def __init__(self, traffic: Traffic, id: str, route: str, dialect: Dialect) -> None:
         self.traffic = traffic
         self.id = id
+        self.route = route
+        """Its path as the routes write it, or OTHER."""
+        self.dialect = dialect
+        """What it is answered in, errors included."""
+        self.caller: Caller | None = None
+        """Whose key came with it; None where the server asks for none."""
         self.error = ""
         """The class of the error that it was answered with."""
-        self.noted: dict[str, object] = {}
+        self.log_fields: dict[str, object] = {}
         """What a log says of it beside the usual; never a text."""
         self._bytes = 0
         self._is_queued = False
@@ -114,7 +132,7 @@ class Passage:
         self._bytes = 0
 
 
-def passage_of(scope: Scope) -> Passage:
-    """Give the passage that `Watch` has put into a scope; a free one where nobody watches."""
-    passage: Passage | None = scope.get(REQUEST)
-    return passage or Passage(Traffic(), "")
+def state_of(scope: Scope) -> RequestState:
+    """Give the state that `Watch` has put into a scope."""
+    state: RequestState = scope[REQUEST]
+    return state

@@ -6,16 +6,18 @@ never sees a text. Every request passes here, so it does as little as it can.
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simile.errors import OverloadedError
 from simile.server.http.connections import CROWDED
+from simile.server.http.dialects import dialect_of_unknown
 from simile.server.http.logs import REQUEST_ID
 from simile.server.http.refusals import refuse
-from simile.server.http.traffic import REQUEST, Passage, Traffic
+from simile.server.http.routes import DialectRoute
+from simile.server.http.traffic import REQUEST, RequestState, Traffic
 
 REQUEST_ID_HEADER = b"x-request-id"
 OTHER = "other"
@@ -29,21 +31,20 @@ logger = logging.getLogger("simile.requests")
 class Watch:
     """Counts what an application answers."""
 
-    def __init__(self, app: ASGIApp, traffic: Traffic, paths: Iterable[str]) -> None:
-        """`paths` are those of the routes, with parts in braces where they vary."""
+    def __init__(self, app: ASGIApp, traffic: Traffic, routes: Sequence[DialectRoute]) -> None:
+        self.routes = routes
         self._app = app
         self._traffic = traffic
-        self._paths = paths = tuple(paths)
-        self._plain = frozenset(path for path in paths if "{" not in path)
+        self._dialects = {route.path: route.dialect for route in routes}
         self._varied = [
             (path, re.compile(re.sub(r"\\{.*?\\}", ".+", re.escape(path))))
-            for path in paths
+            for path in self._dialects
             if "{" in path
         ]
 
     def around(self, app: ASGIApp) -> "Watch":
         """Watch an application that hands on to this one."""
-        return Watch(app, self._traffic, self._paths)
+        return Watch(app, self._traffic, self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on one request."""
@@ -51,9 +52,11 @@ class Watch:
             await self._app(scope, receive, send)
             return
         start, status = perf_counter(), 0
-        passage = scope[REQUEST] = Passage(self._traffic, self._id_of(scope))
-        REQUEST_ID.set(passage.id)
-        header = (REQUEST_ID_HEADER, passage.id.encode())
+        route = self._route_of(scope["path"])
+        dialect = self._dialects.get(route) or dialect_of_unknown(scope["path"])
+        state = scope[REQUEST] = RequestState(self._traffic, self._id_of(scope), route, dialect)
+        REQUEST_ID.set(state.id)
+        header = (REQUEST_ID_HEADER, state.id.encode())
 
         async def send_watched(message: Message) -> None:
             nonlocal status
@@ -69,8 +72,8 @@ class Watch:
             else:
                 await self._app(scope, receive, send_watched)
         finally:
-            passage.end()
-            self._count(scope, passage, status, perf_counter() - start)
+            state.end()
+            self._count(scope, state, status, perf_counter() - start)
 
     def _id_of(self, scope: Scope) -> str:
         for name, value in scope["headers"]:
@@ -78,19 +81,21 @@ class Watch:
                 return str(value, "ascii")
         return self._traffic.new_id()
 
-    def _count(self, scope: Scope, passage: Passage, status: int, seconds: float) -> None:
+    def _count(self, scope: Scope, state: RequestState, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else OTHER
-        route = self._route_of(scope["path"])
+        route = state.route
         self._traffic.answers[method, route, status] += 1
         self._traffic.seconds.add(seconds)
         if logger.isEnabledFor(logging.INFO):
             fields: dict[str, object] = {"method": method, "route": route, "status": status}
             fields["duration_ms"] = round(seconds * 1e3, 2)
-            if passage.error:
-                fields["error"] = passage.error
-            logger.info("request", extra={"fields": fields | passage.noted})
+            if state.error:
+                fields["error"] = state.error
+            if state.caller:
+                fields["caller"] = state.caller.name
+            logger.info("request", extra={"fields": fields | state.log_fields})
 
     def _route_of(self, path: str) -> str:
-        if path in self._plain:
+        if path in self._dialects:
             return path
         return next((name for name, shape in self._varied if shape.fullmatch(path)), OTHER)

@@ -11,14 +11,12 @@ from simile.engine.residency import Residency
 from simile.errors import InputError, ModelNotFoundError
 from simile.hub.hub import Hub
 from simile.hub.names import ModelName
-from simile.models.local_model import LocalModel
 from simile.server.errors import NotOfferedError, PullOffError
-from simile.server.http.endpoint import Answer, Call
+from simile.server.http.endpoint import Call, Response
 from simile.server.http.streaming import Stream, attended
 from simile.server.ollama import changes as ollama_store
 from simile.server.ollama import chat as ollama_chat
 from simile.server.ollama.chat import ChatRequest, Reason
-from simile.server.openai import wire as openai
 from simile.server.pulls import Pull, Pulls
 
 _NO_BLOBS = (
@@ -27,7 +25,7 @@ _NO_BLOBS = (
 )
 
 
-class StoreHandlers:
+class ChangeHandlers:
     """The answers of one server about its models on disk."""
 
     def __init__(self, hub: Hub, residency: Residency, *, allow_pull: bool) -> None:
@@ -36,7 +34,7 @@ class StoreHandlers:
         self._pulls = Pulls(hub)
         self._allow_pull = allow_pull
 
-    async def pull(self, call: Call) -> Answer | Stream:
+    async def pull(self, call: Call) -> Response | Stream:
         """POST /api/pull."""
         if not self._allow_pull:
             raise PullOffError("this server pulls no models: it was started with --no-pull")
@@ -48,7 +46,7 @@ class StoreHandlers:
         async with attended(call.gone), aclosing(lines):
             async for _ in lines:
                 pass
-        return Answer(ollama_store.render_status("success"))
+        return Response(ollama_store.render_status("success"))
 
     async def _pull_lines(self, name: str, pull: Pull) -> AsyncGenerator[bytes]:
         told = False
@@ -66,7 +64,7 @@ class StoreHandlers:
         finally:
             self._pulls.leave(name, pull)
 
-    async def delete(self, call: Call) -> Answer:
+    async def delete(self, call: Call) -> Response:
         """DELETE /api/delete; the model is unloaded first."""
         text, name = ollama_store.parse_delete(call.body)
         await self._unload(name)
@@ -74,9 +72,9 @@ class StoreHandlers:
             await asyncio.to_thread(self._hub.remove, name.display)
         except ModelNotFoundError as exc:
             raise ModelNotFoundError(f"model '{text}' not found") from exc
-        return Answer(b"")
+        return Response(b"")
 
-    async def copy(self, call: Call) -> Answer:
+    async def copy(self, call: Call) -> Response:
         """POST /api/copy; a model that had the name before is unloaded."""
         request = ollama_store.parse_copy(call.body)
         source, destination = request.from_name, request.to_name
@@ -87,17 +85,17 @@ class StoreHandlers:
         if not source.matches(destination):
             await self._unload(destination)
         await asyncio.to_thread(self._hub.copy, source.display, destination.display)
-        return Answer(b"")
+        return Response(b"")
 
-    async def generate(self, call: Call) -> Answer:
+    async def generate(self, call: Call) -> Response:
         """POST /api/generate; loads or unloads, and generates nothing."""
         request = ollama_chat.parse_generate(call.body)
-        return Answer(ollama_chat.render_chat(request, await self._load_or_unload(request)))
+        return Response(ollama_chat.render_chat(request, await self._load_or_unload(request)))
 
-    async def chat(self, call: Call) -> Answer:
+    async def chat(self, call: Call) -> Response:
         """POST /api/chat; as generate."""
         request = ollama_chat.parse_chat(call.body)
-        return Answer(ollama_chat.render_chat(request, await self._load_or_unload(request)))
+        return Response(ollama_chat.render_chat(request, await self._load_or_unload(request)))
 
     async def _load_or_unload(self, request: ChatRequest) -> Reason:
         try:
@@ -113,28 +111,13 @@ class StoreHandlers:
         async with using:
             return "load"
 
-    async def openai_model(self, call: Call) -> Answer:
-        """GET /v1/models/{id}; without an id all of them, as after a redirect."""
-        text: str = call.scope["path_params"]["id"]
-        if not text:
-            return Answer(openai.render_models(await asyncio.to_thread(self._hub.list)))
-        name = ollama_store.read_name(text)
-        model = await asyncio.to_thread(self._find, name)
-        return Answer(openai.render_model(model, text) + b"\n")
-
-    async def create(self, call: Call) -> Answer:
+    async def create(self, call: Call) -> Response:
         """POST /api/create, and the blobs that go before it."""
         raise NotOfferedError(_NO_BLOBS)
 
-    async def push(self, call: Call) -> Answer:
+    async def push(self, call: Call) -> Response:
         """POST /api/push."""
         raise NotOfferedError("this server does not push models to a registry")
-
-    def _find(self, name: ModelName) -> LocalModel:
-        try:
-            return self._hub.find(name.display)
-        except ModelNotFoundError as exc:
-            raise ModelNotFoundError(f"model '{name.display}' not found") from exc
 
     async def _unload(self, name: ModelName) -> None:
         """Unload the model of that name if it is here, damaged or not."""

@@ -7,13 +7,14 @@ speaks them, told by Ollama 0.33's API (read 2026-11).
 from dataclasses import dataclass
 
 from simile.errors import ModelNameError
-from simile.hub.names import ModelName, is_path
+from simile.hub.names import ModelName
 from simile.hub.sources.source import PullProgress
 from simile.models.local_model import LocalModel
 from simile.server.errors import BodyError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.encode import json_value
 from simile.server.gojson.fields import BOOL, STRING, Kind, read_fields
+from simile.server.model_names import read_name
 
 NAMED_FIELDS: dict[str, Kind] = {"model": STRING, "name": STRING}
 PULL_FIELDS: dict[str, Kind] = {**NAMED_FIELDS, "insecure": BOOL, "stream": BOOL}
@@ -41,14 +42,6 @@ class CopyRequest:
     """As the client wrote it."""
     from_name: ModelName
     to_name: ModelName
-
-
-def read_name(text: str) -> ModelName:
-    """Read a model's name; ModelNameError if it is none, or what others would take for a path."""
-    name = ModelName.parse(text)
-    if is_path(name.display):
-        raise ModelNameError(f"{text!r} is a path; a client may only name models")
-    return name
 
 
 def parse_pull(body: bytes) -> PullRequest:

@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simile.server.embedding import Embedded, EmbedRequest, check_model
+from simile.server.embedding import Embedded, EmbedRequest
 from simile.server.errors import BodyError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, BOOL, INT, MAP, STRING, Kind, read_fields
+from simile.server.inputs import read_input_type
+from simile.server.model_names import check_model
 from simile.server.vectors import BLOCK_ROWS, blocks, scales
-from simile.types import ROLES, Role
 
 EMBED_FIELDS: dict[str, Kind] = {
     "model": STRING,
@@ -62,16 +63,6 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
         options=fields.get("options", {}),
         input_type=read_input_type(fields.get("input_type")),
     )
-
-
-_EXPECTED = " or ".join(f'"{role}"' for role in ROLES)
-
-
-def read_input_type(value: object) -> Role | None:
-    """Read `input_type`, which both protocols take: a role or nothing."""
-    if value is None or (isinstance(value, str) and value in ROLES):
-        return value
-    raise BodyError(f"invalid input_type {str(value)[:40]!r}: expected {_EXPECTED}")
 
 
 def _texts(value: object) -> Sequence[str]:

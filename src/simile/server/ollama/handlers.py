@@ -16,72 +16,54 @@ from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
 from simile.models.open import read_facts
 from simile.models.tokenizer import Tokenizer
-from simile.server.embedding import Embedded, EmbedRequest, embed
-from simile.server.http.endpoint import Answer, Call
+from simile.server.embedding import embed
+from simile.server.http.endpoint import Call, Response
 from simile.server.ollama import embed as ollama
 from simile.server.ollama import models as ollama_models
-from simile.server.openai import wire as openai
-from simile.server.timing import noted, timing, told
+from simile.server.timing import result_headers, timing_headers
 
 
-class Handlers:
+class OllamaHandlers:
     """The answers of one server, from its models and the engine that holds them."""
 
     def __init__(self, hub: Hub, residency: Residency) -> None:
         self._hub = hub
         self._residency = residency
 
-    async def embed(self, call: Call) -> Answer:
+    async def embed(self, call: Call) -> Response:
         """POST /api/embed."""
         request = ollama.parse_embed(call.body)
-        embedded = await self._embed(request, call)
-        return Answer(ollama.render_embed(request, embedded), told(embedded.result))
+        embedded = await embed(request, self._residency, call)
+        return Response(ollama.render_embed(request, embedded), result_headers(embedded.result))
 
-    async def embeddings(self, call: Call) -> Answer:
+    async def embeddings(self, call: Call) -> Response:
         """POST /api/embeddings."""
         request = ollama.parse_embeddings(call.body)
-        embedded = await self._embed(request, call)
-        return Answer(ollama.render_embeddings(embedded), timing(embedded.result))
+        embedded = await embed(request, self._residency, call)
+        return Response(ollama.render_embeddings(embedded), timing_headers(embedded.result))
 
-    async def openai_embeddings(self, call: Call) -> Answer:
-        """POST /v1/embeddings."""
-        request = openai.parse_embeddings(call.body)
-        embedded = await self._embed(request, call)
-        return Answer(openai.render_embeddings(request, embedded), told(embedded.result))
-
-    async def _embed(self, request: EmbedRequest, call: Call) -> Embedded:
-        """Take a place in the queue and embed; OverloadedError if there is none."""
-        call.passage.enqueue(len(request.texts) + len(request.token_ids))
-        embedded = await embed(request, self._residency, call.wait)
-        call.passage.noted = noted(request.model, embedded.result)
-        return embedded
-
-    async def tags(self, call: Call) -> Answer:
+    async def tags(self, call: Call) -> Response:
         """GET /api/tags."""
-        return Answer(ollama_models.render_tags(await asyncio.to_thread(self._models_with_facts)))
+        return Response(ollama_models.render_tags(await asyncio.to_thread(self._models_with_facts)))
 
-    async def show(self, call: Call) -> Answer:
+    async def show(self, call: Call) -> Response:
         """POST /api/show."""
         request = ollama_models.parse_show(call.body)
         model, facts = await asyncio.to_thread(self._look_up, request.name.display)
         inside = await asyncio.to_thread(_look_inside, model) if request.verbose else None
-        return Answer(ollama_models.render_show(model, facts, inside))
+        return Response(ollama_models.render_show(model, facts, inside))
 
-    async def ps(self, call: Call) -> Answer:
+    async def ps(self, call: Call) -> Response:
         """GET /api/ps."""
-        return Answer(ollama_models.render_ps(self._residency.resident()))
+        return Response(ollama_models.render_ps(self._residency.resident()))
 
-    async def status(self, call: Call) -> Answer:
+    async def status(self, call: Call) -> Response:
         """GET /api/status."""
-        return Answer(ollama_models.render_status())
+        return Response(ollama_models.render_status())
 
-    async def version(self, call: Call) -> Answer:
+    async def version(self, call: Call) -> Response:
         """GET /api/version."""
-        return Answer(ollama_models.render_version())
-
-    async def openai_models(self, call: Call) -> Answer:
-        """GET /v1/models."""
-        return Answer(openai.render_models(await asyncio.to_thread(self._hub.list)))
+        return Response(ollama_models.render_version())
 
     def _look_up(self, name: str) -> tuple[LocalModel, ModelFacts]:
         try:

@@ -6,16 +6,16 @@ embeddings/create (read 2026-11). `input_type` and `truncate` are our own additi
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from simile.hub.names import ModelName
 from simile.models.local_model import LocalModel
-from simile.server.embedding import Embedded, EmbedRequest, check_model
+from simile.server.embedding import Embedded, EmbedRequest
 from simile.server.errors import BodyError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.encode import json_numbers, json_value
-from simile.server.gojson.fields import ANY, INT, STRING, Kind, is_whole, read_fields
-from simile.server.ollama.embed import read_input_type
+from simile.server.gojson.fields import ANY, INT, STRING, Kind, read_fields
+from simile.server.inputs import read_input_type, read_inputs
+from simile.server.model_names import check_model
 from simile.server.vectors import BLOCK_ROWS, base64_text, blocks
 from simile.types import Embeddings
 
@@ -53,31 +53,6 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
         input_type=read_input_type(fields.get("input_type")),
         base64=encoding.lower() == "base64",
     )
-
-
-def read_inputs(value: Any) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
-    """Read `input` as texts or as arrays of token ids."""
-    if isinstance(value, str):
-        return (value,), ()
-    kinds = set(map(type, value)) if isinstance(value, list) else set()
-    if kinds == {str}:
-        return value, ()
-    if kinds == {list}:
-        return (), [_ids(ids) for ids in value]
-    return (), (_ids(value),)
-
-
-def _ids(value: Any) -> list[int]:
-    """Read an array of token ids, which is not empty."""
-    if isinstance(value, list) and set(map(type, value)) == {int}:
-        return value
-    if (
-        value
-        and isinstance(value, list)
-        and all(type(number) is int or is_whole(number) for number in value)
-    ):
-        return [int(number) for number in value]
-    raise BodyError("invalid input type")
 
 
 def render_embeddings(request: EmbedRequest, embedded: Embedded) -> bytes | Iterator[bytes]:

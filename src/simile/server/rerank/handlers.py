@@ -5,10 +5,10 @@ Knows which answer belongs to which path; does not know JSON keys, status codes 
 
 from simile.engine.residency import Residency
 from simile.errors import ModelNotFoundError
-from simile.server.http.endpoint import Answer, Call
+from simile.server.http.endpoint import Call, Response
 from simile.server.rerank.wire import RerankRequest, parse_rerank, render_rerank, render_texts
 from simile.server.served import Served
-from simile.server.timing import noted, told
+from simile.server.timing import log_fields, result_headers
 from simile.types import RerankResult
 
 
@@ -19,7 +19,7 @@ class RerankHandlers:
         self._residency = residency
         self._served = served
 
-    async def rerank(self, call: Call) -> Answer:
+    async def rerank(self, call: Call) -> Response:
         """POST /rerank, /v1/rerank, /v2/rerank and /api/rerank."""
         request = parse_rerank(call.body)
         model = request.model or await self._served.reranker()
@@ -29,12 +29,12 @@ class RerankHandlers:
             body = render_texts(request, result)
         else:
             version = "2" if path.startswith("/v2/") else "1"
-            body = render_rerank(request, result, model=model, id=call.passage.id, version=version)
-        return Answer(body, told(result))
+            body = render_rerank(request, result, model=model, id=call.state.id, version=version)
+        return Response(body, result_headers(result))
 
     async def _rank(self, request: RerankRequest, model: str, call: Call) -> RerankResult:
         """Take a place in the queue and score; OverloadedError if there is none."""
-        call.passage.enqueue(len(request.texts))
+        call.state.enqueue(len(request.texts))
         try:
             async with self._residency.using(model, keep_alive_s=request.keep_alive_s) as resident:
                 future = resident.reranker.submit(
@@ -47,5 +47,5 @@ class RerankHandlers:
         except ModelNotFoundError as exc:
             text = f'model "{model}" not found, try pulling it first'
             raise ModelNotFoundError(text) from exc
-        call.passage.noted = noted(model, result)
+        call.state.log_fields = log_fields(model, result)
         return result

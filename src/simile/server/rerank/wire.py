@@ -13,23 +13,18 @@ import numpy as np
 
 from simile.engine.ranking import ranked
 from simile.errors import NotFiniteError
-from simile.server.embedding import check_model
 from simile.server.errors import BodyError, EmptyInputError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, BOOL, INT, STRING, Kind, read_fields
+from simile.server.inputs import right_alone
+from simile.server.model_names import check_model
 from simile.types import RerankResult
 
 _BLOCK_ROWS = 256
 _TEXTS_PER_SEARCH_UNIT = 100
 """As Cohere counts: a query with up to so many documents is one search."""
-
-
-def right_alone(value: object) -> None:
-    """Refuse to cut from the left; the engine cuts the end of a text."""
-    if value not in ("right", "Right"):
-        raise BodyError('truncation_direction: expected "right", where alone texts are cut')
 
 
 RERANK_FIELDS: dict[str, Kind] = {

@@ -14,11 +14,11 @@ from simile.models.local_model import LocalModel
 from simile.models.open import read_facts
 from simile.models.tokenizer import Tokenizer
 from simile.server.embedding import Embedded, EmbedRequest, embed, prompt
-from simile.server.http.endpoint import Answer, Call
+from simile.server.http.endpoint import Call, Response
 from simile.server.http.traffic import TEXT_BYTES, Traffic
 from simile.server.served import Served
 from simile.server.tei import wire as tei
-from simile.server.timing import noted, told
+from simile.server.timing import result_headers
 
 
 class TeiHandlers:
@@ -32,32 +32,29 @@ class TeiHandlers:
         self._tokenizer: tuple[str, Tokenizer, ModelFacts] | None = None
         """The last one that was asked for, by the model's digest."""
 
-    async def embed(self, call: Call) -> Answer:
+    async def embed(self, call: Call) -> Response:
         """POST /embed."""
         request = tei.parse_embed(call.body)
         embedded = await self._embed(request, call)
-        return Answer(tei.render_embed(request, embedded), told(embedded.result))
+        return Response(tei.render_embed(request, embedded), result_headers(embedded.result))
 
-    async def similarity(self, call: Call) -> Answer:
+    async def similarity(self, call: Call) -> Response:
         """POST /similarity."""
         embedded = await self._embed(tei.parse_similarity(call.body), call)
-        return Answer(tei.render_similarity(embedded), told(embedded.result))
+        return Response(tei.render_similarity(embedded), result_headers(embedded.result))
 
     async def _embed(self, request: EmbedRequest, call: Call) -> Embedded:
-        """Choose the model, take a place in the queue and embed."""
+        """Choose the model where the request names none, and embed."""
         if not request.model:
             request = replace(request, model=await self._served.embedder())
-        call.passage.enqueue(len(request.texts) + len(request.token_ids))
-        embedded = await embed(request, self._residency, call.wait)
-        call.passage.noted = noted(request.model, embedded.result)
-        return embedded
+        return await embed(request, self._residency, call)
 
-    async def tokenize(self, call: Call) -> Answer:
+    async def tokenize(self, call: Call) -> Response:
         """POST /tokenize; no model is loaded for it."""
         request = tei.parse_tokenize(call.body)
-        call.passage.enqueue(len(request.texts))
+        call.state.enqueue(len(request.texts))
         name = request.model or await self._served.any()
-        return Answer(await asyncio.to_thread(self._tokenize, name, request))
+        return Response(await asyncio.to_thread(self._tokenize, name, request))
 
     def _tokenize(self, name: str, request: tei.TokenizeRequest) -> bytes:
         tokenizer, facts = self._open_tokenizer(self._hub.find(name))
@@ -78,7 +75,7 @@ class TeiHandlers:
             self._tokenizer = known
         return known[1], known[2]
 
-    async def info(self, call: Call) -> Answer:
+    async def info(self, call: Call) -> Response:
         """GET /info."""
         name = await self._served.any()
         model, facts = await asyncio.to_thread(self._look_up, name)
@@ -88,7 +85,7 @@ class TeiHandlers:
             max_requests=self._traffic.max_queue,
             max_texts=self._traffic.max_held_bytes // TEXT_BYTES,
         )
-        return Answer(body)
+        return Response(body)
 
     def _look_up(self, name: str) -> tuple[LocalModel, ModelFacts]:
         model = self._hub.find(name)

@@ -15,14 +15,14 @@ from simile.engine.scheduler import MAX_BATCH_TOKENS
 from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
 from simile.models.tokenizer import Piece
-from simile.server.embedding import Embedded, EmbedRequest, check_model
+from simile.server.embedding import Embedded, EmbedRequest
 from simile.server.errors import BodyError, EmptyInputError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, BOOL, INT, MAP, STRING, Kind, read_fields
-from simile.server.openai.wire import read_inputs
-from simile.server.rerank.wire import right_alone
+from simile.server.inputs import read_inputs, right_alone
+from simile.server.model_names import check_model
 from simile.server.vectors import BLOCK_ROWS, blocks, scales
 from simile.types import Embeddings
 

@@ -1,17 +1,19 @@
-"""Answer those who look after the server: is it ready, and what has it done?
+"""Health check and metrics for operators: GET /health and GET /metrics.
 
-GET /health and GET /metrics. Knows the traffic and the residency; does not know who asks.
+Knows the traffic and the residency; does not know who asks.
 """
+
+from dataclasses import replace
 
 import orjson
 
 from simile.engine.residency import Residency
-from simile.server.errors import ollama_body
-from simile.server.http.endpoint import Answer, Call, Protocol
+from simile.server.http.dialects import OLLAMA
+from simile.server.http.endpoint import Call, Response
 from simile.server.http.traffic import Traffic
 from simile.server.upkeep.metrics import render
 
-METRICS = Protocol(b"text/plain; version=0.0.4; charset=utf-8", ollama_body)
+METRICS = replace(OLLAMA, content_type=b"text/plain; version=0.0.4; charset=utf-8")
 
 
 class Upkeep:
@@ -21,7 +23,7 @@ class Upkeep:
         self._residency = residency
         self._traffic = traffic
 
-    async def health(self, call: Call) -> Answer:
+    async def health(self, call: Call) -> Response:
         """GET /health: 200 if a request would be served now, 503 and why if not."""
         status, why = self._status()
         body = {
@@ -30,7 +32,7 @@ class Upkeep:
             "queued": self._traffic.queued,
             "loading": self._residency.loading(),
         }
-        return Answer(orjson.dumps(body), status=200 if status == "ready" else 503)
+        return Response(orjson.dumps(body), status=200 if status == "ready" else 503)
 
     def _status(self) -> tuple[str, str]:
         if self._traffic.closing:
@@ -41,6 +43,6 @@ class Upkeep:
             return "loading", "the first model is being loaded"
         return "ready", ""
 
-    async def metrics(self, call: Call) -> Answer:
+    async def metrics(self, call: Call) -> Response:
         """GET /metrics, in the text format of Prometheus."""
-        return Answer(render(self._traffic, self._residency))
+        return Response(render(self._traffic, self._residency))

@@ -4,10 +4,11 @@ Pure: no route, no socket. Everything that comes from the document is escaped.
 """
 
 from html import escape
+from typing import Any
 
 import orjson
 
-from simile.server.spec.schemas import Schema
+Schema = dict[str, Any]
 
 CONTENT_TYPE = b"text/html; charset=utf-8"
 POLICY = (
@@ -27,6 +28,7 @@ pre { overflow-x: auto; padding: .5rem; border: 1px solid #8888; }
 
 def render_page(document: Schema) -> bytes:
     """Write the page."""
+    document = _expanded(document, document["components"])
     info = document["info"]
     by_tag: dict[str, list[str]] = {}
     for path, item in document["paths"].items():
@@ -44,6 +46,18 @@ def render_page(document: Schema) -> bytes:
         f"<h1>{title} {escape(info['version'])}</h1><p>{escape(info['description'])}</p>"
         f'<p><a href="openapi.json">openapi.json</a></p>{sections}<h2>Schemas</h2>{schemas}</html>'
     ).encode()
+
+
+def _expanded(value: Any, components: Schema) -> Any:
+    """Put shared responses, headers and bodies in place of references; schemas stay apart."""
+    if isinstance(value, list):
+        return [_expanded(item, components) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind, _, name = value.get("$ref", "").removeprefix("#/components/").partition("/")
+    if name and kind != "schemas":
+        return _expanded(components[kind][name], components)
+    return {key: _expanded(item, components) for key, item in value.items()}
 
 
 def _operation(method: str, path: str, operation: Schema) -> str:

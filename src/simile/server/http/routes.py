@@ -1,0 +1,30 @@
+"""A route with the dialect that everything below its path is answered in, refusals included."""
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from simile.server.http.dialects import Dialect
+from simile.server.http.endpoint import Endpoint, Handler
+from simile.server.http.refusals import wrong_method
+
+
+class DialectRoute(Route):
+    """A path, the methods it takes, and the application that answers."""
+
+    def __init__(self, methods: Sequence[str], path: str, app: ASGIApp, dialect: Dialect) -> None:
+        super().__init__(path, app, methods=methods)
+        self.dialect = dialect
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse its method."""
+        if self.methods and scope["method"] not in self.methods:
+            await wrong_method(scope, receive, send, allowed=self.methods)
+        else:
+            await self.app(scope, receive, send)
+
+
+def route(method: str, path: str, handler: Handler, dialect: Dialect) -> DialectRoute:
+    """Bind a handler to a method and a path."""
+    return DialectRoute([method], path, Endpoint(handler, dialect), dialect)
