@@ -7,6 +7,7 @@ import pytest
 
 import simile.errors as tree
 from simile.server import errors
+from simile.server.http.dialects import JINA, OLLAMA, OPENAI, TEI
 
 CLASSES = [
     kind
@@ -58,11 +59,11 @@ def test_every_error_has_a_status(kind):
 )
 def test_status_and_text(exc, status, text):
     assert errors.status_of(exc) == status
-    assert json.loads(errors.ollama_body(exc)) == {"error": text}
+    assert json.loads(OLLAMA.error_body(exc)) == {"error": text}
 
 
 def test_envelope_of_ollama_escapes_as_go_and_ends_without_newline():
-    assert errors.ollama_body(tree.InputError("<a> & b")) == (
+    assert OLLAMA.error_body(tree.InputError("<a> & b")) == (
         b'{"error":"\\u003ca\\u003e \\u0026 b"}'
     )
 
@@ -78,7 +79,7 @@ def test_envelope_of_ollama_escapes_as_go_and_ends_without_newline():
     ],
 )
 def test_envelope_of_openai(exc, text, kind):
-    assert errors.openai_body(exc) == (
+    assert OPENAI.error_body(exc) == (
         b'{"error":{"message":"%b","type":"%b","param":null,"code":null}}\n' % (text, kind)
     )
 
@@ -116,13 +117,13 @@ def test_the_faults_of_clients_are_not_logged(caplog):
     ],
 )
 def test_text_embeddings_inference_has_its_own_statuses(exc, status, kind):
-    assert errors.tei_status(exc) == status
-    body = json.loads(errors.tei_body(exc))
+    assert TEI.status_of(exc) == status
+    body = json.loads(TEI.error_body(exc))
     assert (body["error_type"], body["error"]) == (kind, errors.text_of(exc))
 
 
 def test_clients_of_jina_and_cohere_find_the_text():
     exc = tree.ModelNotFoundError("model 'x' not found")
-    body = json.loads(errors.jina_body(exc))
-    openai = json.loads(errors.openai_body(exc))
+    body = json.loads(JINA.error_body(exc))
+    openai = json.loads(OPENAI.error_body(exc))
     assert body == openai | {"message": errors.text_of(exc), "detail": errors.text_of(exc)}
