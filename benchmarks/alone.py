@@ -64,7 +64,7 @@ def _engine(task: Task) -> dict[str, Any]:
 
     from simile.config import read_settings
     from simile.hub.hub import Hub
-    from simile.hub.progress import find_or_pull
+    from simile.pull_progress import find_or_pull
 
     settings = read_settings()
     model = find_or_pull(Hub(settings.home, settings.model_folders), task.model)

@@ -47,7 +47,7 @@ def _make_home(home: Path) -> None:
     """A SIMILE_HOME with the models of the present one and nothing remembered; used from now on."""
     from simile.config import DEFAULT_MODEL, read_settings
     from simile.hub.hub import Hub
-    from simile.hub.progress import find_or_pull
+    from simile.pull_progress import find_or_pull
 
     settings = read_settings()
     find_or_pull(Hub(settings.home, settings.model_folders), DEFAULT_MODEL)

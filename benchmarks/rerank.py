@@ -31,7 +31,7 @@ def main() -> None:
     from simile.config import read_settings
     from simile.hub.hub import Hub
     from simile.hub.plain_folder import open_folder
-    from simile.hub.progress import find_or_pull
+    from simile.pull_progress import find_or_pull
 
     options = _options()
     report, settings = Report(), read_settings()

@@ -30,7 +30,7 @@ def main() -> None:
 
     from simile.config import read_settings
     from simile.hub.hub import Hub
-    from simile.hub.progress import find_or_pull
+    from simile.pull_progress import find_or_pull
 
     options = _options()
     report, settings = Report(), read_settings()

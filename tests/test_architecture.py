@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
-BASE = {"errors", "types", "config"}
+BASE = {"address", "errors", "types", "config"}
 FACES = {"embedder", "reranker", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
+    "address": set(),
     "config": {"errors"},
     "graph": set(),
     "checkpoints": BASE | {"graph"},
@@ -26,15 +27,26 @@ ARROWS: dict[str, set[str]] = {
     "analysis": BASE,
     "retrieval": BASE | {"store", "documents"},
     "evaluation": BASE | {"retrieval", "store"},
-    "embedder": BASE | {"models", "engine", "hub", "providers"},
-    "reranker": BASE | {"embedder", "engine", "retrieval"},
+    "pull_progress": BASE | {"hub"},
+    "embedder": BASE | {"models", "engine", "hub", "providers", "pull_progress"},
+    "reranker": BASE | {"embedder", "engine", "providers", "retrieval"},
     "chat": BASE | {"providers"},
     "index": BASE
     | {"embedder", "reranker", "chat", "documents", "store", "retrieval", "evaluation"},
     "server": BASE | FACES | {"checkpoints", "models", "hub", "engine"},
     "cli": BASE
     | FACES
-    | {"models", "hub", "engine", "server", "documents", "retrieval", "evaluation", "analysis"},
+    | {
+        "models",
+        "hub",
+        "engine",
+        "pull_progress",
+        "server",
+        "documents",
+        "retrieval",
+        "evaluation",
+        "analysis",
+    },
     "examples": BASE | FACES | {"analysis"},
     "": BASE | FACES,
 }

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests.checkpoint_files import write_tiny_bert
+from tests.fake import FakeEmbedder
 
 import simile
 from simile.errors import FingerprintError, IndexNotFoundError, InputError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval.recipe import Chunking
 from simile.types import Document
 

@@ -3,16 +3,15 @@
 Chooses the implementation; holds no logic of its own.
 """
 
-from collections.abc import Callable, Sequence
-from types import TracebackType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
-from simile.config import Settings, read_settings
-from simile.errors import InputError
+from simile.config import read_settings
+from simile.providers.named import open_chat
 from simile.types import Message
 
 if TYPE_CHECKING:
-    from simile.providers.remote_chat import Answer, RemoteChat
+    from simile.providers.remote_chat import ReplyStream
 
 
 class Chat:
@@ -25,21 +24,14 @@ class Chat:
         default often 4,096; what speaks as OpenAI has its own, and is not told. Raises InputError
         for another name, and ConfigError where a setting is missing.
         """
-        provider, slash, name = model.partition("/")
-        engine = _ELSEWHERE.get(provider) if slash else None
-        if engine is None:
-            raise InputError(
-                f"{model!r} is no chat model; expected ollama/NAME or openai/NAME, for example"
-                " ollama/llama3.2"
-            )
-        self._engine = engine(name, read_settings(), context_tokens)
+        self._engine = open_chat(model, read_settings(), context_tokens)
 
     @property
     def name(self) -> str:
         """The name it was asked for by."""
         return self._engine.name
 
-    def stream(self, messages: Sequence[Message]) -> "Answer":
+    def stream(self, messages: Sequence[Message]) -> "ReplyStream":
         """Give the answer in parts, as they come; `.end_reason` is "length" if it was cut.
 
         Blocks between them. Raises InputError for what is no conversation, TextTooLongError for one
@@ -56,28 +48,5 @@ class Chat:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _ollama(name: str, settings: Settings, context_tokens: int | None) -> "RemoteChat":
-    from simile.providers.ollama_chat import OllamaChat
-
-    return OllamaChat(name, host=settings.ollama_url, context_tokens=context_tokens)
-
-
-def _openai(name: str, settings: Settings, context_tokens: int | None) -> "RemoteChat":
-    from simile.providers.openai_chat import OpenAIChat
-
-    return OpenAIChat(name, base_url=settings.openai_url, api_key=settings.openai_api_key)
-
-
-_ELSEWHERE: dict[str, Callable[[str, Settings, int | None], "RemoteChat"]] = {
-    "ollama": _ollama,
-    "openai": _openai,
-}

@@ -3,15 +3,15 @@
 Chooses the implementation; holds no logic of its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.config import Settings, read_settings
+from simile.config import read_settings
 from simile.errors import InputError
+from simile.providers.named import open_embedder, provider_of
 from simile.types import EmbeddingEngine, Embeddings, EmbedResult, Precision, Role
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ class Embedder:
         `ollama/NAME` and `openai/NAME` are engines elsewhere: see docs/models.md; they choose their
         own precision, are asked nothing yet, and raise ConfigError where a setting is missing.
         """
-        if is_elsewhere(model):
-            provider, _, name = model.partition("/")
+        self._engine: EmbeddingEngine
+        if provider_of(model):
             if dimensions is not None:
                 raise InputError(f"dimensions is for models of this machine, not for {model}")
-            self._engine = _ELSEWHERE[provider](name, read_settings())
+            self._engine = open_embedder(model, read_settings())
         else:
             from simile.engine.embedder import LocalEmbedder
 
@@ -120,25 +120,14 @@ class Embedder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def is_elsewhere(model: str) -> bool:
-    """Whether a name asks for an engine elsewhere: `ollama/NAME`, `openai/NAME`."""
-    provider, slash, _ = model.partition("/")
-    return bool(slash) and provider in _ELSEWHERE
 
 
 def find_local(model: str) -> "LocalModel":
     """Find a model on this machine, pulling a known one that is not here yet."""
     from simile.hub.hub import Hub
-    from simile.hub.progress import find_or_pull
+    from simile.pull_progress import find_or_pull
 
     settings = read_settings()
     hub = Hub(
@@ -148,21 +137,3 @@ def find_local(model: str) -> "LocalModel":
         registry=settings.registry,
     )
     return find_or_pull(hub, model)
-
-
-def _ollama(name: str, settings: Settings) -> EmbeddingEngine:
-    from simile.providers.ollama import OllamaEmbedder
-
-    return OllamaEmbedder(name, host=settings.ollama_url)
-
-
-def _openai(name: str, settings: Settings) -> EmbeddingEngine:
-    from simile.providers.openai import OpenAIEmbedder
-
-    return OpenAIEmbedder(name, base_url=settings.openai_url, api_key=settings.openai_api_key)
-
-
-_ELSEWHERE: dict[str, Callable[[str, Settings], EmbeddingEngine]] = {
-    "ollama": _ollama,
-    "openai": _openai,
-}

@@ -4,7 +4,6 @@ Chooses the implementation; holds no logic of its own.
 """
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Protocol, Self
 
 from simile.types import Precision, Ranked
@@ -37,11 +36,12 @@ class Reranker:
         An embedding model, also one elsewhere (`ollama/NAME`, `openai/NAME`), ranks by the cosine
         of vectors. Raises what `Embedder` raises.
         """
-        from simile.embedder import Embedder, find_local, is_elsewhere
+        from simile.embedder import Embedder, find_local
+        from simile.providers.named import provider_of
 
         self.name = model
         self._engine: _Engine
-        if is_elsewhere(model):
+        if provider_of(model):
             from simile.retrieval.rerank import EmbeddingRanker
 
             embedder = Embedder(model)
@@ -91,10 +91,5 @@ class Reranker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

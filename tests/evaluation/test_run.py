@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.evaluation.collection import QUERIES, judged_index
+from tests.fake import FakeEmbedder
 from tests.retrieval.collection import indexed
 
 from simile.errors import InputError
@@ -16,7 +17,6 @@ from simile.evaluation.metrics import Span
 from simile.evaluation.run import METRICS, SPAN_METRICS, Evaluation, evaluate, searching
 from simile.evaluation.significance import p_value
 from simile.evaluation.table import to_text
-from simile.providers.fake import FakeEmbedder
 from simile.types import Document
 
 

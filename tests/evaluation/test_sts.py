@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from tests.fake import FakeEmbedder
 
 from simile.evaluation.datasets import Pair
 from simile.evaluation.sts import correlate, pearson, ranks, spearman
-from simile.providers.fake import FakeEmbedder
 
 # Anscombe 1973, the first set; its correlation is in the paper.
 X = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5]

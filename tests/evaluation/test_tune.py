@@ -5,6 +5,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from tests.evaluation.collection import QUERIES, judged_index
+from tests.fake import FakeEmbedder
 from tests.retrieval.collection import indexed
 
 from simile.errors import FingerprintError, InputError
@@ -12,7 +13,6 @@ from simile.evaluation import metrics
 from simile.evaluation.judged import Judged
 from simile.evaluation.run import evaluate, searching
 from simile.evaluation.tune import ALPHAS, DEFAULT, GRID, Setting, keep, tune
-from simile.providers.fake import FakeEmbedder
 from simile.store import SqliteStore
 from simile.types import Document
 

@@ -16,7 +16,7 @@ def test_copy_is_the_same_model_under_another_name(folder_hub):
     assert (copy.source, copy.licence) == (first.source, first.licence)
     assert os.path.samefile(copy.path / "config.json", first.path / "config.json")
     assert folder_hub.find("mine:V2") == copy
-    assert [model.name for model in folder_hub.list()] == ["Mine:v2", "tiny:latest"]
+    assert [model.name for model in folder_hub.models()] == ["Mine:v2", "tiny:latest"]
 
 
 def test_copy_keeps_prompts_whatever_it_is_called(folder_hub, home, shelf, kit, files):
@@ -36,7 +36,7 @@ def test_copy_outlives_the_first(folder_hub):
     folder_hub.copy("tiny", "mine")
     folder_hub.remove("tiny")
     assert folder_hub.find("mine").digest == digest
-    assert [model.name for model in folder_hub.list()] == ["mine:latest"]
+    assert [model.name for model in folder_hub.models()] == ["mine:latest"]
 
 
 def test_copy_replaces_what_had_the_name(folder_hub, shelf, kit, files):
@@ -44,7 +44,7 @@ def test_copy_replaces_what_had_the_name(folder_hub, shelf, kit, files):
     kit.write_files(shelf / "other", files | {"vocab.txt": b"[PAD]"})
     other = folder_hub.pull("other")
     assert folder_hub.copy("other", "TINY").digest == other.digest
-    assert [model.name for model in folder_hub.list()] == ["tiny:latest", "other:latest"]
+    assert [model.name for model in folder_hub.models()] == ["tiny:latest", "other:latest"]
 
 
 def test_copy_onto_itself_changes_nothing(folder_hub):
@@ -62,4 +62,4 @@ def test_what_cannot_be_copied(folder_hub, tmp_path):
     shutil.move(model.path / "tokenizer.json", tmp_path)
     with pytest.raises(CheckpointError, match="tokenizer"):
         folder_hub.copy("tiny", "mine")
-    assert [model.name for model in folder_hub.list()] == ["tiny:latest"]
+    assert [model.name for model in folder_hub.models()] == ["tiny:latest"]

@@ -30,7 +30,7 @@ def test_bad_name_is_refused_everywhere(home):
 
 
 def test_finding_and_listing_write_nothing(home):
-    assert Hub(home).list() == []
+    assert Hub(home).models() == []
     with pytest.raises(ModelNotFoundError):
         Hub(home).find("x")
     assert not home.exists()
@@ -50,14 +50,14 @@ def test_pulled_model_is_found_in_any_case(folder_hub, files):
 def test_newest_model_is_listed_first(folder_hub):
     folder_hub.pull("tiny")
     folder_hub.pull("tiny:1m")
-    assert [model.name for model in folder_hub.list()] == ["tiny:1m", "tiny:latest"]
+    assert [model.name for model in folder_hub.models()] == ["tiny:1m", "tiny:latest"]
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '{"version": 1, "files": [{}]}'])
 def test_folder_without_a_valid_manifest_is_no_model(folder_hub, damage):
     manifest = folder_hub.pull("tiny").path / "manifest.json"
     manifest.write_text(damage, encoding="utf-8")
-    assert folder_hub.list() == []
+    assert folder_hub.models() == []
     with pytest.raises(ModelNotFoundError):
         folder_hub.find("tiny")
     assert folder_hub.pull("tiny").name == "tiny:latest"
@@ -67,7 +67,7 @@ def test_manifest_of_another_version_is_no_model(folder_hub):
     manifest = folder_hub.pull("tiny").path / "manifest.json"
     fields = json.loads(manifest.read_text(encoding="utf-8")) | {"version": 99}
     manifest.write_text(json.dumps(fields), encoding="utf-8")
-    assert folder_hub.list() == []
+    assert folder_hub.models() == []
 
 
 def test_file_cut_short_is_named_and_pulling_mends_it(folder_hub, files):
@@ -84,7 +84,7 @@ def test_file_cut_short_is_named_and_pulling_mends_it(folder_hub, files):
 def test_removed_model_is_gone_with_its_empty_folders(folder_hub, home, shelf):
     folder_hub.pull("tiny")
     folder_hub.remove("TINY")
-    assert folder_hub.list() == []
+    assert folder_hub.models() == []
     assert not any((home / "models").rglob("*"))
     assert (shelf / "Tiny-Model" / "model.safetensors").is_file()
     with pytest.raises(ModelNotFoundError, match='"TINY" not found'):
@@ -95,7 +95,7 @@ def test_other_tags_survive_a_removal(folder_hub):
     folder_hub.pull("tiny")
     folder_hub.pull("tiny:1m")
     folder_hub.remove("tiny")
-    assert [model.name for model in folder_hub.list()] == ["tiny:1m"]
+    assert [model.name for model in folder_hub.models()] == ["tiny:1m"]
 
 
 def test_folders_of_the_users_own_are_not_removed(home, shelf):

@@ -50,7 +50,7 @@ def test_a_chat_model_is_not_kept(home, far, tmp_path):
     serve_repo(far, {"chat.gguf": chat})
     with pytest.raises(UnsupportedModelError, match="is a chat model"):
         Hub(home).pull(f"hf.co/{REPO}")
-    assert Hub(home).list() == []
+    assert Hub(home).models() == []
 
 
 def test_a_chat_model_is_refused_by_its_head_alone(home, far, tmp_path):

@@ -111,7 +111,7 @@ def test_other_names_are_not_found_in_it(here, name):
 
 
 def test_models_that_embed_are_listed_and_chat_models_are_not(here):
-    assert {model.name for model in here.hub.list()} == {"Tiny:latest", "hf.co/acme/tiny:Q8_0"}
+    assert {model.name for model in here.hub.models()} == {"Tiny:latest", "hf.co/acme/tiny:Q8_0"}
 
 
 def test_a_chat_model_is_refused_as_one(here):
@@ -126,7 +126,7 @@ def test_our_own_model_of_the_same_name_comes_first_and_is_listed_once(here, tmp
     own = hub.pull("tiny", refresh=True)
     assert own.path == tmp_path / "home" / "models/registry.ollama.ai/library/tiny/latest/own.gguf"
     assert hub.find("tiny") == own
-    names = [model.name for model in hub.list()]
+    names = [model.name for model in hub.models()]
     assert names == ["tiny:latest", "hf.co/acme/tiny:Q8_0"]
 
 
@@ -200,13 +200,13 @@ def test_what_is_broken_is_said_when_asked_for_and_passed_over_in_the_list(
     here.ollama.add("registry.ollama.ai/library/Tiny/latest", here.content)
     with pytest.raises(error, match=said):
         here.hub.find("registry.ollama.ai/library/tiny")
-    assert [model.name for model in here.hub.list()] == ["hf.co/acme/tiny:Q8_0"]
+    assert [model.name for model in here.hub.models()] == ["hf.co/acme/tiny:Q8_0"]
 
 
 def test_files_that_are_no_manifests_are_passed_over(here):
     (here.manifest.parent / ".DS_Store").write_bytes(b"\0")
     (here.manifest.parent / "empty").write_bytes(b"")
-    assert len(here.hub.list()) == 2
+    assert len(here.hub.models()) == 2
 
 
 def test_a_folder_that_is_none_has_nothing(tmp_path):

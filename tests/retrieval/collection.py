@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from contextlib import contextmanager
 from random import Random
 
+from tests.fake import FakeEmbedder
+
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval.recipe import Chunking
 from simile.types import Document
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from tests.fake import FakeEmbedder
 
 from simile.errors import EngineError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.store import ManifestEntry
 from simile.types import Chunk, Document, Embeddings, Role
 

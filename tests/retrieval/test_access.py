@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fake import FakeEmbedder
 from tests.retrieval.collection import WORDS, indexed, text
 
 from simile.errors import InputError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.types import Document, Ranked
 
 PRINCIPALS = ("user:a", "user:b", "group:x", "group:y", "group:z", "public")

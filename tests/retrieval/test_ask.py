@@ -5,11 +5,11 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fake import FakeChat
 from tests.retrieval.collection import WORDS, indexed
 from tests.retrieval.test_access import PRINCIPALS, document, marks_in, some_acl
 
 from simile.errors import InputError, RemoteEngineError
-from simile.providers.fake import FakeChat
 from simile.retrieval.ask import condense
 from simile.types import Document, Message
 

@@ -7,11 +7,11 @@ from random import Random
 
 import numpy as np
 import pytest
+from tests.fake import FakeEmbedder
 from tests.retrieval.collection import chunks_of, indexed, text
 
 from simile.errors import InputError, MissingExtraError, StoreError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval.export import export
 from simile.store import SqliteStore
 from simile.types import Document

@@ -4,10 +4,10 @@ from datetime import date
 from typing import Any
 
 import pytest
+from tests.fake import FakeEmbedder
 
 from simile.errors import InputError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.types import Document
 
 WRONG: list[dict[str, Any]] = [

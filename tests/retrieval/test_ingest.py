@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fake import FakeEmbedder
 from tests.retrieval.syncing import Failing, Odd, Watched, counts, held, nan_for, rows, texts, write
 
 from simile.errors import ConfigError, EngineError, FingerprintError, InputError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval import ingest
 from simile.retrieval.recipe import Chunking
 from simile.types import Document

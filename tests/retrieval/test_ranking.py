@@ -6,12 +6,12 @@ from random import Random
 
 import numpy as np
 import pytest
+from tests.fake import FakeEmbedder
 from tests.retrieval.collection import chunks_of, indexed, text
 
 from simile.documents import embedded_text
 from simile.errors import EngineError, FingerprintError, InputError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval.ranking import CANDIDATES, MAX_K, MAX_QUERY_CHARACTERS
 from simile.types import Document
 

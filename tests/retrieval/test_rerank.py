@@ -4,10 +4,10 @@ from random import Random
 
 import numpy as np
 import pytest
+from tests.fake import FakeEmbedder
 from tests.retrieval.collection import WORDS, indexed, text
 
 from simile.errors import EngineError
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval.rerank import EmbeddingRanker
 from simile.retrieval.search import RERANKED
 from simile.types import Document, Ranked, RankModel

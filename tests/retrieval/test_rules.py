@@ -1,11 +1,11 @@
 """Which `simile.toml` holds for a file: the same ones, whichever folder above it is named."""
 
 import pytest
+from tests.fake import FakeEmbedder
 from tests.retrieval.syncing import write
 
 from simile.errors import ConfigError, InputError, StoreError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 
 ALL_TO = '[[documents]]\nmatch = "**"\nacl = ["{}"]\n'
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fake import FakeEmbedder
 from tests.retrieval.collection import ONE_EACH, chunks_of, indexed, text
 
 from simile.documents import embedded_text
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval.ranking import Question
 from simile.retrieval.recipe import Chunking
 from simile.retrieval.search import search

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.fake import FakeEmbedder
 
 from simile.errors import EngineError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.retrieval.rerank import EmbeddingRanker
 from simile.types import Document
 

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.fake import FakeEmbedder
 from tests.retrieval.syncing import counts, texts, write
 
 from simile.errors import ConfigError, InputError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 
 HR = '[[documents]]\nmatch = "hr/**"\nacl = ["group:hr"]\nmetadata = {team = "hr", year = 2020}\n'
 

@@ -164,13 +164,13 @@ class StubResidency:
 
 @dataclass
 class StubHub:
-    models: list[LocalModel] = field(default_factory=lambda: [MODEL])
+    held: list[LocalModel] = field(default_factory=lambda: [MODEL])
 
-    def list(self):
-        return self.models
+    def models(self):
+        return self.held
 
     def find(self, name):
-        for model in self.models:
+        for model in self.held:
             if ModelName.parse(model.name).matches(ModelName.parse(name)):
                 return model
         raise ModelNotFoundError("nothing of that name")

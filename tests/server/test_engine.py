@@ -105,7 +105,7 @@ def test_token_ids_give_the_vector_of_their_text(tiny_http):
 
 
 def test_tags(ollama_client, tiny_http, tiny_hub):
-    (model,) = tiny_hub.list()
+    (model,) = tiny_hub.models()
     (entry,) = tiny_http.get("/api/tags").json()["models"]
     assert list(entry) == [
         "name", "model", "modified_at", "size", "digest", "details", "capabilities",

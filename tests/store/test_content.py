@@ -3,10 +3,10 @@
 import sqlite3
 
 import pytest
+from tests.fake import FakeEmbedder
 
 from simile.errors import StoreError
 from simile.index import Index
-from simile.providers.fake import FakeEmbedder
 from simile.types import Document
 
 

@@ -11,7 +11,7 @@ def command() -> None:
     """List the models that were pulled, newest first."""
     from simile.cli.parts.hub import open_hub
 
-    models = open_hub().list()
+    models = open_hub().models()
     if not sys.stdout.isatty():
         for model in models:
             fields = {"name": model.name, "digest": model.digest, "size_bytes": model.size_bytes}

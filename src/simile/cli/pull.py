@@ -12,7 +12,7 @@ import click
 def command(name: str, *, refresh: bool, insecure: bool) -> None:
     """Bring the model NAME (all-minilm, hf.co/ORG/REPO, HOST/USER/MODEL) to this machine."""
     from simile.cli.parts.hub import open_hub
-    from simile.hub.progress import PullReport
+    from simile.pull_progress import PullReport
 
     with PullReport() as report:
         model = open_hub().pull(name, progress=report, refresh=refresh, insecure=insecure)

@@ -56,8 +56,8 @@ def command(
     """Serve embeddings on http://127.0.0.1:11434, as Ollama and OpenAI do; Ctrl-C stops."""
     from simile.cli.parts.hub import open_hub
     from simile.engine.residency import Residency
-    from simile.hub.progress import find_or_pull
     from simile.models.open import read_facts
+    from simile.pull_progress import find_or_pull
     from simile.server.app import create_app
     from simile.server.gojson.durations import keep_alive_setting_s
     from simile.server.http.access import Access

@@ -26,12 +26,10 @@ from simile.hub.ollama_manifest import read_window
 from simile.hub.plain_folder import open_folder
 from simile.hub.pull import is_whole, pull
 from simile.hub.sources.order import SourceOrder, copy_stored
-from simile.hub.sources.source import Delivery, PullProgress, Report, Source
+from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
 from simile.models.local_model import LocalModel
 
 __all__ = ["Hub", "LocalModel", "PullProgress"]
-
-Models = list[LocalModel]
 
 
 class Hub:
@@ -77,7 +75,7 @@ class Hub:
         self._store.check(parsed, manifest)
         return self._local(self._store.folder(parsed), manifest)
 
-    def list(self) -> "Models":
+    def models(self) -> list[LocalModel]:
         """Give every model that was pulled, here or by Ollama, newest first."""
         models = [self._local(folder, manifest) for folder, manifest in self._store.all()]
         names = {model.name.lower() for model in models}
@@ -121,7 +119,7 @@ class Hub:
         if not name.matches(origin):
             if there := self._store.read(name):
                 name = ModelName.parse(there.name)  # Upper and lower case as it was stored.
-            copying = Source("the store", partial(self._copy, origin))
+            copying = PullSource("the store", partial(self._copy, origin))
             pull(self._store, name, [copying], licence=None, report=lambda _: None, refresh=True)
         return self.find(destination)
 

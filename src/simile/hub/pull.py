@@ -15,13 +15,13 @@ from simile.hub.files import check_modules
 from simile.hub.manifest import Manifest, damaged_files, write_manifest
 from simile.hub.model_store import ModelStore, writing
 from simile.hub.names import ModelName
-from simile.hub.sources.source import Delivery, PullProgress, Report, Source
+from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
 
 
 def pull(
     store: ModelStore,
     name: ModelName,
-    sources: Sequence[Source],
+    sources: Sequence[PullSource],
     *,
     licence: str | None,
     report: Report,
@@ -63,7 +63,7 @@ def is_whole(store: ModelStore, name: ModelName) -> bool:
 
 
 def _first_delivery(
-    name: ModelName, sources: Sequence[Source], staging: Path, report: Report
+    name: ModelName, sources: Sequence[PullSource], staging: Path, report: Report
 ) -> Delivery:
     failures = list[str]()
     for source in sources:

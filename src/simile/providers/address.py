@@ -4,7 +4,6 @@ Knows URLs (RFC 3986) and what a header can carry; does not know HTTP libraries.
 an address or a key: either may hold a secret.
 """
 
-import ipaddress
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from simile.errors import ConfigError
@@ -33,14 +32,6 @@ def check_key(api_key: str | None, engine: str) -> None:
     """Raise ConfigError for a key that no header can carry."""
     if api_key is not None and not _is_header(api_key):
         raise ConfigError(f"the API key for {engine} has characters that no header can carry")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_header(value: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simile.errors import BrokenAnswerError, RemoteEngineError
 from simile.providers.remarks import hints_at, remark_of, retry_after_s, showable
-from simile.providers.tries import Limits, RefusedError
+from simile.providers.tries import RefusedError, TryLimits
 
 if TYPE_CHECKING:
     import httpx2
@@ -20,7 +20,7 @@ _ADVICE = {429: "ask more slowly, or later", 503: "ask again later"}
 class Failures:
     """The errors of one engine; each method gives one to be raised."""
 
-    def __init__(self, who: str, *, hint: str, limits: Limits, secrets: Sequence[str]) -> None:
+    def __init__(self, who: str, *, hint: str, limits: TryLimits, secrets: Sequence[str]) -> None:
         """No remark that has a part of one of `secrets` is repeated."""
         self._who = who
         self._hint = hint

@@ -15,10 +15,11 @@ from urllib.parse import unquote
 
 import orjson
 
+from simile.address import is_loopback
 from simile.errors import EngineClosedError
-from simile.providers.address import check_key, is_loopback, split_address, without_credentials
+from simile.providers.address import check_key, split_address, without_credentials
 from simile.providers.failures import Failures
-from simile.providers.tries import Limits, Tries
+from simile.providers.tries import Tries, TryLimits
 
 if TYPE_CHECKING:
     import httpx2
@@ -34,7 +35,7 @@ class JsonApi:
         *,
         hint: str,
         api_key: str | None = None,
-        limits: Limits | None = None,
+        limits: TryLimits | None = None,
     ) -> None:
         """Make ready, without a word to the engine; `hint` says what to do if it does not answer.
 
@@ -46,7 +47,7 @@ class JsonApi:
         check_key(api_key, engine)
         self.url = without_credentials(parts)
         """The base URL without credentials."""
-        self._limits = limits or Limits()
+        self._limits = limits or TryLimits()
         self.failures = Failures(
             f"{engine} at {self.url}",
             hint=hint,

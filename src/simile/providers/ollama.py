@@ -13,7 +13,7 @@ import numpy as np
 from simile.errors import ModelNotFoundError, RemoteEngineError, TextTooLongError
 from simile.providers.http import JsonApi
 from simile.providers.remote import PROBE, RemoteEmbedder, fingerprint_of
-from simile.providers.tries import Limits, RefusedError
+from simile.providers.tries import RefusedError, TryLimits
 from simile.providers.vectors import to_vectors
 from simile.types import Embeddings
 
@@ -23,7 +23,7 @@ _NUM_CTX = re.compile(r"^num_ctx\s+(\d+)\s*$", re.MULTILINE)
 class OllamaEmbedder(RemoteEmbedder):
     """A model of an Ollama server, or of whatever speaks as one."""
 
-    def __init__(self, name: str, *, host: str, limits: Limits | None = None) -> None:
+    def __init__(self, name: str, *, host: str, limits: TryLimits | None = None) -> None:
         """Name it as Ollama does (`all-minilm`); host is a base URL. Nothing is asked yet."""
         super().__init__(f"ollama/{name.strip()}", ollama_api(host, limits))
 
@@ -102,7 +102,7 @@ class OllamaEmbedder(RemoteEmbedder):
             raise
 
 
-def ollama_api(host: str, limits: Limits | None) -> JsonApi:
+def ollama_api(host: str, limits: TryLimits | None) -> JsonApi:
     """Make the API ready; ConfigError if host is no base URL."""
     hint = "start it with `ollama serve`, or set OLLAMA_HOST to where it listens"
     return JsonApi("Ollama", host, hint=hint, limits=limits)

@@ -12,7 +12,7 @@ from simile.providers.ollama import ollama_api, unknown_model
 from simile.providers.remarks import remark_in
 from simile.providers.remote_chat import PATIENCE, Part, RemoteChat
 from simile.providers.streams import UnreadableError, read_object
-from simile.providers.tries import Limits
+from simile.providers.tries import TryLimits
 
 
 class OllamaChat(RemoteChat):
@@ -26,7 +26,7 @@ class OllamaChat(RemoteChat):
         *,
         host: str,
         context_tokens: int | None = None,
-        limits: Limits | None = None,
+        limits: TryLimits | None = None,
     ) -> None:
         """Name it as Ollama does (`llama3.2`); host is a base URL. Nothing is asked yet.
 

@@ -14,7 +14,7 @@ from simile.config import DEFAULT_OPENAI_BASE_URL
 from simile.errors import ConfigError, ModelNotFoundError, RemoteEngineError, TextTooLongError
 from simile.providers.http import JsonApi
 from simile.providers.remote import RemoteEmbedder, fingerprint_of
-from simile.providers.tries import Limits, RefusedError
+from simile.providers.tries import RefusedError, TryLimits
 from simile.providers.vectors import to_vectors
 from simile.types import Embeddings
 
@@ -31,7 +31,7 @@ class OpenAIEmbedder(RemoteEmbedder):
     max_tokens = MAX_TOKENS
 
     def __init__(
-        self, name: str, *, base_url: str, api_key: str | None, limits: Limits | None = None
+        self, name: str, *, base_url: str, api_key: str | None, limits: TryLimits | None = None
     ) -> None:
         """Name it as the API does (`text-embedding-3-small`). Nothing is asked yet.
 
@@ -85,7 +85,7 @@ class OpenAIEmbedder(RemoteEmbedder):
             raise RemoteEngineError(f"{self._who} answered a vector that is no base64") from exc
 
 
-def openai_api(base_url: str, api_key: str | None, limits: Limits | None) -> JsonApi:
+def openai_api(base_url: str, api_key: str | None, limits: TryLimits | None) -> JsonApi:
     """Make the API ready; ConfigError if it is OpenAI's own and there is no key."""
     if not api_key and base_url.rstrip("/") == DEFAULT_OPENAI_BASE_URL:
         raise ConfigError(

@@ -14,7 +14,7 @@ from simile.providers.openai import openai_api, unknown_model
 from simile.providers.remarks import remark_in
 from simile.providers.remote_chat import PATIENCE, Part, RemoteChat
 from simile.providers.streams import DONE, UnreadableError, events, read_object, without_bom
-from simile.providers.tries import Limits
+from simile.providers.tries import TryLimits
 
 
 class OpenAIChat(RemoteChat):
@@ -26,7 +26,7 @@ class OpenAIChat(RemoteChat):
     path = "/chat/completions"
 
     def __init__(
-        self, name: str, *, base_url: str, api_key: str | None, limits: Limits | None = None
+        self, name: str, *, base_url: str, api_key: str | None, limits: TryLimits | None = None
     ) -> None:
         """Name it as the API does (`gpt-5-mini`). Nothing is asked yet.
 

@@ -7,7 +7,6 @@ proper end is an error, after all that came of it.
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
@@ -15,10 +14,10 @@ from simile.errors import InputError, ModelNotFoundError, SimileError, TextTooLo
 from simile.providers.http import JsonApi
 from simile.providers.streams import UnreadableError, split_lines
 from simile.providers.texts import checked_messages, sound
-from simile.providers.tries import Limits, RefusedError
+from simile.providers.tries import RefusedError, TryLimits
 from simile.types import Message
 
-PATIENCE = Limits(timeout_s=300.0)
+PATIENCE = TryLimits(timeout_s=300.0)
 """Before the first part of an answer the model may be loaded, and a long conversation read."""
 
 
@@ -41,7 +40,7 @@ class _Ending:
     reason: str | None = None
 
 
-class Answer(Iterator[str]):
+class ReplyStream(Iterator[str]):
     """The parts of an answer, as they come; asked for with the first.
 
     Closing it, or forgetting it, closes the connection, and ends the engine's work.
@@ -66,12 +65,7 @@ class Answer(Iterator[str]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -81,7 +75,7 @@ class RemoteChat(ABC):
     path: str
     """Where it is asked, below the base URL."""
 
-    def __init__(self, name: str, api: JsonApi, *, limits: Limits) -> None:
+    def __init__(self, name: str, api: JsonApi, *, limits: TryLimits) -> None:
         """Nothing is asked yet."""
         if not name.rpartition("/")[2].strip():
             raise InputError(f"{name!r} names no model; expected for example {name}llama3.2")
@@ -103,7 +97,7 @@ class RemoteChat(ABC):
     def _unknown(self) -> ModelNotFoundError:
         """Word the error for a model that the engine does not have."""
 
-    def stream(self, messages: Sequence[Message]) -> Answer:
+    def stream(self, messages: Sequence[Message]) -> ReplyStream:
         """Give the answer in parts, as they come; `.end_reason` says then whether it was cut.
 
         Blocks between them. Raises InputError at once for what is no conversation; with the first
@@ -113,7 +107,7 @@ class RemoteChat(ABC):
         """
         checked = checked_messages(messages)
         ending = _Ending()
-        return Answer(self._answer(checked, ending), ending)
+        return ReplyStream(self._answer(checked, ending), ending)
 
     def close(self) -> None:
         """Close the connections; what is still asked for fails with EngineClosedError."""

@@ -13,7 +13,7 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
-class Limits:
+class TryLimits:
     """How long an engine is waited for, how often it is asked, how much it may say."""
 
     timeout_s: float = 120.0
@@ -45,7 +45,7 @@ class RefusedError(RemoteEngineError):
 class Tries:
     """What is left of the tries for one question."""
 
-    def __init__(self, limits: Limits, closed: Event) -> None:
+    def __init__(self, limits: TryLimits, closed: Event) -> None:
         """No try waits any longer once `closed` is set."""
         self._limits = limits
         self._closed = closed

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from simile.config import DocumentRule, read_rules
 from simile.documents import Folder
 from simile.documents.folder import globs
 from simile.documents.loaders import document_id
+from simile.documents.rules import DocumentRule, read_rules
 from simile.errors import ConfigError, InputError
 from simile.store import SourceFile
 from simile.store.folder import is_own

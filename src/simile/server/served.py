@@ -44,7 +44,7 @@ class Served:
     def _choose(self, kinds: Sequence[bool]) -> tuple[str, LocalModel]:
         named = dict(self._named())
         for is_reranker in kinds:
-            for candidates in (named, {model.name: model for model in self._hub.list()}):
+            for candidates in (named, {model.name: model for model in self._hub.models()}):
                 fitting = self._fitting(candidates, is_reranker)
                 if len(fitting) == 1:
                     return fitting[0]

@@ -151,7 +151,7 @@ def test_a_wrong_digest_is_refused_and_not_kept(hub, far, home, blob, weights):
     with pytest.raises(DownloadError, match=r"sha256 of model\.gguf is [0-9a-f]{64}, expected"):
         hub.pull("acme/tiny")
     assert parts(home) == []
-    assert hub.list() == []
+    assert hub.models() == []
 
 
 def test_more_bytes_than_announced_are_not_taken(hub, far, home, blob, weights):
@@ -173,7 +173,7 @@ def test_an_unknown_model_is_no_model(hub, home, far):
         hub.pull("acme/other")
     with pytest.raises(ModelNotFoundError, match="has no model acme/tiny:v2"):
         hub.pull("acme/tiny:v2")
-    assert hub.list() == []
+    assert hub.models() == []
 
 
 def test_a_chat_model_is_refused_before_it_is_downloaded(hub, far, home, tmp_path):
@@ -186,7 +186,7 @@ def test_a_chat_model_is_refused_before_it_is_downloaded(hub, far, home, tmp_pat
         hub.pull("acme/tiny", progress=seen.append)
     assert max(step.completed_bytes for step in seen) < len(chat) / 4
     assert parts(home) == []
-    assert hub.list() == []
+    assert hub.models() == []
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def delete(http: httpx2.Client, **fields: Any) -> httpx2.Response:
 
 
 def names(here) -> list[str]:
-    return [model.name for model in here.hub.list()]
+    return [model.name for model in here.hub.models()]
 
 
 def error_of(answer: httpx2.Response) -> tuple[int, Any]:

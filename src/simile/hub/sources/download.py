@@ -6,11 +6,11 @@ Knows HTTP ranges (RFC 9110, section 14) and file URLs; does not know what the f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from simile.address import is_loopback
 from simile.errors import DownloadError
 from simile.hub.files import Progress, check_sha256, sha256_of
 
@@ -33,14 +33,6 @@ def local_path(url: str) -> Path | None:
         return None
     host = f"//{parts.netloc}" if parts.netloc not in ("", "localhost") else ""
     return Path(url2pathname(host + parts.path))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def fetch_checked(fetch: Callable[[], None], target: Path, name: str, sha256: str) -> None:

@@ -20,7 +20,7 @@ from simile.checkpoints.gguf.header import EarlyLook
 from simile.errors import DownloadError
 from simile.hub.files import FileRecord, check_sha256, take_file
 from simile.hub.sources.download import transfer
-from simile.hub.sources.source import Delivery, PullProgress, Report, Source
+from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
@@ -36,7 +36,7 @@ Choice = Callable[[Iterable[str]], list[str]]
 
 def hub_source(
     repo: str, revision: str, pins: Mapping[str, str], *, quantisation: str | None = None
-) -> Source:
+) -> PullSource:
     """Take the files that an encoder needs from ORG/REPO at a branch, tag or commit.
 
     With a quantisation, the GGUF file that has it.
@@ -51,7 +51,7 @@ def hub_source(
             return _from_cache(repo, revision, pins, chosen, into, reason)
         return _from_hub(repo, revision, pins, chosen, into, report)
 
-    return Source(f"Hugging Face hub ({repo})", fetch)
+    return PullSource(f"Hugging Face hub ({repo})", fetch)
 
 
 def _from_hub(

@@ -15,8 +15,8 @@ from simile.hub.model_store import ModelStore
 from simile.hub.names import DEFAULT_HOST, DEFAULT_TAG, HUB_HOSTS, ModelName
 from simile.hub.sources.source import (
     Delivery,
+    PullSource,
     Report,
-    Source,
     copy_folder,
     find_checkpoint,
     folder_source,
@@ -33,7 +33,7 @@ class SourceOrder:
     registry: str | None
     """Host that is asked for names without one; None asks nobody."""
 
-    def of(self, name: ModelName, known: KnownModel | None, *, insecure: bool) -> list[Source]:
+    def of(self, name: ModelName, known: KnownModel | None, *, insecure: bool) -> list[PullSource]:
         """Give what there is to try; none for a name that says no place."""
         from simile.hub.sources.huggingface import hub_source
         from simile.hub.sources.wheel import wheel_source
@@ -60,7 +60,7 @@ class SourceOrder:
         # Whoever names a host means that one.
         return [*mine, *registries] if name.host.lower() == DEFAULT_HOST else [*registries, *mine]
 
-    def twins(self, name: ModelName, known: KnownModel) -> list[Source]:
+    def twins(self, name: ModelName, known: KnownModel) -> list[PullSource]:
         """Find the same model stored under another of its names: no second download."""
         sources = []
         for folder, manifest in self.store.all():
@@ -68,10 +68,10 @@ class SourceOrder:
             is_another = not name.matches(ModelName.parse(manifest.name))
             if other and other.repo == known.repo and is_another:
                 fetch = partial(copy_stored, folder, manifest)
-                sources.append(Source(f"the store ({manifest.name})", fetch))
+                sources.append(PullSource(f"the store ({manifest.name})", fetch))
         return sources
 
-    def _registries(self, name: ModelName, *, insecure: bool) -> list[Source]:
+    def _registries(self, name: ModelName, *, insecure: bool) -> list[PullSource]:
         from simile.hub.sources.registry import registry_source
 
         host = self.registry if name.host.lower() == DEFAULT_HOST else name.host

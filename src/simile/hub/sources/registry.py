@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from simile.address import is_loopback
 from simile.checkpoints.gguf.header import EarlyLook
 from simile.errors import CheckpointError, ModelNotFoundError, UnsupportedModelError
 from simile.hub.files import FileRecord
@@ -21,15 +22,15 @@ from simile.hub.ollama_manifest import (
     parse_manifest,
     read_licence,
 )
-from simile.hub.sources.download import fetch_checked, is_loopback, read_small, transfer
-from simile.hub.sources.source import Delivery, PullProgress, Report, Source
+from simile.hub.sources.download import fetch_checked, read_small, transfer
+from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
 
 _MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def registry_source(
     name: ModelName, host: str, workplace: Callable[[str], Path], *, insecure: bool = False
-) -> Source:
+) -> PullSource:
     """Take the model from `host`; over plain http only from this machine, or if `insecure`.
 
     `workplace` gives paths for what is unfinished, by their ending; a later try goes on with it.
@@ -53,7 +54,7 @@ def registry_source(
         licence = read_licence(into / "LICENSE")
         return Delivery(files, origin, licence, registry_digest=manifest.sha256)
 
-    return Source(f"registry ({host})", fetch)
+    return PullSource(f"registry ({host})", fetch)
 
 
 def _manifest(url: str, name: ModelName, host: str) -> OllamaManifest:

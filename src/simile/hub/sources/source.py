@@ -46,7 +46,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Source:
+class PullSource:
     """One place to try."""
 
     label: str
@@ -73,7 +73,7 @@ def folder_source(
     *,
     absent: str,
     quantisation: str | None = None,
-) -> Source:
+) -> PullSource:
     """Take the files of a checkpoint on this machine; `absent` says why there is none."""
 
     def fetch(into: Path, report: Report) -> Delivery:
@@ -81,7 +81,7 @@ def folder_source(
             raise DownloadError(absent)
         return copy_folder(checkpoint, pins, into, report, quantisation=quantisation)
 
-    return Source("local folders", fetch)
+    return PullSource("local folders", fetch)
 
 
 def copy_folder(

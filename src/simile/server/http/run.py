@@ -5,7 +5,6 @@ steps, so that a busy port is told before a model is fetched and loaded.
 """
 
 import errno
-import ipaddress
 import signal
 import socket
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from simile.address import is_loopback
 from simile.errors import ServerError
 from simile.server.http.connections import (
     CROWDED,
@@ -56,7 +56,7 @@ def listen(
     `insecure` was said.
     """
     family, address = _resolve(host, port)
-    if not (insecure or has_keys or _is_loopback(address[0])):
+    if not (insecure or has_keys or is_loopback(address[0])):
         raise ServerError(
             f"{host} can be reached from other machines, and no key protects it;"
             " expected --api-keys FILE, or an address of this machine alone, such as 127.0.0.1"
@@ -79,11 +79,7 @@ def listen(
 
 def is_private(sock: socket.socket) -> bool:
     """Whether only this machine reaches a listening socket."""
-    return _is_loopback(sock.getsockname()[0])
-
-
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
+    return is_loopback(sock.getsockname()[0])
 
 
 _EXCLUSIVE: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)

@@ -121,6 +121,6 @@ class ChangeHandlers:
 
     async def _unload(self, name: ModelName) -> None:
         """Unload the model of that name if it is here, damaged or not."""
-        for model in await asyncio.to_thread(self._hub.list):
+        for model in await asyncio.to_thread(self._hub.models):
             if ModelName.parse(model.name).matches(name):
                 self._residency.unload(model.digest)

@@ -73,7 +73,7 @@ class OllamaHandlers:
         return model, read_facts(model)
 
     def _models_with_facts(self) -> list[tuple[LocalModel, ModelFacts | None]]:
-        return [(model, facts_or_none(model)) for model in self._hub.list()]
+        return [(model, facts_or_none(model)) for model in self._hub.models()]
 
 
 def _look_inside(model: LocalModel) -> ollama_models.Inside:

@@ -30,7 +30,7 @@ class OpenAIHandlers:
 
     async def models(self, call: Call) -> Response:
         """GET /v1/models."""
-        return Response(wire.render_models(await asyncio.to_thread(self._hub.list)))
+        return Response(wire.render_models(await asyncio.to_thread(self._hub.models)))
 
     async def model(self, call: Call) -> Response:
         """GET /v1/models/{id}; all models without an id, as after a redirect."""

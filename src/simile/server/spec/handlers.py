@@ -50,6 +50,6 @@ class SpecHandlers:
         return Response(render_page(await asyncio.to_thread(self._document)), headers)
 
     def _document(self) -> Schema:
-        all_facts = map(facts_or_none, self._hub.list())
+        all_facts = map(facts_or_none, self._hub.models())
         vocab_size = max((facts.vocab_size for facts in all_facts if facts), default=0)
         return document(has_keys=self._has_keys, vocab_size=vocab_size)

@@ -4,7 +4,6 @@ Writes to stderr: a bar with rate and ETA on a terminal, a line per step otherwi
 """
 
 import sys
-from types import TracebackType
 from typing import Any
 
 from simile.errors import ModelNotFoundError
@@ -34,12 +33,7 @@ class PullReport:
     def __enter__(self) -> "PullReport":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def __call__(self, progress: PullProgress) -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from tests.fake import FakeChat, FakeEmbedder
 
 from simile.errors import InputError
-from simile.providers.fake import FakeChat, FakeEmbedder
 from simile.types import ChatModel, EmbeddingModel, Message
 
 
