@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
-BASE = {"address", "errors", "types", "config"}
+BASE = {"address", "atomic", "config", "errors", "extras", "texts", "types"}
 FACES = {"embedder", "reranker", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "address": set(),
+    "atomic": set(),
+    "extras": {"errors"},
+    "texts": {"errors"},
     "config": {"errors"},
     "graph": set(),
     "checkpoints": BASE | {"graph"},
@@ -48,6 +51,7 @@ ARROWS: dict[str, set[str]] = {
         "analysis",
     },
     "examples": BASE | FACES | {"analysis"},
+    "__main__": {"cli"},
     "": BASE | FACES,
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

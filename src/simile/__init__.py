@@ -1,46 +1,40 @@
-"""simile: text to vectors, and vectors to the right passages, on your own machine.
+"""Turn text into vectors, and vectors into the right passages, on this machine.
 
-The public names; each is imported when it is first asked for.
+Importing this package loads nothing heavy: each name is imported when it is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simile.embedder import Embedder
-    from simile.errors import SimileError
-    from simile.index import Chunking, Index
-    from simile.reranker import Reranker
-    from simile.types import Document, EmbedResult, Hit, Ranked
+    from simile.chat import Chat as Chat
+    from simile.embedder import Embedder as Embedder
+    from simile.errors import SimileError as SimileError
+    from simile.index import Chunking as Chunking
+    from simile.index import Index as Index
+    from simile.reranker import Reranker as Reranker
+    from simile.types import Document as Document
+    from simile.types import EmbedResult as EmbedResult
+    from simile.types import Hit as Hit
+    from simile.types import Ranked as Ranked
 
 __version__ = "0.1.0"
-__all__ = [
-    "Chunking",
-    "Document",
-    "EmbedResult",
-    "Embedder",
-    "Hit",
-    "Index",
-    "Ranked",
-    "Reranker",
-    "SimileError",
-    "__version__",
-]
-
 _HOMES = {
-    "Chunking": "simile.index",
-    "Document": "simile.types",
-    "EmbedResult": "simile.types",
-    "Embedder": "simile.embedder",
-    "Hit": "simile.types",
-    "Index": "simile.index",
-    "Ranked": "simile.types",
-    "Reranker": "simile.reranker",
-    "SimileError": "simile.errors",
+    "Chat": "chat",
+    "Chunking": "index",
+    "Document": "types",
+    "EmbedResult": "types",
+    "Embedder": "embedder",
+    "Hit": "types",
+    "Index": "index",
+    "Ranked": "types",
+    "Reranker": "reranker",
+    "SimileError": "errors",
 }
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'simile' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from simile.documents import Limits, LoadFailure, chunk, load
-from simile.documents.optional import optional
 from simile.documents.pdf import run_child
 from simile.errors import InputError, MissingExtraError
+from simile.extras import optional
 from simile.types import Document
 
 from .files import pdf

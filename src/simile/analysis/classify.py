@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simile.analysis.library import library, one_blas_thread
+from simile.analysis.blas import one_blas_thread
 from simile.analysis.scorers import METHODS, PROTOTYPES, Labels, Scorer, centroids, nearest_centroid
 from simile.analysis.validation import (
     Limits,
@@ -26,6 +26,7 @@ from simile.analysis.validation import (
 )
 from simile.analysis.vectors import unit_rows
 from simile.errors import FingerprintError, InputError
+from simile.extras import optional
 from simile.types import Embeddings
 
 MAX_TRIED = 5_000
@@ -150,7 +151,9 @@ def fit(
         scorer: Scorer = nearest_centroid(unit, numbers, len(names))
         fitted = Fitted(len(unit), PROTOTYPES, {})
         return Classifier(names, scorer, centres, 1.0, Limits(), fitted, fingerprint, model)
-    library("sklearn.linear_model")  # Brings a BLAS of its own, which can be told once it is there.
+    optional(
+        "sklearn.linear_model", extra="analysis"
+    )  # Brings a BLAS of its own, which can be told once it is there.
     with one_blas_thread() or nullcontext():
         fitted, temperature, bounds = _try(unit, numbers, len(names), seed, progress)
         scorer = METHODS[fitted.method](unit, numbers, len(names))

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simile.analysis.density import Labels, density_labels
-from simile.analysis.library import library
 from simile.analysis.neighbours import averaged, nearest_rows
 from simile.analysis.vectors import unit_rows
 from simile.analysis.words import label_words
 from simile.errors import InputError
+from simile.extras import optional
 from simile.types import Embeddings
 
 NEIGHBOURS = 10
@@ -170,7 +170,7 @@ def _all_equal(unit: Embeddings) -> bool:
 
 
 def _kmeans(rows: Embeddings, count: int, starts: int, seed: int) -> Labels:
-    learn = library("sklearn.cluster")
+    learn = optional("sklearn.cluster", extra="analysis")
     kmeans: Any
     if len(rows) < _FEW_ROWS:
         kmeans = learn.KMeans(count, n_init=starts, random_state=seed)

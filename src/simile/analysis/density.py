@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.analysis.library import library
 from simile.analysis.neighbours import nearest_rows
+from simile.extras import optional
 from simile.types import Embeddings
 
 NEIGHBOURS = 15
@@ -37,7 +37,7 @@ def density_labels(unit: Embeddings, *, min_size: int, seed: int) -> Labels:
     if len(unit) < max(2, min_size):
         return np.full(len(unit), -1, np.int32)
     joined = _joined(unit, _distances(unit, seed), seed)
-    hdbscan = library("sklearn.cluster").HDBSCAN(
+    hdbscan = optional("sklearn.cluster", extra="analysis").HDBSCAN(
         min_cluster_size=min_size, min_samples=1, metric="precomputed", copy=True
     )
     labels: Labels = hdbscan.fit_predict(joined).astype(np.int32)
@@ -46,7 +46,7 @@ def density_labels(unit: Embeddings, *, min_size: int, seed: int) -> Labels:
 
 def _joined(unit: Embeddings, graph: Graph, seed: int) -> Graph:
     """The graph with edges between its parts: Borůvka's steps over the row amid each part."""
-    components = library("scipy.sparse.csgraph").connected_components
+    components = optional("scipy.sparse.csgraph", extra="analysis").connected_components
     while True:
         count, part = components(graph, directed=False)
         if count == 1:
@@ -63,7 +63,7 @@ def _with_edges(
     graph: Graph, first: NDArray[Any], second: NDArray[Any], cosines: Embeddings, count: int
 ) -> Graph:
     lengths = np.sqrt(np.maximum(2 - 2 * cosines.astype(np.float64), 0)).ravel()
-    edges = library("scipy.sparse").csr_matrix(
+    edges = optional("scipy.sparse", extra="analysis").csr_matrix(
         (np.maximum(lengths, _MIN_DISTANCE), (first, second)), (count, count)
     )
     both = edges.maximum(edges.T)

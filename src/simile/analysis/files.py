@@ -20,6 +20,7 @@ from simile.analysis.dedupe import NearDuplicates
 from simile.analysis.pairs import Pairs
 from simile.analysis.scorers import Linear, Neighbours, Scorer
 from simile.analysis.validation import Limits
+from simile.atomic import replacing
 from simile.errors import InputError
 
 _CLASSIFIER, _DUPLICATES = "simile classifier 1", "simile near-duplicates 1"
@@ -141,15 +142,11 @@ def _pairs(path: Path, name: str, arrays: Arrays, count: int) -> Pairs:
 
 def _write(path: Path, kind: str, notes: Mapping[str, Any], arrays: Arrays) -> None:
     text = json.dumps({"kind": kind, **notes}).encode()
-    aside = path.with_name(f".{path.name}.part")
     try:
-        with aside.open("wb") as file:
+        with replacing(path) as aside, aside.open("wb") as file:
             np.savez(file, allow_pickle=False, notes=np.frombuffer(text, np.uint8), **arrays)
-        aside.replace(path)
     except OSError as exc:
         raise InputError(f"{path} cannot be written: {exc.strerror}") from exc
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

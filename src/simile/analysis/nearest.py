@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.analysis.library import library
 from simile.analysis.pairs import Pairs
+from simile.extras import optional
 from simile.types import Embeddings
 
 _NEIGHBOURS = 32
@@ -26,7 +26,7 @@ def approximate_pairs(
     unit: Embeddings, floor: float, *, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[Iterator[Pairs], Pairs]:
     """Pairs of each unit row (n, dim) with its nearest; and all near pairs of some sampled rows."""
-    faiss = library("faiss", extra="faiss")
+    faiss = optional("faiss", extra="faiss")
     chance = np.random.default_rng(_SEED)
     lists = max(1, min(4096, int(4 * np.sqrt(len(unit))), len(unit) // 39))
     train = unit[np.sort(chance.permutation(len(unit))[: lists * _PER_LIST])]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.analysis.library import library
+from simile.extras import optional
 from simile.types import Embeddings
 
 Rows = NDArray[np.int32]
@@ -59,7 +59,9 @@ def averaged(unit: Embeddings, neighbours: Rows, rounds: int) -> Embeddings:
     count, k = neighbours.shape
     ends = np.arange(0, count * k + 1, k)
     weights = np.ones(count * k, np.float32)
-    graph = library("scipy.sparse").csr_matrix((weights, neighbours.ravel(), ends), (count, count))
+    graph = optional("scipy.sparse", extra="analysis").csr_matrix(
+        (weights, neighbours.ravel(), ends), (count, count)
+    )
     rows = unit
     for _ in range(rounds):
         rows = rows + graph @ rows

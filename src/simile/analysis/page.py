@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from simile.analysis.clustering import Clustering
-from simile.analysis.library import library
 from simile.analysis.projection import Projection
 from simile.errors import InputError
+from simile.extras import optional
+from simile.texts import shortened
 
 SUFFIXES = (".html", ".png")
 _SHOWN_CHARS = 300
@@ -114,7 +115,7 @@ def _data(map: Map) -> dict[str, object]:
 
 def _short(text: str) -> str:
     text = text.strip()
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+    return shortened(text, _SHOWN_CHARS)
 
 
 def _middles(map: Map) -> list[list[float]]:
@@ -128,13 +129,13 @@ def _middles(map: Map) -> list[list[float]]:
 
 
 def _picture(map: Map) -> Any:
-    figure = library("matplotlib.figure", extra="plot").Figure(
+    figure = optional("matplotlib.figure", extra="plot").Figure(
         figsize=(11, 8.5), layout="constrained"
     )
-    effects = library("matplotlib.patheffects", extra="plot")
+    effects = optional("matplotlib.patheffects", extra="plot")
     axes = figure.add_subplot()
     points, labels = map.projection.points, map.clustering.labels
-    tints = library("matplotlib", extra="plot").colormaps["tab20"](np.maximum(labels, 0) % 20)
+    tints = optional("matplotlib", extra="plot").colormaps["tab20"](np.maximum(labels, 0) % 20)
     tints[labels < 0] = (0.7, 0.7, 0.7, 1)
     size = float(np.clip(20_000 / max(1, len(points)), 1, 30))
     axes.scatter(points[:, 0], points[:, 1], s=size, c=tints, linewidths=0, alpha=0.8)

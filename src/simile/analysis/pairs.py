@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.analysis.library import one_blas_thread
+from simile.analysis.blas import one_blas_thread
 from simile.types import Embeddings
 
 _ROWS, _COLUMNS = 512, 1024

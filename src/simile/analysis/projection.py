@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simile.analysis.library import library
 from simile.analysis.vectors import unit_rows
+from simile.extras import optional
 from simile.types import Embeddings
 
 SAMPLE = 4_000
@@ -79,7 +79,7 @@ def _first_two(rows: Embeddings) -> Embeddings:
 
 
 def _umap(unit: Embeddings, seed: int) -> Embeddings:
-    reducer = library("umap", extra="map").UMAP(
+    reducer = optional("umap", extra="map").UMAP(
         n_neighbors=min(15, len(unit) - 1), metric="cosine", random_state=seed
     )
     with warnings.catch_warnings():
@@ -109,7 +109,7 @@ def _tsne(rows: Embeddings, seed: int) -> Embeddings:
     # The first two components as a start keep the large picture (Kobak & Berens 2019).
     start = _first_two(rows)
     start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
-    tsne = library("sklearn.manifold").TSNE(
+    tsne = optional("sklearn.manifold", extra="analysis").TSNE(
         perplexity=min(_PERPLEXITY, (len(rows) - 1) / 3), init=start, max_iter=500,
         random_state=seed,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.analysis.library import library
+from simile.extras import optional
 from simile.types import Embeddings
 
 _SHARPNESS = 20.0
@@ -93,7 +93,9 @@ def logistic_regression(unit: Embeddings, labels: Labels, count: int, *, c: floa
     there, compact = np.unique(labels, return_inverse=True)
     if len(there) < 2:  # There is nothing to tell apart.
         return nearest_centroid(unit, labels, count)
-    model: Any = library("sklearn.linear_model").LogisticRegression(C=c, max_iter=_ITERATIONS)
+    model: Any = optional("sklearn.linear_model", extra="analysis").LogisticRegression(
+        C=c, max_iter=_ITERATIONS
+    )
     with warnings.catch_warnings():  # Of few examples for a label, and of steps that ran out.
         warnings.simplefilter("ignore", UserWarning)
         model.fit(unit, compact)

@@ -12,12 +12,26 @@ import click
 from simile import __version__
 from simile.errors import SimileError
 
-VERBS = (
-    *("ask", "chat", "check", "classify", "cluster", "dedupe", "embed", "eval", "export", "forget"),
-    *("index", "list", "map", "pull", "quantize", "reindex", "rerank", "rm", "search", "serve"),
-    *("show", "similarity", "status", "suggest-threshold", "tune", "why-skipped"),
-)
-"""Each is a module of this package that holds a `command`."""
+_ROOMS = {
+    "analysis": ("classify", "cluster", "dedupe", "map", "suggest-threshold"),
+    "evaluation": ("eval", "tune"),
+    "models": ("list", "pull", "quantize", "rm", "show"),
+    "retrieval": (
+        *("ask", "chat", "check", "export", "forget"),
+        *("index", "reindex", "search", "status", "why-skipped"),
+    ),
+    "texts": ("embed", "rerank", "similarity"),
+}
+_MODULES = {
+    "serve": "simile.cli.serve",
+    **{
+        verb: f"simile.cli.{room}.{verb.replace('-', '_')}"
+        for room, verbs in _ROOMS.items()
+        for verb in verbs
+    },
+}
+VERBS = tuple(sorted(_MODULES))
+"""Each has a module that holds a `command`."""
 
 
 class _Verbs(click.Group):
@@ -29,7 +43,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = import_module(f"simile.cli.{name.replace('-', '_')}").command
+        command: click.Command = import_module(_MODULES[name]).command
         return command
 
 

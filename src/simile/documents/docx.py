@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from simile.documents.fields import title_of
-from simile.documents.optional import optional
 from simile.documents.reading import Limits, read_bytes, too_large
 from simile.errors import InputError
+from simile.extras import optional
 from simile.types import Document
 
 _HEADING_STYLE = re.compile(r"heading (\d)", re.I)

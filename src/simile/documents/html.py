@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from simile.documents.fields import title_of
-from simile.documents.optional import optional
 from simile.documents.reading import Limits, decode, read_bytes
+from simile.extras import optional
 from simile.types import Document
 
 _HIDDEN = frozenset(

@@ -20,6 +20,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from simile.atomic import replacing
 from simile.engine.compile import Buildable, compute
 from simile.graph import Model, Node, ops
 from simile.models.tokenizer import TokenIds
@@ -243,9 +244,7 @@ def _write(path: Path | None, ranges: Sequence[Ranges]) -> None:
     values |= {f"high{n}": found.high for n, found in enumerate(ranges)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{id(values)}.tmp")
-        with unfinished.open("wb") as file:
+        with replacing(path) as aside, aside.open("wb") as file:
             np.savez(file, **values)  # type: ignore[arg-type]
-        unfinished.replace(path)
     except OSError:
         return

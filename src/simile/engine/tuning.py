@@ -5,7 +5,6 @@ processors by their number of cores only; does not know what a batch is computed
 """
 
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,7 @@ from math import log2
 from pathlib import Path
 from time import perf_counter
 
+from simile.atomic import replacing
 from simile.errors import EngineError
 
 WORTH = 1.1
@@ -85,10 +85,9 @@ def _read(path: Path, cores: int) -> Plan | None:
 
 
 def _write(path: Path, plan: Plan) -> None:
-    unfinished = path.with_suffix(f".{os.getpid()}.{id(plan)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(asdict(plan)))
-        unfinished.replace(path)
+        with replacing(path) as aside:
+            aside.write_text(json.dumps(asdict(plan)))
     except OSError:
         return

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
+from simile.texts import without_surrogates
 
 TokenIds = NDArray[np.int32]
 Text = str | tuple[int, ...]
@@ -77,7 +78,7 @@ class Tokenizer:
 
     def pieces(self, text: str, *, special_tokens: bool = True) -> list[Piece]:
         """Split a whole text into tokens, with where each stands; as it is written in the text."""
-        clean = _sound(text)
+        clean = without_surrogates(text)
         encoding = self._fast.encode(clean, add_special_tokens=special_tokens)
         rows = zip(
             encoding.ids,
@@ -112,7 +113,7 @@ class Tokenizer:
             self._body_at_once(text, room) for text, room in zip(texts, rooms, strict=True)
         ]
         rest = [place for place, body in enumerate(bodies) if body is None]
-        clean = [_sound(str(texts[place])) for place in rest]
+        clean = [without_surrogates(str(texts[place])) for place in rest]
         if len(clean) == 1 and len(clean[0]) <= _ALONE_CHARS:
             encodings = [self._fast.encode(clean[0], add_special_tokens=False)]
         else:
@@ -130,7 +131,7 @@ class Tokenizer:
         parts = (
             (place, part)
             for place, text in enumerate(texts)
-            for part in self._parts(_sound(text), part_chars)
+            for part in self._parts(without_surrogates(text), part_chars)
         )
         while some := list(islice(parts, _COUNTED_PARTS)):
             encodings = self._fast.encode_batch_fast(
@@ -158,7 +159,7 @@ class Tokenizer:
         if not isinstance(text, str):
             return self._without_specials(text)
         if len(text) > _HEAD_CHARS_PER_TOKEN * room:
-            return self._encode_head(_sound(text), room)
+            return self._encode_head(without_surrogates(text), room)
         return None
 
     def _cut(self, body: Sequence[int], room: int) -> TokenizedText:
@@ -196,15 +197,6 @@ def _lower_case_first(fast: Any) -> None:
 
     own = [fast.normalizer] if fast.normalizer else []
     fast.normalizer = normalizers.Sequence([normalizers.Lowercase(), *own])
-
-
-def _sound(text: str) -> str:
-    """Replace lone surrogates, which UTF-8 cannot carry, by U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _special_ids(fast: Any) -> tuple[list[int], list[int]]:

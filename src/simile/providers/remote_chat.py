@@ -13,8 +13,9 @@ from weakref import finalize
 from simile.errors import InputError, ModelNotFoundError, SimileError, TextTooLongError
 from simile.providers.http import JsonApi
 from simile.providers.streams import UnreadableError, split_lines
-from simile.providers.texts import checked_messages, sound
+from simile.providers.texts import checked_messages
 from simile.providers.tries import RefusedError, TryLimits
+from simile.texts import without_surrogates
 from simile.types import Message
 
 PATIENCE = TryLimits(timeout_s=300.0)
@@ -127,7 +128,7 @@ class RemoteChat(ABC):
                     seen = [*private, "".join(said)]
                     raise self._api.failures.broken(how, remark=part.remark, private=seen)
                 ending.reason = part.end_reason or ending.reason
-                if text := sound(part.text):
+                if text := without_surrogates(part.text):
                     said.append(text)
                     yield text
                 if part.done:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
+from simile.texts import without_surrogates
 from simile.types import ROLES, Message
 
 BATCH_TEXTS = 64
@@ -24,7 +25,7 @@ def checked(texts: Iterable[str]) -> Iterator[str]:
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"text {place} is {type(text).__name__}; expected a string")
-        yield sound(text)
+        yield without_surrogates(text)
 
 
 def check_call(texts: Iterable[str], role: str) -> None:
@@ -49,7 +50,7 @@ def checked_messages(messages: Sequence[Message]) -> list[Message]:
             )
     if not messages:
         raise InputError("there are no messages; expected one at least")
-    return [Message(message.role, sound(message.content)) for message in messages]
+    return [Message(message.role, without_surrogates(message.content)) for message in messages]
 
 
 def batches(texts: Iterable[str]) -> Iterator[list[str]]:
@@ -75,12 +76,3 @@ def estimate_tokens(texts: Sequence[str]) -> NDArray[np.int32]:
     check_call(texts, "document")
     sizes = [len(text.encode()) for text in checked(texts)]
     return np.array([-(-size // BYTES_PER_TOKEN) for size in sizes], dtype=np.int32)
-
-
-def sound(text: str) -> str:
-    """Replace lone surrogates by U+FFFD: a text that UTF-8 can write."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

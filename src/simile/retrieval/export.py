@@ -5,15 +5,15 @@ names who may read it, for access lists end where the index ends. Libraries come
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from simile.documents.optional import optional
+from simile.atomic import replacing
 from simile.errors import InputError, StoreError
+from simile.extras import optional
 from simile.store import Store, StoredChunk, View
 from simile.types import Embeddings
 
@@ -92,7 +92,7 @@ def _number(value: object) -> object:
 
 def _folder(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     path.mkdir(exist_ok=True)
-    with _whole(path / "vectors.npy") as vectors, _whole(path / "chunks.ndjson") as texts:
+    with replacing(path / "vectors.npy") as vectors, replacing(path / "chunks.ndjson") as texts:
         rows = _ndjson(texts, blocks)
         _npy(vectors, view, rows)
     return len(rows)
@@ -128,7 +128,7 @@ def _parquet(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     types["vector"] = arrow.list_(arrow.float32(), view.vectors.shape[1])
     schema = arrow.schema([(name, types.get(name, text)) for name in names])
     count = 0
-    with _whole(path) as aside, parquet.ParquetWriter(aside, schema) as writer:
+    with replacing(path) as aside, parquet.ParquetWriter(aside, schema) as writer:
         for rows, chunks in blocks:
             table = [fields(chunk) for chunk in chunks]
             columns = {name: [row[name] for row in table] for name in _COLUMNS}
@@ -142,7 +142,7 @@ def _parquet(path: Path, view: View, blocks: Iterator[_Block]) -> int:
 def _faiss(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     faiss = optional("faiss", extra="faiss")
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(view.vectors.shape[1]))
-    with _whole(path) as aside, _whole(path.with_suffix(".ndjson")) as texts:
+    with replacing(path) as aside, replacing(path.with_suffix(".ndjson")) as texts:
         rows = _ndjson(texts, blocks)
         for begin in range(0, len(rows), _BLOCK):
             part = rows[begin : begin + _BLOCK]
@@ -152,14 +152,3 @@ def _faiss(path: Path, view: View, blocks: Iterator[_Block]) -> int:
         except RuntimeError as exc:  # what FAISS makes of an error of the disk
             raise StoreError(f"{path} cannot be written: {exc}") from exc
     return len(rows)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A name to write to, which becomes the path's own when all went well."""
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

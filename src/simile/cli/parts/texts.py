@@ -78,11 +78,6 @@ def embed_shown(embedder: "Embedder", texts: Sequence[str], *, role: Role) -> Em
     return np.concatenate(parts)
 
 
-def sound(text: str) -> str:
-    """Replace lone surrogates, as of arguments that are not UTF-8, by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def bar(total: float, unit: str) -> "tqdm":  # type: ignore[name-defined]  # noqa: F821
     """A bar on stderr that shows itself after half a second, and on a terminal only."""
     from tqdm import tqdm

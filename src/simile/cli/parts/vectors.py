@@ -1,6 +1,5 @@
 """Write vectors as they come: JSON lines on stdout, or a NumPy file that is whole or not there."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import orjson
 
+from simile.atomic import replacing
 from simile.errors import InputError
 from simile.types import Embeddings
 
@@ -42,9 +42,8 @@ _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 @contextmanager
 def _npy_file(path: Path, dim: int) -> Iterator[Write]:
     """Append to a .npy file beside the target, and put it in its place when all is written."""
-    partial = path.with_name(f"{path.name}.partial")
     rows = 0
-    with partial.open("wb") as file:
+    with replacing(path) as aside, aside.open("wb") as file:
 
         def write(vectors: Embeddings) -> None:
             nonlocal rows
@@ -52,16 +51,10 @@ def _npy_file(path: Path, dim: int) -> Iterator[Write]:
             file.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
 
         _write_header(file, 0, dim)
-        try:
-            yield write
-        except BaseException:
-            file.close()
-            partial.unlink()
-            raise
+        yield write
         # NumPy leaves room in the header for any number of rows, so its size does not change.
         file.seek(0)
         _write_header(file, rows, dim)
-    os.replace(partial, path)
 
 
 def _write_header(file: BinaryIO, rows: int, dim: int) -> None:

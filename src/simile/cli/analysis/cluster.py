@@ -1,6 +1,5 @@
 """`simile cluster`: the groups that texts fall into, how stable each is and what it is about."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from simile.cli.parts import options
+from simile.cli.parts.clusters import clustered
+from simile.cli.parts.printing import print_json
+from simile.texts import shortened
 
 if TYPE_CHECKING:
     from simile.analysis.clustering import Clustering
@@ -63,51 +65,17 @@ def command(
     return 0 if found.clusters else 1
 
 
-def clustered(
-    source: str | None,
-    folder: Path | None,
-    principals: tuple[str, ...],
-    model: str,
-    how: tuple[int | None, int | None, int],
-) -> "tuple[Texts, Clustering]":
-    """The texts with their vectors, and their clusters; `how`: count, least size, seed."""
-    from dataclasses import replace
-
-    from simile.analysis.clustering import cluster
-    from simile.cli.parts.texts import bar, read_texts
-    from simile.embedder import Embedder
-
-    count, min_size, seed = how
-    if count is not None and min_size is not None:
-        raise click.UsageError("--count and --min-size exclude each other")
-    given = read_texts(source, folder, principals)
-    if given.vectors is None:
-        with Embedder(model) as embedder:
-            given = replace(given, vectors=given.embedded(embedder, role="clustering"))
-    assert given.vectors is not None
-    with bar(1.0, "of clustering") as shown:
-        found = cluster(
-            given.vectors,
-            given.texts,
-            count=count,
-            min_size=min_size,
-            seed=seed,
-            progress=lambda share: shown.update(share - shown.n),
-        )
-    return given, found
-
-
 def _print_members(given: "Texts", found: "Clustering") -> None:
     for id, label, nearest in zip(
         given.ids, found.labels.tolist(), found.nearest.tolist(), strict=True
     ):
-        _line({"id": id, "cluster": label, "nearest": nearest})
+        print_json({"id": id, "cluster": label, "nearest": nearest})
 
 
 def _print_json(given: "Texts", found: "Clustering") -> None:
     for one in found.clusters:
         near = [{"id": given.ids[row], "text": given.texts[row]} for row in one.nearest]
-        _line(
+        print_json(
             {
                 "cluster": one.label,
                 "size": one.size,
@@ -118,14 +86,10 @@ def _print_json(given: "Texts", found: "Clustering") -> None:
         )
 
 
-def _line(value: dict[str, object]) -> None:
-    print(json.dumps(value, ensure_ascii=False))
-
-
 def _print_text(texts: Sequence[str], found: "Clustering") -> None:
     for one in found.clusters:
         words = click.style(", ".join(one.words), bold=True)
         print(f"{one.label:4}  {one.size:7,} texts  stability {one.stability:.2f}  {words}")
         for row in one.nearest[:3]:
             text = " ".join(texts[row].split())
-            print(f"      {text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + '…'}")
+            print(f"      {shortened(text, _SHOWN_CHARS)}")

@@ -1,6 +1,5 @@
 """`simile ask`: an answer from the index's passages, with citations, and where they stand."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from simile.cli.parts import options
+from simile.cli.parts.answer import print_answer
+from simile.cli.parts.printing import print_json
 
 if TYPE_CHECKING:
-    from simile.index import Index
     from simile.retrieval.ask import Answer
-    from simile.retrieval.prompt import Source
 
 
 @click.command("ask")
@@ -98,41 +97,6 @@ def _read(template: Path) -> str:
         raise InputError(f"{template} is not UTF-8: {exc.reason}") from exc
 
 
-def print_answer(index: "Index", answer: "Answer") -> int:
-    """Stream the answer to stdout, then its sources; what had come stays if it breaks off."""
-    try:
-        for part in answer:
-            print(part, end="", flush=True)
-    finally:
-        if answer.text:
-            print("\n", flush=True)
-            _print_sources(index, answer)
-    if not answer.text:
-        print("simile: the model said nothing", file=sys.stderr)
-    return 0 if answer.text else 1
-
-
-def _print_sources(index: "Index", answer: "Answer") -> None:
-    citations = answer.citations
-    if answer.cut:
-        print("simile: the model stopped at its greatest length; this is no end", file=sys.stderr)
-    for number in citations.unknown:
-        print(f"simile: the answer cites [{number}], which no passage had", file=sys.stderr)
-    if not citations.sources:
-        print("simile: the answer cites no passage; it was given these:", file=sys.stderr)
-    for source in citations.sources or answer.sources:
-        print(f"[{source.number}] {_place(index, source)}")
-
-
-def _place(index: "Index", source: "Source") -> str:
-    from simile.cli.parts.folder import shown_path
-
-    page = f", page {source.page}" if source.page is not None else ""
-    first, last = source.lines
-    lines = f"{first}" if first == last else f"{first}-{last}"
-    return f"{shown_path(index, source.document_id)}:{lines}{page}"
-
-
 def _print_json(answer: "Answer") -> int:
     from dataclasses import asdict
 
@@ -150,5 +114,5 @@ def _print_json(answer: "Answer") -> int:
                 "unknown": list(answer.citations.unknown),
                 "sources": [asdict(source) for source in answer.sources],
             }
-            print(json.dumps(told, ensure_ascii=False), flush=True)
+            print_json(told)
     return 0

@@ -4,7 +4,6 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 import numpy as np
 
 from simile.cli.parts import options
+from simile.cli.parts.printing import print_json
 from simile.errors import InputError
 
 _YES = {"1", "true", "yes", "duplicate", "same"}
@@ -44,7 +44,7 @@ def command(file: Path, cut: float | None, model: str, *, as_json: bool) -> None
     second = unit[[places[other] for _, other, _ in pairs]].astype(np.float64)
     found = suggest_threshold(np.einsum("ij,ij->i", first, second), [same for *_, same in pairs])
     if as_json or not sys.stdout.isatty():
-        print(json.dumps(asdict(found)))
+        print_json(found)
         return
     low, high = found.interval
     print(f"--threshold {found.threshold:.3f}   (95% of resamples: {low:.3f} to {high:.3f})")

@@ -1,14 +1,13 @@
 """`simile search`: hits as `path:line` on a terminal, one JSON object a line otherwise."""
 
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from simile.cli.parts import options
+from simile.cli.parts.printing import print_json
 
 if TYPE_CHECKING:
     from simile.index import Index
@@ -96,15 +95,8 @@ def command(
 
 
 def _print_json(hits: list["Hit"]) -> None:
-    import orjson
-
     for hit in hits:
-        try:
-            line = orjson.dumps(hit)
-        except orjson.JSONEncodeError:  # A whole number of more than 64 bits.
-            line = json.dumps(asdict(hit)).encode()
-        sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()
+        print_json(hit)
 
 
 def _print_text(index: "Index", hits: list["Hit"]) -> None:

@@ -1,10 +1,11 @@
 """`simile show`: what a model's files say; lines on a terminal, one JSON object otherwise."""
 
-import json
 import sys
 from dataclasses import asdict
 
 import click
+
+from simile.cli.parts.printing import print_json
 
 
 @click.command("show")
@@ -25,7 +26,7 @@ def command(name: str) -> None:
         "path": str(model.path),
     }
     if not sys.stdout.isatty():
-        print(json.dumps(fields, default=list))
+        print_json(fields)
         return
     for key, value in fields.items():
         print(f"{key:18} {value}")

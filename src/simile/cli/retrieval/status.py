@@ -1,6 +1,5 @@
 """`simile status`: what an index holds; a table on a terminal, JSON otherwise."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import click
 
 from simile.cli.parts import options
+from simile.cli.parts.printing import print_json
 
 
 @click.command("status")
@@ -19,7 +19,7 @@ def command(folder: Path | None) -> None:
     with open_index(folder) as index:
         fields = {"index": str(index.path), **asdict(index.stats())}
     if not sys.stdout.isatty():
-        print(json.dumps(fields))
+        print_json(fields)
         return
     width = max(map(len, fields))
     for name, value in fields.items():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from simile.cli.parts import options
+from simile.texts import shortened
 
 if TYPE_CHECKING:
     from simile.analysis.dedupe import Group, NearDuplicates
@@ -142,27 +143,24 @@ def _write_json(
 @contextmanager
 def _opened(output: Path | None) -> Iterator[BinaryIO]:
     """Stdout, or a file that is whole or not there."""
+    from simile.atomic import replacing
     from simile.errors import InputError
 
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    aside = output.with_name(f".{output.name}.part")
     try:
-        with aside.open("wb") as file:
+        with replacing(output) as aside, aside.open("wb") as file:
             yield file
-        aside.replace(output)
     except OSError as exc:
         raise InputError(f"--output {output} cannot be written: {exc.strerror}") from exc
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _print_text(found: "NearDuplicates", groups: "list[Group]", texts: Sequence[str]) -> None:
     def shown(row: int) -> str:
         text = " ".join(texts[row].split()) if texts else ""
-        return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+        return shortened(text, _SHOWN_CHARS)
 
     for group in groups:
         print(f"keep          {click.style(found.ids[group.keep], bold=True)}  {shown(group.keep)}")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from simile.cli.parts.texts import sound
 from simile.errors import InputError
+from simile.texts import without_surrogates
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Examples:
 
     def add(self, text: str, label: str, place: str) -> None:
         """Take an example; `place` says where it stands in the file."""
-        text, label = sound(text).strip(), sound(label).strip()
+        text, label = without_surrogates(text).strip(), without_surrogates(label).strip()
         if not text or not label:
             raise InputError(f"{place} has no {'text' if label else 'label'}")
         before = self._places.setdefault(text, (label, place))

@@ -43,7 +43,7 @@ def command(
     """
     from simile.analysis.page import Map, require_output, write_map
     from simile.analysis.projection import project
-    from simile.cli.cluster import clustered
+    from simile.cli.parts.clusters import clustered
     from simile.cli.parts.texts import bar
 
     require_output(output)

@@ -1,9 +1,10 @@
 """`simile list`: the models on this machine; a table on a terminal, JSON lines otherwise."""
 
-import json
 import sys
 
 import click
+
+from simile.cli.parts.printing import print_json
 
 
 @click.command("list")
@@ -15,7 +16,7 @@ def command() -> None:
     if not sys.stdout.isatty():
         for model in models:
             fields = {"name": model.name, "digest": model.digest, "size_bytes": model.size_bytes}
-            print(json.dumps({**fields, "modified_at": model.modified_at.isoformat()}))
+            print_json({**fields, "modified_at": model.modified_at.isoformat()})
         return
     if not models:
         print("simile: no models yet; try: simile pull all-minilm", file=sys.stderr)

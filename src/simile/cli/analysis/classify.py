@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from simile.cli.parts.printing import print_json
+from simile.texts import shortened
+
 if TYPE_CHECKING:
     from io import BufferedReader
 
@@ -90,7 +93,7 @@ def command(
 def _learnt(path: Path | None, embedder: "Embedder") -> "Classifier":
     """Learn from a file of labels, and say on stderr how."""
     from simile.analysis.classify import fit
-    from simile.cli.parts.labels import read_labels
+    from simile.analysis.labels import read_labels
     from simile.cli.parts.texts import bar, embed_shown
 
     assert path is not None
@@ -133,9 +136,9 @@ def _predictions(
     min_confidence: float | None,
 ) -> "Iterator[tuple[str, Prediction]]":
     """Label texts in batches, as they come."""
-    from simile.cli.parts.texts import sound
+    from simile.texts import without_surrogates
 
-    for batch in _lines() if texts == ("-",) else [[sound(text) for text in texts]]:
+    for batch in _lines() if texts == ("-",) else [[without_surrogates(text) for text in texts]]:
         vectors = embedder.embed(batch, role="classification")
         found = classifier.predict(vectors, min_confidence=min_confidence)
         yield from zip(batch, found, strict=True)
@@ -154,8 +157,6 @@ def _lines() -> Iterator[list[str]]:
 
 
 def _print_json(text: str, found: "Prediction", classifier: "Classifier", *, scores: bool) -> None:
-    import orjson
-
     line: dict[str, object] = {
         "text": text,
         "label": found.label,
@@ -165,12 +166,11 @@ def _print_json(text: str, found: "Prediction", classifier: "Classifier", *, sco
     if scores:
         each = zip(classifier.labels, found.scores.tolist(), strict=True)
         line["scores"] = {label: round(score, 4) for label, score in each}
-    sys.stdout.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()
+    print_json(line)
 
 
 def _print_text(text: str, found: "Prediction") -> None:
     shown = " ".join(text.split())
-    shown = shown if len(shown) <= _SHOWN_CHARS else f"{shown[:_SHOWN_CHARS]}…"
+    shown = shortened(shown, _SHOWN_CHARS)
     label = found.label or f"none of these (nearest: {found.nearest})"
     print(f"{found.confidence:.3f}  {click.style(label, bold=True)}  {shown}")

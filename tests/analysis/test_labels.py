@@ -2,7 +2,7 @@
 
 import pytest
 
-from simile.cli.parts.labels import read_labels, words_of
+from simile.analysis.labels import read_labels, words_of
 from simile.errors import InputError
 
 EXAMPLES = [("where is it", "card_arrival"), ("it is gone", "lost_card")]

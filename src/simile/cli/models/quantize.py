@@ -1,9 +1,10 @@
 """`simile quantize`: find the ranges for 8-bit arithmetic now, and say what it costs."""
 
-import json
 import sys
 
 import click
+
+from simile.cli.parts.printing import print_json
 
 
 @click.command("quantize")
@@ -29,4 +30,4 @@ def command(name: str) -> None:
     if sys.stdout.isatty():
         print(f"{name}: cosine to f32 {least:.4f} at least, {mean:.4f} on average")
     else:
-        print(json.dumps({"model": name, "least_cosine": least, "mean_cosine": mean}))
+        print_json({"model": name, "least_cosine": least, "mean_cosine": mean})

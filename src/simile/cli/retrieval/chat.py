@@ -63,7 +63,7 @@ def _alone(history: Sequence["Message"], question: str, model: "ChatModel") -> s
 
 def _answer(index: "Index", answer: "Answer", question: str, history: list["Message"]) -> None:
     """Print it, and add it to what was said."""
-    from simile.cli.ask import print_answer
+    from simile.cli.parts.answer import print_answer
     from simile.types import Message
 
     if not answer.sources:

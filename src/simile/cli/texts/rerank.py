@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simile.cli.parts import options
+from simile.cli.parts.printing import print_json
 from simile.errors import InputError
+from simile.texts import shortened
 from simile.types import Precision
 
 if TYPE_CHECKING:
@@ -103,11 +105,11 @@ def _print_json(ranked: "list[Ranked]", texts: list[str]) -> None:
             "text": texts[one.index],
             "model": one.model,
         }
-        print(json.dumps(line, ensure_ascii=False))
+        print_json(line)
 
 
 def _print_text(ranked: "list[Ranked]", texts: list[str]) -> None:
     for one in ranked:
         text = " ".join(texts[one.index].split())
-        shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+        shown = shortened(text, _SHOWN_CHARS)
         print(f"{one.score:8.4f}  {click.style(str(one.index), bold=True)}  {shown}")

@@ -1,0 +1,1 @@
+"""Verbs over many texts at once: cluster, deduplicate, classify, draw."""

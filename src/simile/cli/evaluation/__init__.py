@@ -1,0 +1,1 @@
+"""Verbs that measure search by judged queries, and choose its weight."""

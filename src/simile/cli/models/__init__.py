@@ -1,0 +1,1 @@
+"""Verbs that look after models: pull, list, show, remove, quantize."""

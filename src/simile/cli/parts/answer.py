@@ -1,0 +1,44 @@
+"""Print an answer as it comes, and then the passages that it cites."""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simile.index import Index
+    from simile.retrieval.ask import Answer
+    from simile.retrieval.prompt import Source
+
+
+def print_answer(index: "Index", answer: "Answer") -> int:
+    """Stream the answer to stdout, then its sources; what had come stays if it breaks off."""
+    try:
+        for part in answer:
+            print(part, end="", flush=True)
+    finally:
+        if answer.text:
+            print("\n", flush=True)
+            _print_sources(index, answer)
+    if not answer.text:
+        print("simile: the model said nothing", file=sys.stderr)
+    return 0 if answer.text else 1
+
+
+def _print_sources(index: "Index", answer: "Answer") -> None:
+    citations = answer.citations
+    if answer.cut:
+        print("simile: the model stopped at its greatest length; this is no end", file=sys.stderr)
+    for number in citations.unknown:
+        print(f"simile: the answer cites [{number}], which no passage had", file=sys.stderr)
+    if not citations.sources:
+        print("simile: the answer cites no passage; it was given these:", file=sys.stderr)
+    for source in citations.sources or answer.sources:
+        print(f"[{source.number}] {_place(index, source)}")
+
+
+def _place(index: "Index", source: "Source") -> str:
+    from simile.cli.parts.folder import shown_path
+
+    page = f", page {source.page}" if source.page is not None else ""
+    first, last = source.lines
+    lines = f"{first}" if first == last else f"{first}-{last}"
+    return f"{shown_path(index, source.document_id)}:{lines}{page}"

@@ -1,0 +1,1 @@
+"""Verbs over texts as they are typed: embed, compare, rerank."""

@@ -1,0 +1,28 @@
+"""Check and mend texts on their way in, and shorten them on their way out."""
+
+from collections.abc import Sequence
+
+from simile.errors import InputError
+
+
+def require_texts(texts: Sequence[str]) -> None:
+    """Raise InputError for one string in place of a list, and for an item that is no string."""
+    if isinstance(texts, str):
+        raise InputError("texts is one string; expected a list of strings: [text]")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"text {place} is {type(text).__name__}; expected a string")
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which UTF-8 cannot carry, by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def shortened(text: str, chars: int) -> str:
+    """Cut a text to so many characters, with an ellipsis where it was longer."""
+    return text if len(text) <= chars else f"{text[:chars]}…"
