@@ -44,12 +44,12 @@ class Architecture:
             name, shape = given.get_any_name(), given.get_partial_shape()
             if name not in _INPUTS:
                 raise UnsupportedModelError(
-                    f"{checkpoint.folder}: the ONNX model wants {name}, which is not built here; "
+                    f"{checkpoint.place}: the ONNX model wants {name}, which is not built here; "
                     f"expected of {', '.join(_INPUTS)}"
                 )
             if len(shape) != 2 or shape[0].is_static or shape[1].is_static:
                 raise UnsupportedModelError(
-                    f"{checkpoint.folder}: the ONNX model reads {name} of shape {shape} only; "
+                    f"{checkpoint.place}: the ONNX model reads {name} of shape {shape} only; "
                     "export it with dynamic batch and sequence axes"
                 )
         width = graph.output(checkpoint.output).get_partial_shape()[-1]

@@ -6,12 +6,12 @@ which only Model2Vec reads. Layouts: model2vec 0.10, `persistence/datamodels.py`
 sentence-transformers 6.2, `static_embedding.py`. Does not know what is computed with them.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.checkpoint import Checkpoint
+from simile.checkpoints.folder import find_json, find_text, open_weights
 from simile.checkpoints.tensors import Tensors
 from simile.errors import CheckpointError, UnsupportedModelError
 
@@ -28,8 +28,9 @@ class StaticCheckpoint(Checkpoint):
     def __init__(self, folder: Path) -> None:
         """Read the JSON files; CheckpointError or UnsupportedModelError where they do not do."""
         self.folder = folder
+        self.place = str(folder)
         self._modules = _modules(self)
-        self._place = self._modules[0][1] if self._modules else self._unlisted_place()
+        self._table = folder / (self._modules[0][1] if self._modules else _unlisted(folder))
         self.follows_model2vec = not self._modules or "embeddings" in self.tensors()
         """Whether Model2Vec's rules hold: the unknown token left out, texts cut."""
         self.config = {
@@ -65,14 +66,22 @@ class StaticCheckpoint(Checkpoint):
         truncation = self._tokenizer().truncation
         return truncation and int(truncation["max_length"])
 
+    def find_json(self, name: str) -> Any:
+        """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
+        return find_json(self.folder / name)
+
+    def find_text(self, name: str) -> str | None:
+        """Read a text file, or None where there is none; CheckpointError where it is damaged."""
+        return find_text(self.folder / name)
+
     def tensors(self, subfolder: str = "") -> Tensors:
         """Open the table and what belongs to it."""
-        return super().tensors(subfolder or self._place)
+        return open_weights(self.folder / subfolder if subfolder else self._table)
 
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer as FastTokenizer
 
-        path = self.folder / self._place / "tokenizer.json"
+        path = self._table / "tokenizer.json"
         if not path.is_file():
             raise CheckpointError(f"{path} is missing; pull the model again")
         try:
@@ -80,13 +89,17 @@ class StaticCheckpoint(Checkpoint):
         except Exception as exc:  # The library raises bare Exception for a file it cannot parse.
             raise CheckpointError(f"{path} is not a tokenizer that can be read: {exc}") from exc
 
-    def _unlisted_place(self) -> str:
-        return _MODULE_FOLDER if (self.folder / _MODULE_FOLDER).is_dir() else ""
+
+def _unlisted(folder: Path) -> str:
+    return _MODULE_FOLDER if (folder / _MODULE_FOLDER).is_dir() else ""
 
 
 def is_static(folder: Path) -> bool:
     """Whether a folder holds a table of token vectors; False where its files cannot be read."""
-    config, modules = _read(folder / "config.json"), _read(folder / "modules.json")
+    try:
+        config, modules = (find_json(folder / name) for name in ("config.json", "modules.json"))
+    except CheckpointError:
+        return False
     if modules is None and config is None:
         return (folder / _ST_CONFIG).is_file()
     if isinstance(config, dict) and config.get("model_type") == MODEL2VEC:
@@ -95,18 +108,11 @@ def is_static(folder: Path) -> bool:
     return isinstance(first, dict) and str(first.get("type")).endswith(".StaticEmbedding")
 
 
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
 def _modules(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     """Give kind and folder of each module; none where they are not listed."""
     listed = checkpoint.find_json("modules.json") or []
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
-        raise CheckpointError(f"{checkpoint.folder / 'modules.json'} is no list of objects")
+        raise CheckpointError(f"{checkpoint.where('modules.json')} is no list of objects")
     return [_module(entry) for entry in listed]
 
 

@@ -6,7 +6,7 @@ Chooses the architecture by config.json's model_type; does not know devices, thr
 from typing import TYPE_CHECKING, Any
 
 from simile.architectures.architecture import Architecture, Tokens, read_architecture
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.checkpoint import Checkpoint
 from simile.checkpoints.onnx import OnnxCheckpoint
 from simile.checkpoints.open import open_checkpoint
 from simile.checkpoints.tensors import Tensors

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.checkpoint import Checkpoint
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.models.local_model import LocalModel
 
@@ -60,7 +60,7 @@ def read_modules(checkpoint: Checkpoint) -> Modules:
     listed = checkpoint.find_json("modules.json")
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise CheckpointError(
-            f"{checkpoint.folder / 'modules.json'} is missing or no list: it says how token "
+            f"{checkpoint.where('modules.json')} is missing or no list: it says how token "
             "vectors become one, which is never guessed; save the model with sentence-transformers"
         )
     _refuse_other_uses(checkpoint)
@@ -151,7 +151,7 @@ def _refuse_other_uses(checkpoint: Checkpoint) -> None:
     kind = config.get("model_type", "SentenceTransformer")
     if kind == "CrossEncoder":
         raise UnsupportedModelError(
-            f"{checkpoint.folder} is a reranker, which scores texts for a query and makes no"
+            f"{checkpoint.place} is a reranker, which scores texts for a query and makes no"
             " vectors; use it as one: Reranker in Python, `simile rerank`, `--rerank`"
         )
     if kind != "SentenceTransformer":

@@ -7,8 +7,8 @@ Reads config.json and the files that sentence-transformers' CrossEncoder writes,
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simile.checkpoints.checkpoint import Checkpoint
 from simile.checkpoints.configuration import Configuration
-from simile.checkpoints.folder import Checkpoint
 from simile.errors import CheckpointError, UnsupportedModelError
 
 JUDGE = "Judge whether the Document meets the requirements based on the Query and the Instruct"
@@ -66,7 +66,7 @@ def read_layout(checkpoint: Checkpoint) -> Layout:
     kind = _kind(checkpoint)
     if kind not in (*PAIR_KINDS, *DECODER_KINDS):
         raise UnsupportedModelError(
-            f"{checkpoint.folder}: {kind or 'no architecture'} is no reranker that is built here; "
+            f"{checkpoint.place}: {kind or 'no architecture'} is no reranker that is built here; "
             f"expected one of {', '.join((*PAIR_KINDS, *DECODER_KINDS))}"
         )
     if kind != _CAUSAL:
@@ -124,7 +124,7 @@ def _read_modules(checkpoint: Checkpoint, kind: str) -> tuple[int, int | None] |
     expected = ["Transformer", "LogitScore"] if kind == _CAUSAL else ["Transformer"]
     if names != expected:
         raise UnsupportedModelError(
-            f"{checkpoint.folder / 'modules.json'}: a reranker of {', '.join(names) or 'nothing'}"
+            f"{checkpoint.where('modules.json')}: a reranker of {', '.join(names) or 'nothing'}"
             f" is not built here; expected {' and '.join(expected)} for {kind or 'it'}"
         )
     return _answers(checkpoint, str(modules[1].get("path"))) if kind == _CAUSAL else None
@@ -144,14 +144,13 @@ def _has_template(checkpoint: Checkpoint) -> bool:
     A checkpoint of sentence-transformers' own says by its chat template how it reads them; where it
     has none, the texts simply follow each other.
     """
-    path = checkpoint.folder / "chat_template.jinja"
-    told = path.read_text(encoding="utf-8") if path.is_file() else ""
+    told = checkpoint.find_text("chat_template.jinja")
     told = told or str(checkpoint.find_object("tokenizer_config.json").get("chat_template") or "")
     takes_pairs = "query" in told and "document" in told
     is_listed = checkpoint.find_json("modules.json") is not None
     if told and JUDGE not in told and (is_listed or takes_pairs):
         raise UnsupportedModelError(
-            f"{checkpoint.folder}: its chat template is not that of Qwen3-Reranker, which alone is"
+            f"{checkpoint.place}: its chat template is not that of Qwen3-Reranker, which alone is"
             " built here; without modules.json and its own template it is read in that one"
         )
     return bool(told) or not is_listed
@@ -167,7 +166,7 @@ def _activation(checkpoint: Checkpoint) -> str:
     name = next((name for name in said if name), "torch.nn.Sigmoid")
     if name not in _ACTIVATIONS:
         raise UnsupportedModelError(
-            f"{checkpoint.folder}: activation of the score {name!r} is not built here; "
+            f"{checkpoint.place}: activation of the score {name!r} is not built here; "
             f"expected one of {', '.join(_ACTIVATIONS)}"
         )
     return _ACTIVATIONS[name]

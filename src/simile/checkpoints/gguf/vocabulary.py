@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simile.checkpoints.configuration import Configuration
-from simile.checkpoints.gguf.file import Texts
+from simile.checkpoints.gguf.reader import Texts
 from simile.errors import CheckpointError
 
 UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
