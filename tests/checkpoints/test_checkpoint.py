@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tests.checkpoint_files import change_json, write_json, write_safetensors, write_tiny_bert
+from tests.opened import encoder_of
 
 from simile.architectures.bert import Architecture
 from simile.checkpoints.folder import FolderCheckpoint
 from simile.checkpoints.safetensors import open_safetensors
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.hub.plain_folder import open_folder
-from simile.models.encoder import Encoder
 
 QUERY = "encoder.layer.1.attention.self.query.weight"
 
@@ -34,7 +33,7 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
 
 
 def build(folder: Path):
-    return Encoder(open_folder(str(folder))).graph()
+    return encoder_of(folder).graph()
 
 
 def arrays_of_any_kind():

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.checkpoint_files import change_json, write_json, write_tiny_bert
+from tests.opened import encoder_of
 
 from simile.checkpoints.folder import FolderCheckpoint
 from simile.errors import CheckpointError, SimileError, UnsupportedModelError
 from simile.hub.plain_folder import open_folder
-from simile.models.encoder import Encoder
 from simile.models.modules import Dense, read_modules, read_prompts, read_window
 from simile.models.open import read_facts
 from simile.types import ROLES
@@ -204,7 +204,7 @@ def dense(tmp_path, **changes):
 def test_dense_activations_go_by_their_class(tmp_path, full, name):
     folder = dense(tmp_path, activation_function=full)
     assert modules_of(folder).dense[0].activation == name
-    Encoder(open_folder(str(folder))).graph()
+    encoder_of(folder).graph()
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_dense_activations_go_by_their_class(tmp_path, full, name):
 def test_dense_variants_are_refused(tmp_path, changes):
     folder = dense(tmp_path, **changes)
     with pytest.raises(UnsupportedModelError):
-        Encoder(open_folder(str(folder))).graph()
+        encoder_of(folder).graph()
 
 
 @pytest.mark.parametrize("changes", [{"in_features": None}, {"out_features": "8"}], ids=repr)
@@ -239,7 +239,7 @@ def test_dense_without_weights_names_the_missing_file(tmp_path):
     folder = write_tiny_bert(tmp_path, dense=8)
     (folder / "2_Dense" / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match="2_Dense"):
-        Encoder(open_folder(str(folder))).graph()
+        encoder_of(folder).graph()
 
 
 def test_width_of_a_vector_is_that_of_its_last_step(tmp_path):
@@ -272,7 +272,7 @@ def test_a_cross_encoder_makes_no_vectors(tmp_path):
     folder = write_tiny_bert(tmp_path)
     write_json(folder / "config_sentence_transformers.json", {"model_type": "CrossEncoder"})
     with pytest.raises(UnsupportedModelError, match="is a reranker"):
-        Encoder(open_folder(str(folder)))
+        encoder_of(folder)
 
 
 def window(tmp_path, sentence_bert=None, tokenizer=None, file="sentence_bert_config.json"):

@@ -7,17 +7,17 @@ Devlin et al. 2018, https://arxiv.org/abs/1810.04805; tensor names as transforme
 
 from dataclasses import dataclass
 
-from simile.architectures.architecture import Sizes, Tokens
-from simile.architectures.bricks import layers, post_norm
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
 from simile.architectures.bricks.attention import padding_mask
+from simile.architectures.bricks.post_norm import PostNorm, read_sizes
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.tensors import Tensors
-from simile.graph import Node, ops
+from simile.graph import Node
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -38,34 +38,15 @@ class Architecture:
         configuration.only("position_embedding_type", ("absolute",))
         configuration.only("is_decoder", (False,))
         return cls(
-            post_norm.read_sizes(configuration),
+            read_sizes(configuration),
             type_vocab_size=configuration.size("type_vocab_size", 2),
             hidden_act=configuration.text("hidden_act", "gelu"),
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol."""
+        """Build the encoder; see EncoderArchitecture."""
         weights = Weights.find(tensors, "embeddings.word_embeddings.weight", "bert.")
-        hidden = _embeddings(self, weights, tokens)
+        encoder = PostNorm(weights, self.sizes, self.hidden_act)
+        hidden = encoder.embed(tokens, type_count=self.type_vocab_size)
         mask = padding_mask(tokens.token_mask)
-        return post_norm.encode(
-            weights, self.sizes, self.hidden_act, hidden, mask, first_only=tokens.first_only
-        )
-
-
-def _embeddings(config: Architecture, weights: Weights, tokens: Tokens) -> Node:
-    sizes = config.sizes
-    words = weights.take_matrix("embeddings.word_embeddings.weight", sizes.vocab_size, sizes.width)
-    places = weights.take(
-        "embeddings.position_embeddings.weight", sizes.context_length, sizes.width
-    )
-    types = weights.take(
-        "embeddings.token_type_embeddings.weight", config.type_vocab_size, sizes.width
-    )
-    # In one text alone its type's vector is the same everywhere, and joins the positions.
-    one_type = tokens.token_types is None
-    positions = layers.first_rows(places + types[0] if one_type else places, tokens.input_ids)
-    hidden = ops.add(layers.embed(words, tokens.input_ids), positions)
-    if tokens.token_types is not None:
-        hidden = ops.add(hidden, layers.embed(types, tokens.token_types))
-    return weights.layer_norm(hidden, "embeddings.LayerNorm", sizes.width, eps=sizes.norm_eps)
+        return encoder.encode(hidden, mask, first_only=tokens.first_only)

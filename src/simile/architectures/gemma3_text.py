@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from simile.architectures.architecture import Sizes, Tokens
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
 from simile.architectures.bricks import attention, layers
 from simile.architectures.bricks.causal import Causal
-from simile.architectures.bricks.grouped import Heads, Layer
+from simile.architectures.bricks.grouped import GroupedLayer, Heads
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
@@ -27,7 +27,7 @@ Attend = Callable[[Node, Node, Node], Node]
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -48,14 +48,12 @@ class Architecture:
         """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
         # Of the scores' cap the reference reads the key, and does not apply it.
         configuration.only("attn_logit_softcapping", ())
-        sizes = Sizes(
-            vocab_size=configuration.size("vocab_size", 262_208),
-            width=configuration.size("hidden_size"),
-            layer_count=configuration.size("num_hidden_layers"),
-            head_count=configuration.size("num_attention_heads"),
-            feed_forward_size=configuration.size("intermediate_size"),
-            norm_eps=configuration.number("rms_norm_eps", 1e-6),
-            context_length=configuration.size("max_position_embeddings", 131_072),
+        sizes = Sizes.read(
+            configuration,
+            eps="rms_norm_eps",
+            default_eps=1e-6,
+            vocab_size=262_208,
+            context_length=131_072,
         )
         heads = Heads.parse(configuration, 256)
         return cls(
@@ -70,7 +68,7 @@ class Architecture:
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol."""
+        """Build the encoder; see EncoderArchitecture."""
         weights = Weights.find(tensors, "embed_tokens.weight", "model.")
         rotaries, ways = {}, {}
         for kind in set(self.kinds):
@@ -88,9 +86,9 @@ class Architecture:
         words = weights.take_matrix("embed_tokens.weight", sizes.vocab_size, sizes.width)
         return ops.multiply(layers.embed(words, input_ids), np.float32(sizes.width**0.5))
 
-    def _layer(self, weights: Weights, name: str) -> Layer:
+    def _layer(self, weights: Weights, name: str) -> GroupedLayer:
         scale = (self.heads.size / self.score_divisor) ** 0.5
-        return Layer(
+        return GroupedLayer(
             weights.under(name), self.sizes, self.heads, self.hidden_activation, scale, 1.0
         )
 
@@ -105,7 +103,7 @@ class Architecture:
         return lambda query, key, value: attention.attend(query, key, value, mask)
 
 
-def _pass(layer: Layer, hidden: Node, rotary: Rotary, attend: Attend) -> Node:
+def _pass(layer: GroupedLayer, hidden: Node, rotary: Rotary, attend: Attend) -> Node:
     """Pass (batch, seq, width) through one layer."""
     query, key, value = layer.project(layer.norm(hidden, "input_layernorm"), rotary)
     mixed = layer.mix(attend(query, layer.share(key), layer.share(value)))

@@ -8,9 +8,10 @@ them.
 
 from dataclasses import dataclass
 
-from simile.architectures.architecture import Sizes, Tokens
-from simile.architectures.bricks import layers, post_norm
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
+from simile.architectures.bricks import layers
 from simile.architectures.bricks.attention import Window, attend, padding_mask, split_heads
+from simile.architectures.bricks.post_norm import check_heads
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
@@ -24,7 +25,7 @@ _DEFAULT_BASES = {_GLOBAL: 160_000.0, _LOCAL: 10_000.0}
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -43,16 +44,8 @@ class Architecture:
     @classmethod
     def parse(cls, configuration: Configuration) -> "Architecture":
         """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
-        sizes = Sizes(
-            vocab_size=configuration.size("vocab_size"),
-            width=configuration.size("hidden_size"),
-            layer_count=configuration.size("num_hidden_layers"),
-            head_count=configuration.size("num_attention_heads"),
-            feed_forward_size=configuration.size("intermediate_size"),
-            norm_eps=configuration.number("norm_eps", 1e-5),
-            context_length=configuration.size("max_position_embeddings", 8192),
-        )
-        post_norm.check_heads(configuration, sizes, pairs=True)
+        sizes = Sizes.read(configuration, eps="norm_eps", default_eps=1e-5, context_length=8192)
+        check_heads(configuration, sizes, pairs=True)
         head_size = sizes.width // sizes.head_count
         configuration.only("head_dim", (head_size,))
         configuration.only("rope_scaling", (None,))
@@ -69,7 +62,7 @@ class Architecture:
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol. It has no token types."""
+        """Build the encoder; see EncoderArchitecture. It has no token types."""
         sizes = self.sizes
         weights = Weights.find(tensors, "embeddings.tok_embeddings.weight", "model.")
         words = weights.take_matrix(

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simile.architectures.architecture import ENDLESS, Sizes, Tokens, read_architecture
+from simile.architectures.architecture import (
+    ENDLESS,
+    EncoderArchitecture,
+    Sizes,
+    Tokens,
+    read_architecture,
+)
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.onnx import OnnxCheckpoint
 from simile.checkpoints.tensors import Tensors
@@ -28,13 +34,12 @@ _OTHER_WORDS = {
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """The graph of one ONNX file; see the protocol."""
+class Architecture(EncoderArchitecture):
+    """The graph of one ONNX file; see EncoderArchitecture."""
 
     sizes: Sizes
     graph: "Model"
     output: str
-    ignored_tensors = ()
 
     @classmethod
     def read(cls, checkpoint: OnnxCheckpoint) -> "Architecture":

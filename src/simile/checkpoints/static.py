@@ -7,6 +7,7 @@ sentence-transformers 6.2, `static_embedding.py`. Does not know what is computed
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from simile.errors import CheckpointError, UnsupportedModelError
 MODEL2VEC = "model2vec"
 STATIC = "static_embedding"
 """What stands for a model_type where there is no config.json."""
+_MODEL2VEC_WINDOW = 512
 _MODULE_FOLDER = "0_StaticEmbedding"
 _ST_CONFIG = "config_sentence_transformers.json"
 
@@ -61,10 +63,18 @@ class StaticCheckpoint(Checkpoint):
         fast.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B")
         return fast
 
-    def tokenizer_window(self) -> int | None:
-        """Give the tokens after which tokenizer.json itself cuts; None where it does not."""
-        truncation = self._tokenizer().truncation
-        return truncation and int(truncation["max_length"])
+    def window(self) -> int | None:
+        """Give the tokens that are read of a text, as the layout's library cuts it; None for all.
+
+        Model2Vec reads max_length of its configuration, sentence-transformers tokenizer.json.
+        """
+        if not self.follows_model2vec:
+            truncation = self._tokenizer().truncation
+            return truncation and int(truncation["max_length"])
+        # A null says that nothing is cut; where there is no such key, the default holds.
+        if self.config.get("max_length", _MODEL2VEC_WINDOW) is None:
+            return None
+        return self.configuration.size("max_length", _MODEL2VEC_WINDOW)
 
     def find_json(self, name: str) -> Any:
         """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
@@ -76,7 +86,11 @@ class StaticCheckpoint(Checkpoint):
 
     def tensors(self, subfolder: str = "") -> Tensors:
         """Open the table and what belongs to it."""
-        return open_weights(self.folder / subfolder if subfolder else self._table)
+        return open_weights(self.folder / subfolder) if subfolder else self._table_tensors
+
+    @cached_property
+    def _table_tensors(self) -> Tensors:
+        return open_weights(self._table)
 
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer as FastTokenizer

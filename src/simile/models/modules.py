@@ -177,6 +177,8 @@ def _pooling(config: Mapping[str, Any]) -> tuple[str, ...]:
         raise UnsupportedModelError("1_Pooling: include_prompt false is not built here")
     if "pooling_mode" not in config:
         chosen = tuple(name for key, name in _OLD_POOLING_KEYS.items() if config.get(key))
+        # The mean is sentence-transformers' default where a file has none of these keys. A file
+        # in which all are false, with which it cannot pool at all, is read in the same way.
         return chosen or ("mean",)
     modes = config["pooling_mode"]
     names = [modes] if isinstance(modes, str) else modes

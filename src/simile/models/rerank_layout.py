@@ -47,6 +47,8 @@ class Layout:
     """Whether the score is read off the words `yes` and `no` that would come next."""
     has_template: bool
     """Whether a pair is put into the template of Qwen3-Reranker."""
+    has_types: bool
+    """Whether the model is told which tokens are of a pair's second text."""
     answers: tuple[int, int | None] | None = None
     """Their token ids, where the checkpoint says them."""
     prompt: str = ""
@@ -72,11 +74,13 @@ def read_layout(checkpoint: Checkpoint) -> Layout:
     if kind != _CAUSAL:
         _require_one_label(checkpoint.configuration)
     answers = _read_modules(checkpoint, kind)
+    has_template = kind in DECODER_KINDS and _has_template(checkpoint)
     return Layout(
         kind=kind,
         activation=_activation(checkpoint),
         is_causal=kind == _CAUSAL,
-        has_template=kind in DECODER_KINDS and _has_template(checkpoint),
+        has_template=has_template,
+        has_types=not has_template and gives_types(checkpoint),
         answers=answers,
         prompt=_prompt(checkpoint),
     )
