@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MODULES = {
     "bert": "bert",
-    "camembert": "roberta",
+    "camembert": "bert",
     "distilbert": "distilbert",
     "gemma3_text": "gemma3_text",
     "gte": "new",
@@ -29,8 +29,8 @@ MODULES = {
     "new": "new",
     "nomic_bert": "nomic_bert",
     "qwen3": "qwen3",
-    "roberta": "roberta",
-    "xlm-roberta": "roberta",
+    "roberta": "bert",
+    "xlm-roberta": "bert",
 }
 """The model_type values that are built here, and the file that builds each."""
 

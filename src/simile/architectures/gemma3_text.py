@@ -15,6 +15,7 @@ from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
 from simile.architectures.bricks import attention, layers
 from simile.architectures.bricks.causal import Causal
 from simile.architectures.bricks.grouped import GroupedLayer, Heads
+from simile.architectures.bricks.layer_types import GLOBAL, LOCAL, read_layer_types
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
@@ -22,7 +23,6 @@ from simile.checkpoints.tensors import Floats, Tensors
 from simile.errors import UnsupportedModelError
 from simile.graph import Node, ops
 
-_LOCAL, _GLOBAL = "sliding_attention", "full_attention"
 Attend = Callable[[Node, Node, Node], Node]
 
 
@@ -56,13 +56,17 @@ class Architecture(EncoderArchitecture):
             context_length=131_072,
         )
         heads = Heads.parse(configuration, 256)
+        every = configuration.size("sliding_window_pattern", 6)
+        kinds = read_layer_types(configuration, sizes.layer_count) or tuple(
+            LOCAL if number % every else GLOBAL for number in range(1, sizes.layer_count + 1)
+        )
         return cls(
             sizes,
             heads,
             hidden_activation=configuration.text("hidden_activation", "gelu_pytorch_tanh"),
             score_divisor=configuration.number("query_pre_attn_scalar", 256),
             frequencies=_frequencies(configuration, heads.size),
-            kinds=_kinds(configuration, sizes.layer_count),
+            kinds=kinds,
             window=configuration.size("sliding_window", 4096),
             is_causal=not configuration.flag("use_bidirectional_attention", False),
         )
@@ -93,7 +97,7 @@ class Architecture(EncoderArchitecture):
         )
 
     def _attend(self, kind: str, tokens: Tokens) -> Attend:
-        if kind == _LOCAL:
+        if kind == LOCAL:
             # The file's window counts both sides; in a causal model, the token and what precedes.
             reach = self.window - 1 if self.is_causal else self.window // 2
             return attention.Window(tokens.token_mask, reach, backwards=self.is_causal).attend
@@ -115,30 +119,16 @@ def _pass(layer: GroupedLayer, hidden: Node, rotary: Rotary, attend: Attend) -> 
 def _frequencies(configuration: Configuration, size: int) -> Mapping[str, Floats]:
     """Read the rotary positions of either layout; a scaling of the older one is the global's."""
     given: Any = configuration.values.get("rope_parameters") or {}
-    if given and not set(given) <= {_LOCAL, _GLOBAL}:
+    if given and not set(given) <= {LOCAL, GLOBAL}:
         raise UnsupportedModelError(
             f"{configuration.where}: rope_parameters has {', '.join(map(str, given))}; "
-            f"expected {_GLOBAL} and {_LOCAL}"
+            f"expected {GLOBAL} and {LOCAL}"
         )
     scaling = configuration.values.get("rope_scaling") or {}
-    wide = {**(given.get(_GLOBAL) or {}), **scaling}
+    wide = {**(given.get(GLOBAL) or {}), **scaling}
     base = configuration.number("rope_theta", 1_000_000.0)
     local_base = configuration.number("rope_local_base_freq", 10_000.0)
     return {
-        _GLOBAL: read_frequencies(configuration, wide, size, base=base),
-        _LOCAL: read_frequencies(configuration, given.get(_LOCAL) or {}, size, base=local_base),
+        GLOBAL: read_frequencies(configuration, wide, size, base=base),
+        LOCAL: read_frequencies(configuration, given.get(LOCAL) or {}, size, base=local_base),
     }
-
-
-def _kinds(configuration: Configuration, layer_count: int) -> tuple[str, ...]:
-    kinds = configuration.values.get("layer_types")
-    if kinds is None:
-        every = configuration.size("sliding_window_pattern", 6)
-        return tuple(_LOCAL if (n + 1) % every else _GLOBAL for n in range(layer_count))
-    if not isinstance(kinds, list) or len(kinds) != layer_count:
-        raise UnsupportedModelError(
-            f"{configuration.where}: layer_types {kinds!r}; expected one of each layer's"
-        )
-    if not set(kinds) <= {_LOCAL, _GLOBAL}:
-        raise UnsupportedModelError(f"{configuration.where}: layer_types {kinds!r} is not built")
-    return tuple(kinds)

@@ -15,6 +15,7 @@ from simile.architectures.bricks import layers
 from simile.architectures.bricks.attention import Window
 from simile.architectures.bricks.causal import Causal
 from simile.architectures.bricks.grouped import GroupedLayer, Heads
+from simile.architectures.bricks.layer_types import LOCAL, read_layer_types
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.shared_prefix import SharedPrefix
 from simile.architectures.bricks.weights import Weights
@@ -23,7 +24,6 @@ from simile.checkpoints.tensors import Floats, Tensors
 from simile.errors import UnsupportedModelError
 from simile.graph import Node, ops
 
-_LOCAL, _GLOBAL = "sliding_attention", "full_attention"
 Attend = Callable[[Node, Node, Node], Node]
 
 
@@ -103,16 +103,15 @@ def _frequencies(configuration: Configuration, size: int) -> Floats:
 
 
 def _windows(configuration: Configuration, layer_count: int) -> tuple[int | None, ...]:
-    kinds = configuration.values.get("layer_types")
+    kinds = read_layer_types(configuration, layer_count)
     is_on = configuration.flag("use_sliding_window", False)
     reach = configuration.size("sliding_window", 4096) if is_on else None
     if kinds is None:
         first = configuration.count("max_window_layers", 28)
         return tuple(reach if n >= first else None for n in range(layer_count))
-    sound = isinstance(kinds, list) and len(kinds) == layer_count
-    if not sound or not set(kinds) <= {_GLOBAL, *([_LOCAL] if is_on else [])}:
+    if LOCAL in kinds and not is_on:
         raise UnsupportedModelError(
-            f"{configuration.where}: layer_types {kinds!r} is not built here for {layer_count} "
-            f"layers and use_sliding_window {is_on}"
+            f"{configuration.where}: layer_types with {LOCAL!r} is not built here where "
+            "use_sliding_window is false"
         )
-    return tuple(reach if kind == _LOCAL else None for kind in kinds)
+    return tuple(reach if kind == LOCAL else None for kind in kinds)

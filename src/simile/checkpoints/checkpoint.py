@@ -4,6 +4,7 @@ Knows JSON values; knows no file format and no architecture.
 """
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, Protocol
 
 from simile.checkpoints.configuration import Configuration
@@ -22,9 +23,6 @@ class Checkpoint(Protocol):
     def find_json(self, name: str) -> Any:
         """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
 
-    def find_text(self, name: str) -> str | None:
-        """Read a text file, or None where there is none; CheckpointError where it is damaged."""
-
     def tokenizer(self) -> Any:
         """Load the tokenizer, of the tokenizers library; CheckpointError where there is none."""
 
@@ -40,6 +38,23 @@ class Checkpoint(Protocol):
         """The keys of config.json, to be read one by one."""
         return Configuration(self.config, self.where("config.json"))
 
+    @property
+    def chat_template(self) -> str:
+        """What a chat's messages are put into; empty where there is none."""
+        return str(self.find_object("tokenizer_config.json").get("chat_template") or "")
+
+    def modules(self) -> list[tuple[str, str]] | None:
+        """List modules.json: class and folder of each module; None where there is no such file.
+
+        CheckpointError where it is no list of objects, or a folder lies outside the model's.
+        """
+        listed = self.find_json("modules.json")
+        if listed is None:
+            return None
+        if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+            raise CheckpointError(f"{self.where('modules.json')} is no list of objects")
+        return [(str(entry.get("type")), _folder(str(entry.get("path", "")))) for entry in listed]
+
     def find_object(self, name: str) -> dict[str, Any]:
         """Read a JSON object, empty where there is no such file or it holds null."""
         found = self.find_json(name)
@@ -54,3 +69,9 @@ class Checkpoint(Protocol):
             what = "is missing" if found is None else "is not a JSON object"
             raise CheckpointError(f"{self.where(name)} {what}; pull the model again")
         return found
+
+
+def _folder(path: str) -> str:
+    if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+        raise CheckpointError(f"modules.json: path {path!r} lies outside the model folder")
+    return path

@@ -3,11 +3,11 @@
 Knows the files' names and formats; does not know any architecture.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from simile.checkpoints.checkpoint import Checkpoint
+from simile.checkpoints.json_file import find_json, find_text
 from simile.checkpoints.safetensors import open_safetensors, refuse_pickled
 from simile.checkpoints.tensors import Tensors
 from simile.checkpoints.tokenizer_files import read_tokenizer
@@ -27,9 +27,10 @@ class FolderCheckpoint(Checkpoint):
         """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
         return find_json(self.folder / name)
 
-    def find_text(self, name: str) -> str | None:
-        """Read a text file, or None where there is none; CheckpointError where it is damaged."""
-        return find_text(self.folder / name)
+    @property
+    def chat_template(self) -> str:
+        """What a chat's messages are put into: a file of its own, or the tokenizer's key."""
+        return find_text(self.folder / "chat_template.jinja") or super().chat_template
 
     def tokenizer(self) -> Any:
         """Load the tokenizer, of the tokenizers library; CheckpointError where there is none."""
@@ -38,23 +39,6 @@ class FolderCheckpoint(Checkpoint):
     def tensors(self, subfolder: str = "") -> Tensors:
         """Open the weights of the folder, or of a module's subfolder; reads headers alone."""
         return open_weights(self.folder / subfolder)
-
-
-def find_text(path: Path) -> str | None:
-    """Read a text file, or None where there is none; CheckpointError where it is damaged."""
-    try:
-        return path.read_text(encoding="utf-8") if path.is_file() else None
-    except (UnicodeDecodeError, OSError) as exc:
-        raise CheckpointError(f"{path} is not readable: {exc}") from exc
-
-
-def find_json(path: Path) -> Any:
-    """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
-    text = find_text(path)
-    try:
-        return None if text is None else json.loads(text)
-    except json.JSONDecodeError as exc:
-        raise CheckpointError(f"{path} is not readable JSON: {exc}") from exc
 
 
 def open_weights(folder: Path) -> Tensors:

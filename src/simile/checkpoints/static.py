@@ -6,13 +6,13 @@ which only Model2Vec reads. Layouts: model2vec 0.10, `persistence/datamodels.py`
 sentence-transformers 6.2, `static_embedding.py`. Does not know what is computed with them.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from simile.checkpoints.checkpoint import Checkpoint
-from simile.checkpoints.folder import find_json, find_text, open_weights
+from simile.checkpoints.folder import open_weights
+from simile.checkpoints.json_file import find_json
 from simile.checkpoints.tensors import Tensors
 from simile.errors import CheckpointError, UnsupportedModelError
 
@@ -31,7 +31,7 @@ class StaticCheckpoint(Checkpoint):
         """Read the JSON files; CheckpointError or UnsupportedModelError where they do not do."""
         self.folder = folder
         self.place = str(folder)
-        self._modules = _modules(self)
+        self._modules = self.modules() or []
         self._table = folder / (self._modules[0][1] if self._modules else _unlisted(folder))
         self.follows_model2vec = not self._modules or "embeddings" in self.tensors()
         """Whether Model2Vec's rules hold: the unknown token left out, texts cut."""
@@ -39,7 +39,7 @@ class StaticCheckpoint(Checkpoint):
             **(self.find_object("config.json") or self.find_object(_ST_CONFIG)),
             "model_type": MODEL2VEC if self.follows_model2vec else STATIC,
         }
-        kinds = [kind for kind, _ in self._modules]
+        kinds = [kind.rpartition(".")[2] for kind, _ in self._modules]
         if kinds not in ([], ["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
             raise UnsupportedModelError(
                 f"modules.json lists {', '.join(kinds)}; "
@@ -80,10 +80,6 @@ class StaticCheckpoint(Checkpoint):
         """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
         return find_json(self.folder / name)
 
-    def find_text(self, name: str) -> str | None:
-        """Read a text file, or None where there is none; CheckpointError where it is damaged."""
-        return find_text(self.folder / name)
-
     def tensors(self, subfolder: str = "") -> Tensors:
         """Open the table and what belongs to it."""
         return open_weights(self.folder / subfolder) if subfolder else self._table_tensors
@@ -120,19 +116,3 @@ def is_static(folder: Path) -> bool:
         return True
     first = modules[0] if isinstance(modules, list) and modules else None
     return isinstance(first, dict) and str(first.get("type")).endswith(".StaticEmbedding")
-
-
-def _modules(checkpoint: Checkpoint) -> list[tuple[str, str]]:
-    """Give kind and folder of each module; none where they are not listed."""
-    listed = checkpoint.find_json("modules.json") or []
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
-        raise CheckpointError(f"{checkpoint.where('modules.json')} is no list of objects")
-    return [_module(entry) for entry in listed]
-
-
-def _module(entry: Mapping[str, Any]) -> tuple[str, str]:
-    path = Path(str(entry.get("path", "")))
-    if path.is_absolute() or ".." in path.parts:
-        raise CheckpointError(f"modules.json: path '{path}' lies outside the model folder")
-    # Path("") is ".", the folder itself.
-    return str(entry.get("type")).rpartition(".")[2], "" if path == Path() else path.as_posix()

@@ -5,13 +5,17 @@ architecture, head and pair tokenizer; does not know devices, threads or HTTP.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simile.architectures.architecture import Tokens
-from simile.models.description import RerankerDescription
+from simile.architectures.architecture import EncoderArchitecture, Tokens
+from simile.checkpoints.checkpoint import Checkpoint
+from simile.checkpoints.tensors import Tensors
+from simile.models.facts import ModelFacts
 from simile.models.pairs import Pair, PairTokenizer, Query
 from simile.models.qwen3_reranker import TemplateTokenizer, answer_ids
+from simile.models.rerank_layout import Layout
 from simile.models.tokenizer import TokenizedText, Tokenizer
 
 if TYPE_CHECKING:
@@ -33,15 +37,15 @@ class JudgingTokenizer(Protocol):
         """Tokenise pairs, each cut to its window."""
 
 
+@dataclass(frozen=True, eq=False)
 class CrossEncoder:
-    """A reranker, built as it is described; holds the weights that its graph points into."""
+    """What a reranker's files say, and its weights, which the graph points into."""
 
-    def __init__(self, described: RerankerDescription) -> None:
-        self._checkpoint = described.checkpoint
-        self._architecture = described.architecture
-        self._tensors = described.tensors
-        self.layout = described.layout
-        self.facts = described.facts
+    checkpoint: Checkpoint
+    tensors: Tensors
+    facts: ModelFacts
+    architecture: EncoderArchitecture
+    layout: Layout
 
     def tokenizer(self) -> JudgingTokenizer:
         """Load the checkpoint's tokenizer; CheckpointError where there is none."""
@@ -65,18 +69,18 @@ class CrossEncoder:
         head = self._head()
         ids, mask, *types = inputs
         tokens = Tokens(ids, mask, types[0] if types else None, first_only=head in FIRST_TOKEN)
-        hidden = self._architecture.build_sharing_prefix(self._tensors, tokens)
+        hidden = self.architecture.build_sharing_prefix(self.tensors, tokens)
         logits = head(
             Encoded(
-                self._tensors,
-                self._checkpoint.configuration,
+                self.tensors,
+                self.checkpoint.configuration,
                 hidden,
                 mask,
                 ids,
-                self._architecture.sizes.width,
+                self.architecture.sizes.width,
             )
         )
-        self._tensors.refuse_unknown(self._architecture.ignored_tensors)
+        self.tensors.refuse_unknown(self.architecture.ignored_tensors)
         return Model([logits], inputs, "cross_encoder")
 
     def _head(self) -> "Head":
@@ -88,8 +92,8 @@ class CrossEncoder:
 
     @cached_property
     def _fast(self) -> Any:
-        return self._checkpoint.tokenizer()
+        return self.checkpoint.tokenizer()
 
     def let_go(self) -> None:
         """Give back the memory of weights that were read; a graph that is used reads them again."""
-        self._tensors.let_go()
+        self.tensors.let_go()

@@ -3,31 +3,33 @@
 Joins architecture, pooling and the modules after it; does not know devices, threads or HTTP.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from simile.architectures.architecture import Tokens
+from simile.architectures.architecture import EncoderArchitecture, Tokens
+from simile.checkpoints.checkpoint import Checkpoint
 from simile.checkpoints.tensors import Tensors
-from simile.models.description import EncoderDescription
-from simile.models.modules import Dense
+from simile.models.facts import ModelFacts
+from simile.models.modules import Dense, Modules
 from simile.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from simile.graph import Model, Node
 
 
+@dataclass(frozen=True, eq=False)
 class Encoder:
-    """A checkpoint, built as it is described; holds the weights that its graph points into."""
+    """What a checkpoint's files say, and its weights, which the graph points into."""
 
-    def __init__(self, described: EncoderDescription) -> None:
-        self._checkpoint = described.checkpoint
-        self._architecture = described.architecture
-        self._modules = described.modules
-        self._tensors = described.tensors
-        self.facts = described.facts
+    checkpoint: Checkpoint
+    tensors: Tensors
+    facts: ModelFacts
+    architecture: EncoderArchitecture
+    modules: Modules
 
     def tokenizer(self) -> Tokenizer:
         """Load the checkpoint's tokenizer; CheckpointError where there is none."""
-        return Tokenizer(self._checkpoint.tokenizer(), lowercase=self.facts.lowercase)
+        return Tokenizer(self.checkpoint.tokenizer(), lowercase=self.facts.lowercase)
 
     def graph(self) -> "Model":
         """Build the graph: input_ids and token_mask (batch, seq) int32 to (batch, dim) float32."""
@@ -38,20 +40,20 @@ class Encoder:
 
         input_ids = ops.parameter([-1, -1], np.int32, name="input_ids")
         token_mask = ops.parameter([-1, -1], np.int32, name="token_mask")
-        tokens = Tokens(input_ids, token_mask, first_only=self._modules.pooling == ("cls",))
-        hidden = self._architecture.build(self._tensors, tokens)
-        self._tensors.refuse_unknown(self._architecture.ignored_tensors)
-        pooling = self._modules.pooling
+        tokens = Tokens(input_ids, token_mask, first_only=self.modules.pooling == ("cls",))
+        hidden = self.architecture.build(self.tensors, tokens)
+        self.tensors.refuse_unknown(self.architecture.ignored_tensors)
+        pooling = self.modules.pooling
         vector = pool(pooling, hidden, token_mask) if pooling else hidden
-        for dense in self._modules.dense:
-            vector = _dense(vector, dense, self._checkpoint.tensors(dense.folder))
-        if self._modules.normalize:
+        for dense in self.modules.dense:
+            vector = _dense(vector, dense, self.checkpoint.tensors(dense.folder))
+        if self.modules.normalize:
             vector = _normalize(vector)
         return Model([vector], [input_ids, token_mask], "encoder")
 
     def let_go(self) -> None:
         """Give back the memory of weights that were read; a graph that is used reads them again."""
-        self._tensors.let_go()
+        self.tensors.let_go()
 
 
 def _dense(vector: "Node", dense: Dense, tensors: Tensors) -> "Node":

@@ -7,7 +7,6 @@ sentence-transformers 2 to 6 (https://sbert.net/docs/package_reference, read 202
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from simile.checkpoints.checkpoint import Checkpoint
@@ -57,14 +56,14 @@ class Modules:
 
 def read_modules(checkpoint: Checkpoint) -> Modules:
     """Read the steps; CheckpointError if a file is missing, UnsupportedModelError for others."""
-    listed = checkpoint.find_json("modules.json")
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+    listed = checkpoint.modules()
+    if listed is None:
         raise CheckpointError(
-            f"{checkpoint.where('modules.json')} is missing or no list: it says how token "
-            "vectors become one, which is never guessed; save the model with sentence-transformers"
+            f"{checkpoint.where('modules.json')} is missing: it says how token vectors become one, "
+            "which is never guessed; save the model with sentence-transformers"
         )
     _refuse_other_uses(checkpoint)
-    steps = [(_kind(entry), _path(entry)) for entry in listed]
+    steps = [(_kind(name), path) for name, path in listed]
     kinds = [kind for kind, _ in steps if kind != "Dropout"]
     shape = ["Transformer", "Pooling", *(k for k in kinds[2:] if k == "Dense")]
     if kinds not in (shape, [*shape, "Normalize"]):
@@ -158,15 +157,7 @@ def _refuse_other_uses(checkpoint: Checkpoint) -> None:
         raise UnsupportedModelError(f"{_ST_CONFIG}: model_type {kind} is not built here")
 
 
-def _path(entry: Mapping[str, Any]) -> str:
-    path = str(entry.get("path", ""))
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise CheckpointError(f"modules.json: path {path!r} lies outside the model folder")
-    return path
-
-
-def _kind(entry: Mapping[str, Any]) -> str:
-    name = str(entry.get("type"))
+def _kind(name: str) -> str:
     if not name.startswith("sentence_transformers."):
         raise UnsupportedModelError(f"modules.json asks for {name}, code that is not run here")
     return name.rpartition(".")[2]

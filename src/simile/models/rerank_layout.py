@@ -120,18 +120,17 @@ def _kind(checkpoint: Checkpoint) -> str:
 
 def _read_modules(checkpoint: Checkpoint, kind: str) -> tuple[int, int | None] | None:
     """Check the listed modules, if any; give the answers' token ids where they are listed."""
-    modules = checkpoint.find_json("modules.json")
+    modules = checkpoint.modules()
     if modules is None:
         return None
-    sound = isinstance(modules, list) and all(isinstance(entry, dict) for entry in modules)
-    names = [str(entry.get("type")).rpartition(".")[2] for entry in modules] if sound else []
+    names = [name.rpartition(".")[2] for name, _ in modules]
     expected = ["Transformer", "LogitScore"] if kind == _CAUSAL else ["Transformer"]
     if names != expected:
         raise UnsupportedModelError(
             f"{checkpoint.where('modules.json')}: a reranker of {', '.join(names) or 'nothing'}"
             f" is not built here; expected {' and '.join(expected)} for {kind or 'it'}"
         )
-    return _answers(checkpoint, str(modules[1].get("path"))) if kind == _CAUSAL else None
+    return _answers(checkpoint, modules[1][1]) if kind == _CAUSAL else None
 
 
 def _answers(checkpoint: Checkpoint, path: str) -> tuple[int, int | None]:
@@ -148,8 +147,7 @@ def _has_template(checkpoint: Checkpoint) -> bool:
     A checkpoint of sentence-transformers' own says by its chat template how it reads them; where it
     has none, the texts simply follow each other.
     """
-    told = checkpoint.find_text("chat_template.jinja")
-    told = told or str(checkpoint.find_object("tokenizer_config.json").get("chat_template") or "")
+    told = checkpoint.chat_template
     takes_pairs = "query" in told and "document" in told
     is_listed = checkpoint.find_json("modules.json") is not None
     if told and JUDGE not in told and (is_listed or takes_pairs):

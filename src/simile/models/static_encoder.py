@@ -7,33 +7,36 @@ not know files.
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 
-from simile.models.description import TableDescription
+from simile.checkpoints.tensors import Tensors
+from simile.models.facts import ModelFacts
 from simile.models.static_table import StaticRunner, read_table
 from simile.models.tokenizer import Text, TokenizedText, Tokenizer
 
 
+@dataclass(frozen=True, eq=False)
 class StaticEncoder:
-    """A table's checkpoint, built as it is described."""
+    """What a static table's files say, and the table, which is not read yet."""
 
-    def __init__(self, described: TableDescription) -> None:
-        self._described = described
-        self._follows_model2vec = described.checkpoint.follows_model2vec
-        self.facts = described.facts
+    tensors: Tensors
+    facts: ModelFacts
+    fast: Any
+    """The tokenizer, of the tokenizers library."""
+    follows_model2vec: bool
 
     def tokenizer(self) -> Tokenizer:
         """Give the checkpoint's tokenizer."""
-        kind = _CuttingTokenizer if self._follows_model2vec else Tokenizer
-        return kind(self._described.fast)
+        kind = _CuttingTokenizer if self.follows_model2vec else Tokenizer
+        return kind(self.fast)
 
     def runner(self) -> StaticRunner:
         """Read the table; CheckpointError where its parts do not agree."""
-        unknown = _unknown_id(self._described.fast) if self._follows_model2vec else None
-        table = read_table(self._described.tensors, self.facts.sizes.vocab_size)
+        unknown = _unknown_id(self.fast) if self.follows_model2vec else None
+        table = read_table(self.tensors, self.facts.sizes.vocab_size)
         return StaticRunner(table, unknown=unknown, normalize=self.facts.normalize)
 
 

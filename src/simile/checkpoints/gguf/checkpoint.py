@@ -32,9 +32,6 @@ class GgufCheckpoint(Checkpoint):
         """Give what the folder's JSON file would hold, or None where there would be none."""
         return self._words.files.get(name)
 
-    def find_text(self, name: str) -> None:
-        """Give None: no text file would be there."""
-
     def tokenizer(self) -> Any:
         """Build the tokenizer, of the tokenizers library; CheckpointError where there is none."""
         words = self._words
