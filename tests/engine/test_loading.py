@@ -1,12 +1,12 @@
 """A model is loaded as what it is, and its files are opened once."""
 
+import mmap
 from pathlib import Path
 
 import pytest
 from tests.rerankers import write_tiny_reranker
 
-from simile.checkpoints import mapped_file
-from simile.checkpoints.gguf import checkpoint as gguf_checkpoint
+from simile.checkpoints.gguf.file import read_gguf
 from simile.engine.cross_encoder import LocalReranker
 from simile.engine.embedder import LocalEmbedder
 from simile.engine.loading import load
@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 def opened(monkeypatch):
     """The files that were mapped, in order; and the GGUF headers that were read."""
     found = []
-    maps = mapped_file.mmap.mmap
+    maps = mmap.mmap
 
     def map_counted(*args, **options):
         found.append("map")
@@ -29,9 +29,8 @@ def opened(monkeypatch):
         found.append("header")
         return read_gguf(path)
 
-    read_gguf = gguf_checkpoint.read_gguf
-    monkeypatch.setattr(mapped_file.mmap, "mmap", map_counted)
-    monkeypatch.setattr(gguf_checkpoint, "read_gguf", read_counted)
+    monkeypatch.setattr(mmap, "mmap", map_counted)
+    monkeypatch.setattr("simile.checkpoints.gguf.checkpoint.read_gguf", read_counted)
     return found
 
 

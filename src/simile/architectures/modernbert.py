@@ -12,7 +12,7 @@ from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
 from simile.architectures.bricks import layers
 from simile.architectures.bricks.attention import Window, attend, padding_mask, split_heads
 from simile.architectures.bricks.layer_types import GLOBAL, LOCAL, read_layer_types
-from simile.architectures.bricks.post_norm import check_heads
+from simile.architectures.bricks.post_norm import read_head_size
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
@@ -44,9 +44,7 @@ class Architecture(EncoderArchitecture):
     def parse(cls, configuration: Configuration) -> "Architecture":
         """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
         sizes = Sizes.read(configuration, eps="norm_eps", default_eps=1e-5, context_length=8192)
-        check_heads(configuration, sizes, pairs=True)
-        head_size = sizes.width // sizes.head_count
-        configuration.only("head_dim", (head_size,))
+        head_size = read_head_size(configuration, sizes)
         configuration.only("rope_scaling", (None,))
         every = configuration.size("global_attn_every_n_layers", 3)
         kinds = read_layer_types(configuration, sizes.layer_count) or tuple(

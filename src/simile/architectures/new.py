@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
-from simile.architectures.bricks.post_norm import check_heads, read_sizes
+from simile.architectures.bricks.post_norm import read_head_size, read_sizes
 from simile.architectures.bricks.rotary import frequencies, read_frequencies
 from simile.architectures.bricks.rotary_post_norm import GatedNames, RotaryPostNorm
 from simile.architectures.bricks.weights import Weights
@@ -28,7 +28,6 @@ _NAMES = GatedNames(
     down="mlp.down_proj",
     norm="mlp_ln",
     attention_bias=True,
-    gated_bias=False,
     down_bias=True,
 )
 
@@ -60,9 +59,7 @@ class Architecture(EncoderArchitecture):
         configuration.only("logn_attention_scale", (False,))
         configuration.only("logn_attention_clip1", (False,))
         sizes = read_sizes(configuration)
-        check_heads(configuration, sizes, pairs=True)
-        head_size = sizes.width // sizes.head_count
-        configuration.only("head_dim", (head_size,))
+        head_size = read_head_size(configuration, sizes)
         read = _read_own if configuration.text("model_type") == "new" else _read_transformers
         return cls(
             sizes,

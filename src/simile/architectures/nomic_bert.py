@@ -5,10 +5,10 @@ matrix for queries, keys and values. Nussbaum et al. 2024, https://arxiv.org/abs
 names as nomic-ai/nomic-bert-2048 and transformers 5 write them, config.json in the words of either.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
-from simile.architectures.bricks.post_norm import check_heads, read_sizes
+from simile.architectures.bricks.post_norm import check_heads, read_head_size, read_sizes
 from simile.architectures.bricks.rotary import frequencies, read_frequencies
 from simile.architectures.bricks.rotary_post_norm import GatedNames, RotaryPostNorm
 from simile.architectures.bricks.weights import Weights
@@ -17,6 +17,16 @@ from simile.checkpoints.tensors import Floats, Tensors
 from simile.errors import UnsupportedModelError
 from simile.graph import Node
 
+_NAMES = GatedNames(
+    layer="encoder.layers",
+    joined="attn.Wqkv",
+    mixed="attn.out_proj",
+    mixed_norm="norm1",
+    up="mlp.fc11",
+    gate="mlp.fc12",
+    down="mlp.fc2",
+    norm="norm2",
+)
 _GATED = {"swiglu": "silu", "geglu": "gelu", "glu": "sigmoid"}
 
 
@@ -47,9 +57,7 @@ class Architecture(EncoderArchitecture):
         if "n_embd" in configuration.values:
             return _parse_own(configuration)
         sizes = read_sizes(configuration)
-        check_heads(configuration, sizes, pairs=True)
-        head_size = sizes.width // sizes.head_count
-        configuration.only("head_dim", (head_size,))
+        head_size = read_head_size(configuration, sizes)
         configuration.only("rope_scaling", (None,))
         parameters = configuration.table("rope_parameters")
         return cls(
@@ -57,7 +65,7 @@ class Architecture(EncoderArchitecture):
             type_vocab_size=configuration.count("type_vocab_size", 2),
             activation=configuration.text("hidden_act", "silu"),
             angles=read_frequencies(configuration, parameters, head_size, base=1000.0),
-            names=_names(),
+            names=_NAMES,
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
@@ -100,7 +108,8 @@ def _parse_own(configuration: Configuration) -> Architecture:
         type_vocab_size=configuration.count("type_vocab_size", 2),
         activation=_GATED[configuration.text("activation_function")],
         angles=frequencies(turned, configuration.number("rotary_emb_base", 10_000.0)),
-        names=_names(
+        names=replace(
+            _NAMES,
             attention_bias=configuration.flag("qkv_proj_bias", True),
             gated_bias=configuration.flag("mlp_fc1_bias", True),
             down_bias=configuration.flag("mlp_fc2_bias", True),
@@ -114,21 +123,3 @@ def _context_length(configuration: Configuration) -> int:
         return configuration.size("max_trained_positions", 2048)
     names = ("n_positions", "max_trained_positions", "max_position_embeddings")
     return max(configuration.size(name, 1) for name in names)
-
-
-def _names(
-    *, attention_bias: bool = False, gated_bias: bool = False, down_bias: bool = False
-) -> GatedNames:
-    return GatedNames(
-        layer="encoder.layers",
-        joined="attn.Wqkv",
-        mixed="attn.out_proj",
-        mixed_norm="norm1",
-        up="mlp.fc11",
-        gate="mlp.fc12",
-        down="mlp.fc2",
-        norm="norm2",
-        attention_bias=attention_bias,
-        gated_bias=gated_bias,
-        down_bias=down_bias,
-    )

@@ -4,37 +4,22 @@ Nogueira & Cho 2019, https://arxiv.org/abs/1901.04085: query and text are read t
 architecture, head and pair tokenizer; does not know devices, threads or HTTP.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from simile.architectures.architecture import EncoderArchitecture, Tokens
 from simile.checkpoints.checkpoint import Checkpoint
 from simile.checkpoints.tensors import Tensors
 from simile.models.facts import ModelFacts
-from simile.models.pairs import Pair, PairTokenizer, Query
+from simile.models.pairs import PairTokenizer
 from simile.models.qwen3_reranker import TemplateTokenizer, answer_ids
 from simile.models.rerank_layout import Layout
-from simile.models.tokenizer import TokenizedText, Tokenizer
+from simile.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from simile.architectures.heads import Head
     from simile.graph import Model
-
-
-class JudgingTokenizer(Protocol):
-    """What makes one input of a query and a text."""
-
-    @property
-    def special_count(self) -> int:
-        """Tokens added to each pair."""
-
-    def query(self, text: str, instruction: str | None = None) -> Query:
-        """Prepare a query, once for all its texts."""
-
-    def encode(self, pairs: Sequence[Pair], windows: Sequence[int]) -> list[TokenizedText]:
-        """Tokenise pairs, each cut to its window."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +32,7 @@ class CrossEncoder:
     architecture: EncoderArchitecture
     layout: Layout
 
-    def tokenizer(self) -> JudgingTokenizer:
+    def tokenizer(self) -> PairTokenizer | TemplateTokenizer:
         """Load the checkpoint's tokenizer; CheckpointError where there is none."""
         tokenizer = Tokenizer(self._fast, lowercase=self.facts.lowercase)
         if self.layout.has_template:

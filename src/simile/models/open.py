@@ -1,7 +1,7 @@
 """Open a model as what it is: an encoder, a static table or a cross-encoder.
 
 Reads all that its files say, but for the weights. Prompts are the checkpoint's own, else the
-catalog's; the window and the widths are the catalog's, else the checkpoint's. Does not know devices.
+catalog's; the window and the widths are the catalog's, else the checkpoint's. Knows no device.
 """
 
 from simile.architectures.architecture import (
@@ -150,6 +150,5 @@ def _read_modules(checkpoint: Checkpoint) -> Modules:
     """Read the steps after the encoder; an ONNX graph that pools by itself has none but one."""
     if not isinstance(checkpoint, OnnxCheckpoint) or not checkpoint.gives_text_vector:
         return read_modules(checkpoint)
-    if checkpoint.find_json("modules.json") is None:
-        return Modules((), (), normalize=False)
-    return Modules((), (), normalize=read_modules(checkpoint).normalize)
+    is_listed = checkpoint.find_json("modules.json") is not None
+    return Modules((), (), normalize=is_listed and read_modules(checkpoint).normalize)

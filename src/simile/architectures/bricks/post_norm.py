@@ -50,6 +50,17 @@ def check_heads(configuration: Configuration, sizes: Sizes, *, pairs: bool = Fal
         )
 
 
+def read_head_size(configuration: Configuration, sizes: Sizes) -> int:
+    """Give the width of a head that is turned by its places: whole pairs, and no other head_dim.
+
+    Raises CheckpointError and UnsupportedModelError.
+    """
+    check_heads(configuration, sizes, pairs=True)
+    size = sizes.width // sizes.head_count
+    configuration.only("head_dim", (size,))
+    return size
+
+
 @dataclass(frozen=True)
 class PostNorm:
     """The weights of one encoder, and what its layers need to know."""

@@ -28,9 +28,9 @@ class GatedNames:
     gate: str
     down: str
     norm: str
-    attention_bias: bool
-    gated_bias: bool
-    down_bias: bool
+    attention_bias: bool = False
+    gated_bias: bool = False
+    down_bias: bool = False
 
 
 @dataclass(frozen=True)
