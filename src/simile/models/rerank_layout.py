@@ -17,16 +17,8 @@ _LABELS = 2
 """What transformers assumes where a configuration does not say."""
 _ST_CONFIG = "config_sentence_transformers.json"
 _CAUSAL = "Qwen3ForCausalLM"
-DECODER_KINDS = (_CAUSAL, "Qwen3ForSequenceClassification")
+_DECODERS = (_CAUSAL, "Qwen3ForSequenceClassification")
 """Those whose score is read off the last token."""
-PAIR_KINDS = (
-    *("BertForSequenceClassification", "NewForSequenceClassification"),
-    *("RobertaForSequenceClassification", "XLMRobertaForSequenceClassification"),
-    *("CamembertForSequenceClassification", "MPNetForSequenceClassification"),
-    *("DistilBertForSequenceClassification", "ModernBertForSequenceClassification"),
-    *("GteForSequenceClassification", "NomicBertForSequenceClassification"),
-)
-"""Encoders; models/heads.py has a head for each."""
 _ACTIVATIONS: Mapping[str, str] = {
     "torch.nn.modules.activation.Sigmoid": "sigmoid",
     "torch.nn.modules.linear.Identity": "identity",
@@ -65,16 +57,18 @@ def is_reranker(checkpoint: Checkpoint) -> bool:
 
 def read_layout(checkpoint: Checkpoint) -> Layout:
     """Read the files; UnsupportedModelError or CheckpointError says what does not do."""
+    from simile.architectures.heads import HEADS
+
     kind = _kind(checkpoint)
-    if kind not in (*PAIR_KINDS, *DECODER_KINDS):
+    if kind not in (*HEADS, _CAUSAL):
         raise UnsupportedModelError(
             f"{checkpoint.place}: {kind or 'no architecture'} is no reranker that is built here; "
-            f"expected one of {', '.join((*PAIR_KINDS, *DECODER_KINDS))}"
+            f"expected one of {', '.join((*HEADS, _CAUSAL))}"
         )
     if kind != _CAUSAL:
         _require_one_label(checkpoint.configuration)
     answers = _read_modules(checkpoint, kind)
-    has_template = kind in DECODER_KINDS and _has_template(checkpoint)
+    has_template = kind in _DECODERS and _has_template(checkpoint)
     return Layout(
         kind=kind,
         activation=_activation(checkpoint),
