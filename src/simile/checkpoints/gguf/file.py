@@ -26,7 +26,7 @@ class GgufFile:
     """What the header says."""
 
     values: Mapping[str, Any]
-    """Metadata: numbers, strings, Texts and NumPy arrays of numbers."""
+    """Metadata: numbers, strings, Texts and, for arrays of numbers, memoryviews."""
     tensors: Mapping[str, StoredTensor]
     """By name, shapes slowest dimension first."""
     file: MappedFile

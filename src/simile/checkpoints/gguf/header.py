@@ -4,12 +4,12 @@ Keeps the single values alone, of which the arrays are none: a vocabulary may ha
 bytes. Does not know tensors.
 """
 
+import mmap
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from simile.checkpoints.gguf.reader import DamagedHeader, HeaderReader, TruncatedHeader
-from simile.checkpoints.mapped_file import MappedFile
 from simile.errors import CheckpointError, UnsupportedModelError
 
 _FIRST_LOOK_BYTES = 65_536
@@ -65,12 +65,14 @@ def _scalars_of(path: Path, mtime_ns: int, size: int) -> Mapping[str, Scalar] | 
 def read_scalars(path: Path) -> Mapping[str, Scalar] | None:
     """Give the header's single values by name; None where the file ends before its header does.
 
-    CheckpointError if it is no GGUF file, or cannot be read.
+    CheckpointError if it is no GGUF file, OSError if it cannot be read.
     """
     if not path.stat().st_size:
         return None
     try:
-        values = HeaderReader(memoryview(MappedFile(path).data.data)).values()
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        values = HeaderReader(memoryview(data)).values()
     except TruncatedHeader:
         return None
     except DamagedHeader as exc:

@@ -1,16 +1,16 @@
 """Go through the header of a GGUF file from front to back, as much of it as is there.
 
 Every length is checked before it is believed: the gguf package's reader checks none, and takes
-seconds for a vocabulary. Knows no model and no tensor format. Format: GGUF versions 2 and 3,
-docs/gguf.md of ggml (read 2026-11).
+seconds for a vocabulary. Does without NumPy, as whoever looks at a file's head alone waits for its
+import. Knows no model and no tensor format. Format: GGUF versions 2 and 3, docs/gguf.md of ggml
+(read 2026-11).
 """
 
 import struct
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from simile.errors import CheckpointError
 
@@ -21,7 +21,7 @@ each, and a file of nothing but empty strings must not cost gigabytes of Python'
 MAX_DIMS = 4
 _VERSIONS = (2, 3)
 _NUMBERS: Mapping[int, str] = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
-"""The format character of each kind of number, as struct and NumPy both have it."""
+"""The format character of each kind of number."""
 _TEXT, _ARRAY = 8, 9
 _SIZE = struct.Struct("<Q")
 _ENTRY_BYTES, _TENSOR_BYTES = 13, 24
@@ -88,7 +88,7 @@ class HeaderReader:
         self._value_count = self._count(_ENTRY_BYTES)
 
     def values(self) -> dict[str, Any]:
-        """Read the metadata: numbers, strings, Texts and NumPy arrays of numbers."""
+        """Read the metadata: numbers, strings, Texts and, for arrays of numbers, memoryviews."""
         values = {}
         for _ in range(self._value_count):
             name = self._text()
@@ -125,8 +125,7 @@ class HeaderReader:
         if kind == _ARRAY:
             return self._array(self._number("I"))
         number = self._number(_format(kind))
-        # 1e-12 is stored as the float32 next to it: give the number that was meant.
-        return float(str(np.float32(number))) if _NUMBERS[kind] == "f" else number
+        return _as_meant(number) if _NUMBERS[kind] == "f" else number
 
     def _array(self, kind: int) -> Any:
         item_bytes = 8 if kind == _TEXT else struct.calcsize(_format(kind))
@@ -139,7 +138,7 @@ class HeaderReader:
             self._step_over_texts(count)
             return Texts(self._data, start, count)
         self._move(count * item_bytes)
-        return np.frombuffer(self._data, f"<{_format(kind)}", count, start)
+        return self._data[start : self._at].cast(_format(kind))
 
     def _step_over_texts(self, count: int) -> None:
         at, size_at, data = self._at, _SIZE.unpack_from, self._data
@@ -178,6 +177,12 @@ class HeaderReader:
     def _refuse_past_limit(self, size: int) -> None:
         if self._at + size > MAX_HEADER_BYTES:
             raise DamagedHeader(f"has a GGUF header of more than {MAX_HEADER_BYTES:,} bytes")
+
+
+def _as_meant(number: float) -> float:
+    """Give the shortest number that is stored as this float32, such as 1e-12 for its neighbor."""
+    shorter = (float(f"{number:.{digits}g}") for digits in range(1, 10))
+    return next((found for found in shorter if array("f", [found])[0] == number), number)
 
 
 def _format(kind: int) -> str:
