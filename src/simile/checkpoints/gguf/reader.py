@@ -20,7 +20,7 @@ MAX_VALUES = 8_000_000
 each, and a file of nothing but empty strings must not cost gigabytes of Python's objects."""
 MAX_DIMS = 4
 _VERSIONS = (2, 3)
-_NUMBERS: Mapping[int, str] = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
+_NUMBERS: Mapping[int, Any] = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
 """The format character of each kind of number."""
 _TEXT, _ARRAY = 8, 9
 _SIZE = struct.Struct("<Q")
@@ -185,7 +185,7 @@ def _as_meant(number: float) -> float:
     return next((found for found in shorter if array("f", [found])[0] == number), number)
 
 
-def _format(kind: int) -> str:
+def _format(kind: int) -> Any:
     if kind not in _NUMBERS:
         raise DamagedHeader(f"has a GGUF header with a value of the unknown kind {kind}")
     return _NUMBERS[kind]
