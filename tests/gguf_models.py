@@ -12,7 +12,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 
 Keys = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
@@ -72,7 +72,7 @@ def _add(writer: gguf.GGUFWriter, name: str, value: Any) -> None:
 
 def bert_parts(folder: Path, pooling: int = 1) -> tuple[Keys, Arrays]:
     """Give the metadata and tensors of a BERT checkpoint."""
-    checkpoint = Checkpoint(folder)
+    checkpoint = FolderCheckpoint(folder)
     config, tensors = checkpoint.config, checkpoint.tensors()
     shapes = {name: shape for name, _, shape in tensors.shapes}
     arrays = {

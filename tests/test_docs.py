@@ -9,6 +9,7 @@ import pytest
 
 import simile
 from simile import errors
+from simile.architectures.architecture import MODULES
 from simile.cli.main import VERBS, cli
 from simile.config import read_server_settings, read_settings
 from simile.engine.residency import Residency
@@ -59,6 +60,15 @@ def test_every_route_is_documented(tmp_path):
     routes = create_app(hub, Residency(hub.find)).routes
     documented = set(re.findall(r"^\| `[A-Z]+ (/[^`]*)`", read("docs/http.md"), re.M))
     assert {route.path.replace(":path", "") for route in routes} == documented
+
+
+def test_every_architecture_is_documented():
+    table = re.search(r"^## What is built\n(.*?)\n\n", read("docs/models.md"), re.M | re.S)
+    assert table
+    first_cells = re.findall(r"^\| ([^|]*) \|", table.group(1), re.M)
+    documented = {name for cell in first_cells for name in re.findall(r"`(\w[\w-]*)`", cell)}
+    # The last two are named by what lies in their folders.
+    assert documented == {*MODULES, "model_type", "model2vec", "StaticEmbedding"}
 
 
 def test_every_error_is_documented():

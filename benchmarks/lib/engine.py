@@ -8,7 +8,7 @@ from benchmarks.lib.report import Report
 from benchmarks.lib.timing import time_runs
 from benchmarks.lib.vectors import cosines
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 from simile.engine.embedder import LocalEmbedder
 from simile.engine.stats import EngineStats
 from simile.models.local_model import LocalModel
@@ -19,7 +19,7 @@ SECTION = "Engine, in this process"
 
 def flop_per_token(folder: Path, texts: Corpus | Sample) -> float:
     """Twice the parameters in matrices, and attention over each text's own length."""
-    config = Checkpoint(folder).config
+    config = FolderCheckpoint(folder).config
     width, inner = config["hidden_size"], config["intermediate_size"]
     layers = config["num_hidden_layers"]
     matrices = layers * (4 * width * width + 2 * width * inner)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 
 _TOP = {
     "embeddings.word_embeddings.weight": "token_embd.weight",
@@ -61,7 +61,7 @@ def write(folder: Path, target: Path) -> None:
     import gguf  # type: ignore[import-untyped, import-not-found, unused-ignore]
     from safetensors.numpy import load_file  # type: ignore[import-not-found, unused-ignore]
 
-    checkpoint = Checkpoint(folder)
+    checkpoint = FolderCheckpoint(folder)
     writer = gguf.GGUFWriter(str(target), "bert")
     _add_facts(gguf, writer, checkpoint)
     _add_vocabulary(writer, folder, checkpoint.config)
@@ -86,7 +86,7 @@ def _names(layers: int) -> dict[str, str]:
     return names
 
 
-def _add_facts(gguf: Any, writer: Any, checkpoint: Checkpoint) -> None:
+def _add_facts(gguf: Any, writer: Any, checkpoint: FolderCheckpoint) -> None:
     config = checkpoint.config
     pooling = checkpoint.find_json("1_Pooling/config.json") or {}
     writer.add_block_count(config["num_hidden_layers"])

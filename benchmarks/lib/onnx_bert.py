@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from benchmarks.lib.corpus import WINDOW
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 from simile.types import Embeddings
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -58,7 +58,7 @@ class Session:
         self._tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
         self._tokenizer.enable_truncation(WINDOW)
         self._tokenizer.no_padding()
-        pooling = Checkpoint(model).find_json("1_Pooling/config.json") or {}
+        pooling = FolderCheckpoint(model).find_json("1_Pooling/config.json") or {}
         self._first = bool(pooling.get("pooling_mode_cls_token"))
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL

@@ -11,7 +11,6 @@ from tests.checkpoint_files import write_safetensors
 from simile.architectures.heads import HEADS, Encoded
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.safetensors import open_safetensors
-from simile.models.rerank_layout import PAIR_KINDS
 
 WIDTH = 3
 HIDDEN = np.random.default_rng(1).normal(0, 1, (2, 4, WIDTH)).astype("<f4")
@@ -56,7 +55,3 @@ def test_the_pooler_is_found_under_its_encoders_name(tmp_path, kind, owner):
     }
     got = logits(tmp_path, f"{kind}ForSequenceClassification", arrays, {})
     assert got == pytest.approx(np.tanh(HIDDEN[:, 0]).sum(axis=1).tolist(), rel=1e-5)
-
-
-def test_every_kind_that_reads_pairs_has_a_head():
-    assert set(PAIR_KINDS) <= set(HEADS)

@@ -73,14 +73,14 @@ def test_facts_are_those_of_config_json(folder):
     write_onnx(folder / "onnx" / "model.onnx", TABLE)
     facts = read_facts(open_folder(str(folder)))
     assert (facts.model_type, facts.weight_format) == ("bert", "ONNX")
-    assert (facts.layer_count, facts.head_count, facts.max_tokens) == (2, 2, 32)
+    assert (facts.sizes.layer_count, facts.sizes.head_count, facts.max_tokens) == (2, 2, 32)
     assert facts.parameter_count >= TABLE.size
 
 
 def test_an_architecture_that_is_not_built_here_runs_from_onnx(folder):
     change_json(folder / "config.json", model_type="albert", max_position_embeddings=20)
     write_onnx(folder / "onnx" / "model.onnx", TABLE)
-    assert read_facts(open_folder(str(folder))).context_length == 20
+    assert read_facts(open_folder(str(folder))).sizes.context_length == 20
     vectors, ids = embed(folder)
     np.testing.assert_allclose(vectors[1], TABLE[ids[1]].mean(axis=0), atol=1e-6)
 

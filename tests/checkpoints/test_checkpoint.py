@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tests.checkpoint_files import change_json, write_json, write_safetensors, write_tiny_bert
+from tests.opened import encoder_of
 
 from simile.architectures.bert import Architecture
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 from simile.checkpoints.safetensors import open_safetensors
 from simile.errors import CheckpointError, UnsupportedModelError
-from simile.hub.plain_folder import open_folder
-from simile.models.encoder import Encoder
 
 QUERY = "encoder.layer.1.attention.self.query.weight"
 
@@ -34,7 +33,7 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
 
 
 def build(folder: Path):
-    return Encoder(open_folder(str(folder))).graph()
+    return encoder_of(folder).graph()
 
 
 def arrays_of_any_kind():
@@ -283,10 +282,10 @@ def split_weights(folder: Path) -> dict[str, str]:
 
 def test_shards_are_read_as_one(tmp_path):
     folder = write_tiny_bert(tmp_path)
-    names = Checkpoint(folder).tensors().names
+    names = FolderCheckpoint(folder).tensors().names
     places = split_weights(folder)
     write_json(folder / "model.safetensors.index.json", {"weight_map": places})
-    assert Checkpoint(folder).tensors().names == names
+    assert FolderCheckpoint(folder).tensors().names == names
     assert build(folder)
 
 
@@ -296,7 +295,7 @@ def test_a_shard_outside_the_folder_is_refused(tmp_path, shard):
     write_safetensors(tmp_path / "model.safetensors", {"x": np.zeros(2, "<f4")})
     write_json(folder / "model.safetensors.index.json", {"weight_map": {"x": shard}})
     with pytest.raises(CheckpointError, match="outside"):
-        Checkpoint(folder).tensors()
+        FolderCheckpoint(folder).tensors()
 
 
 def test_a_shard_that_is_absent_is_named(tmp_path):
@@ -304,7 +303,7 @@ def test_a_shard_that_is_absent_is_named(tmp_path):
     index = {"weight_map": {"x": "model-00001-of-00001.safetensors"}}
     write_json(folder / "model.safetensors.index.json", index)
     with pytest.raises(CheckpointError, match="model-00001-of-00001.safetensors is missing"):
-        Checkpoint(folder).tensors()
+        FolderCheckpoint(folder).tensors()
 
 
 @pytest.mark.parametrize("index", [[], {}, {"weight_map": []}, {"weight_map": None}])
@@ -312,7 +311,7 @@ def test_an_index_without_a_map_is_refused(tmp_path, index):
     folder = write_tiny_bert(tmp_path)
     write_json(folder / "model.safetensors.index.json", index)
     with pytest.raises(CheckpointError, match="weight_map"):
-        Checkpoint(folder).tensors()
+        FolderCheckpoint(folder).tensors()
 
 
 class Trap:
@@ -339,7 +338,7 @@ def test_a_damaged_config_is_refused_by_path(tmp_path, content):
     folder = write_tiny_bert(tmp_path)
     (folder / "config.json").write_bytes(content)
     with pytest.raises(CheckpointError, match="config.json"):
-        Checkpoint(folder)
+        FolderCheckpoint(folder)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simile.engine.batching import Pool, pad, round_up
+from simile.models.tokenizer import TokenizedText
 
 BUDGET = 24
 
@@ -32,7 +33,7 @@ def test_each_text_leaves_once_with_all_who_wait_for_it(steps):
     waiting: dict[bytes, list[int]] = {}  # In order of arrival.
     for owner, step in enumerate([*steps, *["take"] * len(steps)]):
         if isinstance(step, np.ndarray):
-            pool.add(step, owner)
+            pool.add(TokenizedText(step, False), owner)
             waiting.setdefault(step.tobytes(), []).append(owner)
         else:
             batch = pool.take(BUDGET, everyone)
@@ -50,7 +51,7 @@ def test_each_text_leaves_once_with_all_who_wait_for_it(steps):
 def test_a_batch_keeps_its_budget_or_is_one_longer_text(texts):
     pool: Pool[int] = Pool()
     for owner, ids in enumerate(texts):
-        pool.add(ids, owner)
+        pool.add(TokenizedText(ids, False), owner)
     for batch in drain(pool):
         longest = max(len(item.ids) for item in batch)
         assert len(batch) * longest <= BUDGET or len(batch) == 1
@@ -61,7 +62,7 @@ def test_texts_that_nobody_wants_are_dropped_and_the_others_are_not(texts, unwan
     pool: Pool[int] = Pool()
     waiting: dict[bytes, list[int]] = {}
     for owner, ids in enumerate(texts):
-        pool.add(ids, owner)
+        pool.add(TokenizedText(ids, False), owner)
         waiting.setdefault(ids.tobytes(), []).append(owner)
     given_out = [
         owner
@@ -77,7 +78,7 @@ def test_texts_that_nobody_wants_are_dropped_and_the_others_are_not(texts, unwan
 def test_texts_share_a_batch_while_its_padding_costs_less_than_another_batch():
     pool: Pool[int] = Pool()
     for owner, length in enumerate([40, 120, 30, 38, 20]):
-        pool.add(ids_of(length, owner), owner)
+        pool.add(TokenizedText(ids_of(length, owner), False), owner)
     batches = [[item.owners[0] for item in batch] for batch in drain(pool, budget=1024)]
     assert batches == [[2, 3, 0], [1], [4]]
 
@@ -86,7 +87,7 @@ def test_texts_share_a_batch_while_its_padding_costs_less_than_another_batch():
 def test_the_padding_of_a_batch_is_bounded(lengths):
     pool: Pool[int] = Pool()
     for owner, length in enumerate(lengths):
-        pool.add(ids_of(length, owner), owner)
+        pool.add(TokenizedText(ids_of(length, owner), False), owner)
     for batch in drain(pool, budget=1024):
         tokens = [len(item.ids) for item in batch]
         size = max(tokens) * len(tokens)
@@ -95,12 +96,12 @@ def test_the_padding_of_a_batch_is_bounded(lengths):
 
 def test_equal_texts_wait_as_one():
     pool: Pool[str] = Pool()
-    pool.add(ids_of(5), "first")
-    pool.add(ids_of(5), "second")
+    pool.add(TokenizedText(ids_of(5), False), "first")
+    pool.add(TokenizedText(ids_of(5), False), "second")
     assert pool.tokens == 5
     [item] = pool.take(BUDGET, everyone)
     assert item.owners == ["first", "second"]
-    pool.add(ids_of(5), "third")
+    pool.add(TokenizedText(ids_of(5), False), "third")
     [item] = pool.take(BUDGET, everyone)
     assert item.owners == ["third"]
 
@@ -109,7 +110,7 @@ def test_equal_texts_wait_as_one():
 def test_take_all_empties_the_pool(texts):
     pool: Pool[int] = Pool()
     for owner, ids in enumerate(texts):
-        pool.add(ids, owner)
+        pool.add(TokenizedText(ids, False), owner)
     items = pool.take_all()
     assert sorted(owner for item in items for owner in item.owners) == list(range(len(texts)))
     assert pool.tokens == 0
@@ -118,11 +119,31 @@ def test_take_all_empties_the_pool(texts):
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=9))
 def test_padding_is_on_the_right_and_masked(texts):
-    input_ids, token_mask = pad([np.array(ids, dtype=np.int32) for ids in texts])
+    input_ids, token_mask = pad(
+        [TokenizedText(np.array(ids, dtype=np.int32), False) for ids in texts]
+    )
     width = max(map(len, texts))
     assert input_ids.dtype == token_mask.dtype == np.int32
     assert input_ids.tolist() == [ids + [0] * (width - len(ids)) for ids in texts]
     assert token_mask.tolist() == [[1] * len(ids) + [0] * (width - len(ids)) for ids in texts]
+
+
+def typed(ids, types):
+    return TokenizedText(np.array(ids, np.int32), False, np.array(types, np.int32))
+
+
+def test_types_of_tokens_are_padded_beside_them():
+    _, _, token_types = pad([typed([5, 6, 7], [0, 1, 1]), typed([8], [1])])
+    assert token_types.tolist() == [[0, 1, 1], [1, 0, 0]]
+
+
+def test_texts_of_equal_tokens_and_other_types_wait_apart():
+    pool: Pool[str] = Pool()
+    pool.add(typed([5, 6], [0, 1]), "first")
+    pool.add(typed([5, 6], [1, 1]), "second")
+    pool.add(typed([5, 6], [0, 1]), "third")
+    batch = pool.take(BUDGET, everyone)
+    assert [item.owners for item in batch] == [["first", "third"], ["second"]]
 
 
 @given(size=st.integers(1, 100_000))

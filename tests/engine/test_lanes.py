@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simile.engine.lanes import Lanes
+from simile.models.tokenizer import TokenizedText
 
 SHARES = (4, 2, 1)
 BUDGETS = (1000, 100, 100)
@@ -12,7 +13,7 @@ LONG = 100
 
 
 def ids(number: int, length: int):
-    return np.full(length, number, np.int32)
+    return TokenizedText(np.full(length, number, np.int32), False)
 
 
 def take(lanes: Lanes[str]) -> str:

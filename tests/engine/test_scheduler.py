@@ -32,7 +32,7 @@ class Runner:
         self.gate = threading.Semaphore(0)
         self.gated = gated
 
-    def run(self, input_ids, token_mask):
+    def run(self, input_ids, token_mask, token_types=None):
         rows = [row[: m.sum()] for row, m in zip(input_ids, token_mask, strict=True)]
         texts = ["".join(map(chr, row)) for row in rows]
         self.started.put(texts)

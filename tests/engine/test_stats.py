@@ -6,7 +6,7 @@ from simile.models.tokenizer import TokenizedText
 
 
 class Zeros:
-    def run(self, input_ids, token_mask):
+    def run(self, input_ids, token_mask, token_types=None):
         return np.zeros((len(input_ids), 2), np.float32)
 
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.checkpoint_files import write_tiny_bert
+from tests.opened import encoder_of
 
 from simile.engine import tuning
 from simile.engine.compile import CompiledEncoder
 from simile.engine.tuning import Plan, find, first_plan, read_or_find
 from simile.errors import EngineError
 from simile.hub.plain_folder import open_folder
-from simile.models.encoder import Encoder
 
 
 def rates(best, gain):
@@ -102,7 +102,9 @@ def test_every_plan_tried_fits_the_machine(cores):
 def test_a_real_graph_is_compared_by_computing(tmp_path, monkeypatch):
     monkeypatch.setattr("simile.engine.compile._cores", lambda: 4)
     model = open_folder(str(write_tiny_bert(tmp_path / "tiny")))
-    compiled = CompiledEncoder(Encoder(model), precision="f32", derived=tmp_path / "derived")
+    compiled = CompiledEncoder(
+        encoder_of(model.path), precision="f32", derived=tmp_path / "derived"
+    )
     (kept,) = (tmp_path / "derived").glob("plan-*.json")
     assert json.loads(kept.read_text()) == {
         "streams": compiled.plan.streams,

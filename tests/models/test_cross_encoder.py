@@ -13,8 +13,7 @@ from tests.rerankers import say, write_tiny_reranker
 from simile.engine.cross_encoder import LocalReranker
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.hub.plain_folder import open_folder
-from simile.models.cross_encoder import CrossEncoder
-from simile.models.open import is_cross_encoder, read_facts
+from simile.models.open import is_cross_encoder, open_cross_encoder, read_facts
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rerank"
 FOLDERS = sorted(path.parent.name for path in GOLDEN.glob("*/expected.json"))
@@ -104,7 +103,7 @@ def tiny(tmp_path):
 
 
 def graph_of(folder):
-    return CrossEncoder(open_folder(str(folder))).graph()
+    return open_cross_encoder(open_folder(str(folder))).graph()
 
 
 def test_a_classifier_is_a_reranker_and_a_folder_with_pooling_is_not(tiny, tmp_path):

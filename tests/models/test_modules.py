@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.checkpoint_files import change_json, write_json, write_tiny_bert
+from tests.opened import encoder_of
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 from simile.errors import CheckpointError, SimileError, UnsupportedModelError
 from simile.hub.plain_folder import open_folder
-from simile.models.encoder import Encoder
 from simile.models.modules import Dense, read_modules, read_prompts, read_window
 from simile.models.open import read_facts
 from simile.types import ROLES
@@ -48,7 +48,7 @@ def list_modules(folder, *names):
 
 
 def modules_of(folder):
-    return read_modules(Checkpoint(folder))
+    return read_modules(FolderCheckpoint(folder))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def dense(tmp_path, **changes):
 def test_dense_activations_go_by_their_class(tmp_path, full, name):
     folder = dense(tmp_path, activation_function=full)
     assert modules_of(folder).dense[0].activation == name
-    Encoder(open_folder(str(folder))).graph()
+    encoder_of(folder).graph()
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_dense_activations_go_by_their_class(tmp_path, full, name):
 def test_dense_variants_are_refused(tmp_path, changes):
     folder = dense(tmp_path, **changes)
     with pytest.raises(UnsupportedModelError):
-        Encoder(open_folder(str(folder))).graph()
+        encoder_of(folder).graph()
 
 
 @pytest.mark.parametrize("changes", [{"in_features": None}, {"out_features": "8"}], ids=repr)
@@ -239,7 +239,7 @@ def test_dense_without_weights_names_the_missing_file(tmp_path):
     folder = write_tiny_bert(tmp_path, dense=8)
     (folder / "2_Dense" / "model.safetensors").unlink()
     with pytest.raises(CheckpointError, match="2_Dense"):
-        Encoder(open_folder(str(folder))).graph()
+        encoder_of(folder).graph()
 
 
 def test_width_of_a_vector_is_that_of_its_last_step(tmp_path):
@@ -272,7 +272,7 @@ def test_a_cross_encoder_makes_no_vectors(tmp_path):
     folder = write_tiny_bert(tmp_path)
     write_json(folder / "config_sentence_transformers.json", {"model_type": "CrossEncoder"})
     with pytest.raises(UnsupportedModelError, match="is a reranker"):
-        Encoder(open_folder(str(folder)))
+        encoder_of(folder)
 
 
 def window(tmp_path, sentence_bert=None, tokenizer=None, file="sentence_bert_config.json"):
@@ -281,7 +281,7 @@ def window(tmp_path, sentence_bert=None, tokenizer=None, file="sentence_bert_con
     if sentence_bert is not None:
         write_json(folder / file, sentence_bert)
     write_json(folder / "tokenizer_config.json", tokenizer or {})
-    return read_window(Checkpoint(folder), 32)[0]
+    return read_window(FolderCheckpoint(folder), 32)[0]
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_the_window_may_stand_in_a_file_of_another_name(tmp_path):
 def test_lower_case_goes_by_the_sentence_file(tmp_path, asked):
     folder = write_tiny_bert(tmp_path)
     change_json(folder / "sentence_bert_config.json", do_lower_case=asked)
-    assert read_window(Checkpoint(folder), 32)[1] is asked
+    assert read_window(FolderCheckpoint(folder), 32)[1] is asked
 
 
 def facts_with_prompts(tmp_path, prompts):
@@ -400,7 +400,7 @@ def test_a_nomic_vector_is_normalised_before_it_is_cut(tmp_path, kind):
 def test_no_prompts_file_means_no_prompts(tmp_path):
     folder = write_tiny_bert(tmp_path)
     (folder / "config_sentence_transformers.json").unlink()
-    assert read_prompts(Checkpoint(folder)) == {}
+    assert read_prompts(FolderCheckpoint(folder)) == {}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from tests.rerankers import say, write_tiny_reranker
 
 from simile.checkpoints.open import open_checkpoint
 from simile.hub.plain_folder import open_folder
-from simile.models.cross_encoder import CrossEncoder
+from simile.models.open import open_cross_encoder
 from simile.models.pairs import Pair
 from simile.models.rerank_layout import gives_types
 
@@ -13,13 +13,12 @@ from simile.models.rerank_layout import gives_types
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
     folder = write_tiny_reranker(tmp_path_factory.mktemp("pairs"))
-    return CrossEncoder(open_folder(str(folder))).tokenizer()
+    return open_cross_encoder(open_folder(str(folder))).tokenizer()
 
 
 def encode(tokenizer, query, text, window):
     [row] = tokenizer.encode([Pair(tokenizer.query(query), text)], [window])
-    ids = row.ids.tolist()
-    return [~id if id < 0 else id for id in ids], [int(id < 0) for id in ids], row.truncated
+    return row.ids.tolist(), row.types.tolist(), row.truncated
 
 
 def test_the_second_text_and_the_end_are_of_type_1(tokenizer):

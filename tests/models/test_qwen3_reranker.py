@@ -9,7 +9,7 @@ from tests.checkpoint_files import change_json, write_json
 from simile.checkpoints.open import open_checkpoint
 from simile.errors import UnsupportedModelError
 from simile.hub.plain_folder import open_folder
-from simile.models.cross_encoder import CrossEncoder
+from simile.models.open import open_cross_encoder
 from simile.models.pairs import Pair
 from simile.models.qwen3_reranker import INSTRUCTION, answer_ids
 from simile.models.rerank_layout import is_reranker, read_layout
@@ -24,7 +24,7 @@ def fast():
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return CrossEncoder(open_folder(str(GOLDEN))).tokenizer()
+    return open_cross_encoder(open_folder(str(GOLDEN))).tokenizer()
 
 
 @pytest.fixture

@@ -219,8 +219,8 @@ def test_a_module_outside_the_folder_is_refused(tmp_path):
 
 def test_facts_have_no_layers(tmp_path):
     facts = read_facts(open_folder(str(write_model2vec(tmp_path))))
-    assert (facts.layer_count, facts.head_count, facts.dim) == (0, 0, 6)
-    assert (facts.vocab_size, facts.parameter_count) == (len(PIECES), TABLE.size)
+    assert (facts.sizes.layer_count, facts.sizes.head_count, facts.dim) == (0, 0, 6)
+    assert (facts.sizes.vocab_size, facts.parameter_count) == (len(PIECES), TABLE.size)
 
 
 @pytest.mark.parametrize("path", ["", "0_StaticEmbedding"])

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 from starlette.types import ASGIApp
 
+from simile.architectures.architecture import Sizes
 from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, ModelNotFoundError, TextTooLongError, WindowTooSmallError
@@ -34,17 +35,19 @@ FACTS = ModelFacts(
     model_type="bert",
     parameter_count=22_713_216,
     dim=8,
-    layer_count=6,
-    head_count=12,
-    feed_forward_size=1536,
-    layer_norm_eps=1e-12,
-    context_length=512,
+    sizes=Sizes(
+        vocab_size=100,
+        width=8,
+        layer_count=6,
+        head_count=12,
+        feed_forward_size=1536,
+        norm_eps=1e-12,
+        context_length=512,
+    ),
     max_tokens=256,
     pooling="mean",
     normalize=True,
-    vocab_size=100,
     weight_format="F32",
-    tokenizer_kind="bert",
     prompts={"query": "query: ", "clustering": "clustering: "},
 )
 MODEL = LocalModel(
@@ -67,7 +70,7 @@ class StubEmbedder:
     name = MODEL.name
     dim = FACTS.dim
     max_tokens = FACTS.max_tokens
-    context_length = FACTS.context_length
+    context_length = FACTS.sizes.context_length
     fingerprint = "stub"
 
     def __init__(self) -> None:
@@ -93,7 +96,7 @@ class StubEmbedder:
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> Future[EmbedResult]:
-        if any(not 0 <= token < FACTS.vocab_size for row in ids for token in row):
+        if any(not 0 <= token < FACTS.sizes.vocab_size for row in ids for token in row):
             raise InputError("an unknown token id")
         return self._answer([list(map(str, row)) for row in ids], max_tokens, truncate)
 

@@ -6,15 +6,15 @@ Sanh et al. 2019, https://arxiv.org/abs/1910.01108; tensor names as transformers
 
 from dataclasses import dataclass
 
-from simile.architectures.architecture import Sizes, Tokens
-from simile.architectures.bricks import layers, post_norm
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
 from simile.architectures.bricks.attention import padding_mask
+from simile.architectures.bricks.post_norm import BertNames, PostNorm, check_heads
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.tensors import Tensors
-from simile.graph import Node, ops
+from simile.graph import Node
 
-_NAMES = post_norm.Names(
+_NAMES = BertNames(
     layer="transformer.layer",
     query="attention.q_lin",
     key="attention.k_lin",
@@ -28,7 +28,7 @@ _NAMES = post_norm.Names(
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers.
 
     Positions that are sines are stored like learnt ones.
@@ -58,25 +58,13 @@ class Architecture:
             norm_eps=1e-12,
             context_length=configuration.size("max_position_embeddings", 512),
         )
-        post_norm.check_heads(configuration, sizes)
+        check_heads(configuration, sizes)
         return cls(sizes, activation=configuration.text("activation", "gelu"))
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol. It has no token types."""
-        sizes = self.sizes
+        """Build the encoder; see EncoderArchitecture. It has no token types."""
         weights = Weights.find(tensors, "embeddings.word_embeddings.weight", "distilbert.")
-        words = weights.take_matrix(
-            "embeddings.word_embeddings.weight", sizes.vocab_size, sizes.width
-        )
-        places = weights.take(
-            "embeddings.position_embeddings.weight", sizes.context_length, sizes.width
-        )
-        hidden = ops.add(
-            layers.embed(words, tokens.input_ids),
-            layers.first_rows(places, tokens.input_ids),
-        )
-        hidden = weights.layer_norm(hidden, "embeddings.LayerNorm", sizes.width, eps=sizes.norm_eps)
+        encoder = PostNorm(weights, self.sizes, self.activation, _NAMES)
+        hidden = encoder.embed(tokens)
         mask = padding_mask(tokens.token_mask)
-        return post_norm.encode(
-            weights, sizes, self.activation, hidden, mask, _NAMES, first_only=tokens.first_only
-        )
+        return encoder.encode(hidden, mask, first_only=tokens.first_only)

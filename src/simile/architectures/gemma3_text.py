@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from simile.architectures.architecture import Sizes, Tokens
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
 from simile.architectures.bricks import attention, layers
 from simile.architectures.bricks.causal import Causal
-from simile.architectures.bricks.grouped import Heads, Layer
+from simile.architectures.bricks.grouped import GroupedLayer, Heads
+from simile.architectures.bricks.layer_types import GLOBAL, LOCAL, read_layer_types
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
@@ -22,12 +23,11 @@ from simile.checkpoints.tensors import Floats, Tensors
 from simile.errors import UnsupportedModelError
 from simile.graph import Node, ops
 
-_LOCAL, _GLOBAL = "sliding_attention", "full_attention"
 Attend = Callable[[Node, Node, Node], Node]
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -48,29 +48,31 @@ class Architecture:
         """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
         # Of the scores' cap the reference reads the key, and does not apply it.
         configuration.only("attn_logit_softcapping", ())
-        sizes = Sizes(
-            vocab_size=configuration.size("vocab_size", 262_208),
-            width=configuration.size("hidden_size"),
-            layer_count=configuration.size("num_hidden_layers"),
-            head_count=configuration.size("num_attention_heads"),
-            feed_forward_size=configuration.size("intermediate_size"),
-            norm_eps=configuration.number("rms_norm_eps", 1e-6),
-            context_length=configuration.size("max_position_embeddings", 131_072),
+        sizes = Sizes.read(
+            configuration,
+            eps="rms_norm_eps",
+            default_eps=1e-6,
+            vocab_size=262_208,
+            context_length=131_072,
         )
         heads = Heads.parse(configuration, 256)
+        every = configuration.size("sliding_window_pattern", 6)
+        kinds = read_layer_types(configuration, sizes.layer_count) or tuple(
+            LOCAL if number % every else GLOBAL for number in range(1, sizes.layer_count + 1)
+        )
         return cls(
             sizes,
             heads,
             hidden_activation=configuration.text("hidden_activation", "gelu_pytorch_tanh"),
             score_divisor=configuration.number("query_pre_attn_scalar", 256),
             frequencies=_frequencies(configuration, heads.size),
-            kinds=_kinds(configuration, sizes.layer_count),
+            kinds=kinds,
             window=configuration.size("sliding_window", 4096),
             is_causal=not configuration.flag("use_bidirectional_attention", False),
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol."""
+        """Build the encoder; see EncoderArchitecture."""
         weights = Weights.find(tensors, "embed_tokens.weight", "model.")
         rotaries, ways = {}, {}
         for kind in set(self.kinds):
@@ -88,14 +90,14 @@ class Architecture:
         words = weights.take_matrix("embed_tokens.weight", sizes.vocab_size, sizes.width)
         return ops.multiply(layers.embed(words, input_ids), np.float32(sizes.width**0.5))
 
-    def _layer(self, weights: Weights, name: str) -> Layer:
+    def _layer(self, weights: Weights, name: str) -> GroupedLayer:
         scale = (self.heads.size / self.score_divisor) ** 0.5
-        return Layer(
+        return GroupedLayer(
             weights.under(name), self.sizes, self.heads, self.hidden_activation, scale, 1.0
         )
 
     def _attend(self, kind: str, tokens: Tokens) -> Attend:
-        if kind == _LOCAL:
+        if kind == LOCAL:
             # The file's window counts both sides; in a causal model, the token and what precedes.
             reach = self.window - 1 if self.is_causal else self.window // 2
             return attention.Window(tokens.token_mask, reach, backwards=self.is_causal).attend
@@ -105,7 +107,7 @@ class Architecture:
         return lambda query, key, value: attention.attend(query, key, value, mask)
 
 
-def _pass(layer: Layer, hidden: Node, rotary: Rotary, attend: Attend) -> Node:
+def _pass(layer: GroupedLayer, hidden: Node, rotary: Rotary, attend: Attend) -> Node:
     """Pass (batch, seq, width) through one layer."""
     query, key, value = layer.project(layer.norm(hidden, "input_layernorm"), rotary)
     mixed = layer.mix(attend(query, layer.share(key), layer.share(value)))
@@ -117,30 +119,16 @@ def _pass(layer: Layer, hidden: Node, rotary: Rotary, attend: Attend) -> Node:
 def _frequencies(configuration: Configuration, size: int) -> Mapping[str, Floats]:
     """Read the rotary positions of either layout; a scaling of the older one is the global's."""
     given: Any = configuration.values.get("rope_parameters") or {}
-    if given and not set(given) <= {_LOCAL, _GLOBAL}:
+    if given and not set(given) <= {LOCAL, GLOBAL}:
         raise UnsupportedModelError(
             f"{configuration.where}: rope_parameters has {', '.join(map(str, given))}; "
-            f"expected {_GLOBAL} and {_LOCAL}"
+            f"expected {GLOBAL} and {LOCAL}"
         )
     scaling = configuration.values.get("rope_scaling") or {}
-    wide = {**(given.get(_GLOBAL) or {}), **scaling}
+    wide = {**(given.get(GLOBAL) or {}), **scaling}
     base = configuration.number("rope_theta", 1_000_000.0)
     local_base = configuration.number("rope_local_base_freq", 10_000.0)
     return {
-        _GLOBAL: read_frequencies(configuration, wide, size, base=base),
-        _LOCAL: read_frequencies(configuration, given.get(_LOCAL) or {}, size, base=local_base),
+        GLOBAL: read_frequencies(configuration, wide, size, base=base),
+        LOCAL: read_frequencies(configuration, given.get(LOCAL) or {}, size, base=local_base),
     }
-
-
-def _kinds(configuration: Configuration, layer_count: int) -> tuple[str, ...]:
-    kinds = configuration.values.get("layer_types")
-    if kinds is None:
-        every = configuration.size("sliding_window_pattern", 6)
-        return tuple(_LOCAL if (n + 1) % every else _GLOBAL for n in range(layer_count))
-    if not isinstance(kinds, list) or len(kinds) != layer_count:
-        raise UnsupportedModelError(
-            f"{configuration.where}: layer_types {kinds!r}; expected one of each layer's"
-        )
-    if not set(kinds) <= {_LOCAL, _GLOBAL}:
-        raise UnsupportedModelError(f"{configuration.where}: layer_types {kinds!r} is not built")
-    return tuple(kinds)

@@ -40,24 +40,17 @@ _POOLER_OWNERS = ("bert.", "new.", "gte.", "nomic_bert.")
 
 def bert(given: Encoded) -> Node:
     """The pooler of the first token (dense, tanh), then a linear layer."""
-    width = given.width
-    pooler = Weights.find(given.tensors, "pooler.dense.weight", *_POOLER_OWNERS)
-    pooled = pooler.linear(cls(given.hidden, given.token_mask), "pooler.dense", width, width)
-    return _score(given, layers.activation(pooled, "tanh"), "classifier")
+    return _first_token(given, "pooler.dense", "tanh", "classifier", *_POOLER_OWNERS)
 
 
 def roberta(given: Encoded) -> Node:
     """Dense, tanh and a linear layer on the first token."""
-    first = cls(given.hidden, given.token_mask)
-    dense = Weights(given.tensors).linear(first, "classifier.dense", given.width, given.width)
-    return _score(given, layers.activation(dense, "tanh"), "classifier.out_proj")
+    return _first_token(given, "classifier.dense", "tanh", "classifier.out_proj")
 
 
 def distilbert(given: Encoded) -> Node:
     """Dense, ReLU and a linear layer on the first token."""
-    first = cls(given.hidden, given.token_mask)
-    dense = Weights(given.tensors).linear(first, "pre_classifier", given.width, given.width)
-    return _score(given, layers.activation(dense, "relu"), "classifier")
+    return _first_token(given, "pre_classifier", "relu", "classifier")
 
 
 def modernbert(given: Encoded) -> Node:
@@ -124,6 +117,13 @@ HEADS: Mapping[str, Head] = {
 
 FIRST_TOKEN = (bert, roberta, distilbert)
 """Those that look at the first token alone, whatever the configuration says."""
+
+
+def _first_token(given: Encoded, dense: str, activation: str, score: str, *prefixes: str) -> Node:
+    first, weights = cls(given.hidden, given.token_mask), given.tensors
+    owner = Weights.find(weights, f"{dense}.weight", *prefixes)
+    active = layers.activation(owner.linear(first, dense, given.width, given.width), activation)
+    return _score(given, active, score)
 
 
 def _score(given: Encoded, pooled: Node, name: str) -> Node:

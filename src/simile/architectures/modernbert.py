@@ -8,23 +8,23 @@ them.
 
 from dataclasses import dataclass
 
-from simile.architectures.architecture import Sizes, Tokens
-from simile.architectures.bricks import layers, post_norm
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
+from simile.architectures.bricks import layers
 from simile.architectures.bricks.attention import Window, attend, padding_mask, split_heads
+from simile.architectures.bricks.layer_types import GLOBAL, LOCAL, read_layer_types
+from simile.architectures.bricks.post_norm import read_head_size
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.tensors import Floats, Tensors
-from simile.errors import CheckpointError, UnsupportedModelError
 from simile.graph import Node, ops
 
-_GLOBAL, _LOCAL = "full_attention", "sliding_attention"
-_OLD_BASES = {_GLOBAL: "global_rope_theta", _LOCAL: "local_rope_theta"}
-_DEFAULT_BASES = {_GLOBAL: 160_000.0, _LOCAL: 10_000.0}
+_OLD_BASES = {GLOBAL: "global_rope_theta", LOCAL: "local_rope_theta"}
+_DEFAULT_BASES = {GLOBAL: 160_000.0, LOCAL: 10_000.0}
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -43,20 +43,13 @@ class Architecture:
     @classmethod
     def parse(cls, configuration: Configuration) -> "Architecture":
         """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
-        sizes = Sizes(
-            vocab_size=configuration.size("vocab_size"),
-            width=configuration.size("hidden_size"),
-            layer_count=configuration.size("num_hidden_layers"),
-            head_count=configuration.size("num_attention_heads"),
-            feed_forward_size=configuration.size("intermediate_size"),
-            norm_eps=configuration.number("norm_eps", 1e-5),
-            context_length=configuration.size("max_position_embeddings", 8192),
-        )
-        post_norm.check_heads(configuration, sizes, pairs=True)
-        head_size = sizes.width // sizes.head_count
-        configuration.only("head_dim", (head_size,))
+        sizes = Sizes.read(configuration, eps="norm_eps", default_eps=1e-5, context_length=8192)
+        head_size = read_head_size(configuration, sizes)
         configuration.only("rope_scaling", (None,))
-        kinds = _read_kinds(configuration, sizes.layer_count)
+        every = configuration.size("global_attn_every_n_layers", 3)
+        kinds = read_layer_types(configuration, sizes.layer_count) or tuple(
+            LOCAL if number % every else GLOBAL for number in range(sizes.layer_count)
+        )
         return cls(
             sizes,
             kinds,
@@ -69,7 +62,7 @@ class Architecture:
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol. It has no token types."""
+        """Build the encoder; see EncoderArchitecture. It has no token types."""
         sizes = self.sizes
         weights = Weights.find(tensors, "embeddings.tok_embeddings.weight", "model.")
         words = weights.take_matrix(
@@ -87,7 +80,7 @@ class Architecture:
             # The embeddings' own norm has just been applied.
             asked = hidden if number == 0 else self._norm(layer, "attn_norm", hidden)
             query, key, value = self._turned(layer, asked, rotaries[kind])
-            local = kind == _LOCAL
+            local = kind == LOCAL
             mixed = window.attend(query, key, value) if local else attend(query, key, value, mask)
             mixed = layer.linear(
                 mixed, "attn.Wo", sizes.width, sizes.width, bias=self.attention_bias
@@ -113,24 +106,6 @@ class Architecture:
         up, gate = layer.split_linear(x, "mlp.Wi", width, inner, 2, bias=self.mlp_bias)
         grown = ops.multiply(layers.activation(up, self.hidden_activation), gate)
         return layer.linear(grown, "mlp.Wo", inner, width, bias=self.mlp_bias)
-
-
-def _read_kinds(configuration: Configuration, layer_count: int) -> tuple[str, ...]:
-    listed = configuration.values.get("layer_types")
-    if listed is None:
-        every = configuration.size("global_attn_every_n_layers", 3)
-        return tuple(_LOCAL if number % every else _GLOBAL for number in range(layer_count))
-    if not isinstance(listed, list) or len(listed) != layer_count:
-        raise CheckpointError(
-            f"{configuration.where}: layer_types is {listed!r}; expected {layer_count} names"
-        )
-    unknown = [kind for kind in listed if kind not in (_GLOBAL, _LOCAL)]
-    if unknown:
-        raise UnsupportedModelError(
-            f"{configuration.where}: layer_types {unknown[0]!r} is not built here; "
-            f"expected {_GLOBAL!r} or {_LOCAL!r}"
-        )
-    return tuple(listed)
 
 
 def _read_angles(configuration: Configuration, kind: str, head_size: int) -> Floats:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.architectures.architecture import Sizes, Tokens
-from simile.architectures.bricks import layers, post_norm
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
+from simile.architectures.bricks import layers
 from simile.architectures.bricks.attention import padding_mask
+from simile.architectures.bricks.post_norm import BertNames, PostNorm, read_sizes
 from simile.architectures.bricks.weights import Weights
-from simile.architectures.roberta import positions
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.tensors import Floats, Tensors
 from simile.errors import UnsupportedModelError
@@ -25,7 +25,7 @@ _PAD_ID = 1
 """Fixed by the reference, whatever config.json says."""
 _BUCKETS = 32
 _FAR = 128
-_NAMES = post_norm.Names(
+_NAMES = BertNames(
     query="attention.attn.q",
     key="attention.attn.k",
     value="attention.attn.v",
@@ -35,7 +35,7 @@ _NAMES = post_norm.Names(
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -53,36 +53,23 @@ class Architecture:
                 f"here; expected {_BUCKETS}"
             )
         return cls(
-            post_norm.read_sizes(configuration, unused_positions=_PAD_ID + 1),
+            read_sizes(configuration, unused_positions=_PAD_ID + 1),
             bucket_count=buckets,
             hidden_act=configuration.text("hidden_act", "gelu"),
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol. It has no token types."""
+        """Build the encoder; see EncoderArchitecture. It has no token types."""
         sizes = self.sizes
         weights = Weights.find(tensors, "embeddings.word_embeddings.weight", "mpnet.")
-        words = weights.take_matrix(
-            "embeddings.word_embeddings.weight", sizes.vocab_size, sizes.width
-        )
-        places = weights.take(
-            "embeddings.position_embeddings.weight",
-            sizes.context_length + _PAD_ID + 1,
-            sizes.width,
-        )
-        hidden = ops.add(
-            layers.embed(words, tokens.input_ids),
-            layers.embed(places, positions(tokens, _PAD_ID)),
-        )
-        hidden = weights.layer_norm(hidden, "embeddings.LayerNorm", sizes.width, eps=sizes.norm_eps)
+        encoder = PostNorm(weights, sizes, self.hidden_act, _NAMES)
+        hidden = encoder.embed(tokens, pad_id=_PAD_ID)
         table = weights.take(
             "encoder.relative_attention_bias.weight", self.bucket_count, sizes.head_count
         )
         bias = _distance_bias(table, tokens.input_ids, sizes.context_length)
         mask = ops.add(bias, padding_mask(tokens.token_mask))
-        return post_norm.encode(
-            weights, sizes, self.hidden_act, hidden, mask, _NAMES, first_only=tokens.first_only
-        )
+        return encoder.encode(hidden, mask, first_only=tokens.first_only)
 
 
 def buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simile.architectures.architecture import Sizes, Tokens
-from simile.architectures.bricks import post_norm, rotary_post_norm
-from simile.architectures.bricks.attention import padding_mask
-from simile.architectures.bricks.rotary import Rotary, frequencies, read_frequencies
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
+from simile.architectures.bricks.post_norm import read_head_size, read_sizes
+from simile.architectures.bricks.rotary import frequencies, read_frequencies
+from simile.architectures.bricks.rotary_post_norm import GatedNames, RotaryPostNorm
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.tensors import Floats, Tensors
 from simile.graph import Node
 
-_NAMES = rotary_post_norm.Names(
+_NAMES = GatedNames(
     layer="encoder.layer",
     joined="attention.qkv_proj",
     mixed="attention.o_proj",
@@ -28,13 +28,12 @@ _NAMES = rotary_post_norm.Names(
     down="mlp.down_proj",
     norm="mlp_ln",
     attention_bias=True,
-    gated_bias=False,
     down_bias=True,
 )
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -59,10 +58,8 @@ class Architecture:
         configuration.only("pack_qkv", (True,))
         configuration.only("logn_attention_scale", (False,))
         configuration.only("logn_attention_clip1", (False,))
-        sizes = post_norm.read_sizes(configuration)
-        post_norm.check_heads(configuration, sizes, pairs=True)
-        head_size = sizes.width // sizes.head_count
-        configuration.only("head_dim", (head_size,))
+        sizes = read_sizes(configuration)
+        head_size = read_head_size(configuration, sizes)
         read = _read_own if configuration.text("model_type") == "new" else _read_transformers
         return cls(
             sizes,
@@ -72,18 +69,12 @@ class Architecture:
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol."""
+        """Build the encoder; see EncoderArchitecture."""
         name = "embeddings.word_embeddings.weight"
         weights = Weights.find(tensors, name, "new.", "gte.")
-        hidden = rotary_post_norm.typed_words(weights, self.sizes, self.type_vocab_size, tokens)
-        hidden = weights.layer_norm(
-            hidden, "embeddings.LayerNorm", self.sizes.width, eps=self.sizes.norm_eps
-        )
-        mask = padding_mask(tokens.token_mask)
-        rotary = Rotary(tokens.input_ids, self.angles, self.sizes.context_length)
-        return rotary_post_norm.encode(
-            weights, self.sizes, self.hidden_act, hidden, mask, rotary, _NAMES
-        )
+        encoder = RotaryPostNorm(weights, self.sizes, self.hidden_act, _NAMES)
+        hidden = encoder.embed(tokens, "embeddings.LayerNorm", type_count=self.type_vocab_size)
+        return encoder.encode(hidden, tokens, self.angles)
 
 
 def _read_transformers(configuration: Configuration, head_size: int) -> Floats:

@@ -5,23 +5,33 @@ matrix for queries, keys and values. Nussbaum et al. 2024, https://arxiv.org/abs
 names as nomic-ai/nomic-bert-2048 and transformers 5 write them, config.json in the words of either.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from simile.architectures.architecture import Sizes, Tokens
-from simile.architectures.bricks import post_norm, rotary_post_norm
-from simile.architectures.bricks.attention import padding_mask
-from simile.architectures.bricks.rotary import Rotary, frequencies, read_frequencies
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
+from simile.architectures.bricks.post_norm import check_heads, read_head_size, read_sizes
+from simile.architectures.bricks.rotary import frequencies, read_frequencies
+from simile.architectures.bricks.rotary_post_norm import GatedNames, RotaryPostNorm
 from simile.architectures.bricks.weights import Weights
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.tensors import Floats, Tensors
 from simile.errors import UnsupportedModelError
 from simile.graph import Node
 
+_NAMES = GatedNames(
+    layer="encoder.layers",
+    joined="attn.Wqkv",
+    mixed="attn.out_proj",
+    mixed_norm="norm1",
+    up="mlp.fc11",
+    gate="mlp.fc12",
+    down="mlp.fc2",
+    norm="norm2",
+)
 _GATED = {"swiglu": "silu", "geglu": "gelu", "glu": "sigmoid"}
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -29,7 +39,8 @@ class Architecture:
     activation: str
     angles: Floats
     """Per place, of each pair of columns that is turned."""
-    names: rotary_post_norm.Names
+    names: GatedNames
+    layer_norm_before_cut = True
     ignored_tensors = (
         "pooler.",
         "lm_head.",
@@ -45,10 +56,8 @@ class Architecture:
         """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
         if "n_embd" in configuration.values:
             return _parse_own(configuration)
-        sizes = post_norm.read_sizes(configuration)
-        post_norm.check_heads(configuration, sizes, pairs=True)
-        head_size = sizes.width // sizes.head_count
-        configuration.only("head_dim", (head_size,))
+        sizes = read_sizes(configuration)
+        head_size = read_head_size(configuration, sizes)
         configuration.only("rope_scaling", (None,))
         parameters = configuration.table("rope_parameters")
         return cls(
@@ -56,20 +65,16 @@ class Architecture:
             type_vocab_size=configuration.count("type_vocab_size", 2),
             activation=configuration.text("hidden_act", "silu"),
             angles=read_frequencies(configuration, parameters, head_size, base=1000.0),
-            names=_names(),
+            names=_NAMES,
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol."""
+        """Build the encoder; see EncoderArchitecture."""
         name = "embeddings.word_embeddings.weight"
         weights = Weights.find(tensors, name, "bert.", "nomic_bert.")
-        hidden = rotary_post_norm.typed_words(weights, self.sizes, self.type_vocab_size, tokens)
-        hidden = weights.layer_norm(hidden, "emb_ln", self.sizes.width, eps=self.sizes.norm_eps)
-        mask = padding_mask(tokens.token_mask)
-        rotary = Rotary(tokens.input_ids, self.angles, self.sizes.context_length)
-        return rotary_post_norm.encode(
-            weights, self.sizes, self.activation, hidden, mask, rotary, self.names
-        )
+        encoder = RotaryPostNorm(weights, self.sizes, self.activation, self.names)
+        hidden = encoder.embed(tokens, "emb_ln", type_count=self.type_vocab_size)
+        return encoder.encode(hidden, tokens, self.angles)
 
 
 def _parse_own(configuration: Configuration) -> Architecture:
@@ -91,7 +96,7 @@ def _parse_own(configuration: Configuration) -> Architecture:
         norm_eps=configuration.number("layer_norm_epsilon", 1e-5),
         context_length=_context_length(configuration),
     )
-    post_norm.check_heads(configuration, sizes, pairs=True)
+    check_heads(configuration, sizes, pairs=True)
     turned = int(width // head_count * configuration.number("rotary_emb_fraction", 0.0))
     if turned < 2 or turned % 2:
         raise UnsupportedModelError(
@@ -103,7 +108,8 @@ def _parse_own(configuration: Configuration) -> Architecture:
         type_vocab_size=configuration.count("type_vocab_size", 2),
         activation=_GATED[configuration.text("activation_function")],
         angles=frequencies(turned, configuration.number("rotary_emb_base", 10_000.0)),
-        names=_names(
+        names=replace(
+            _NAMES,
             attention_bias=configuration.flag("qkv_proj_bias", True),
             gated_bias=configuration.flag("mlp_fc1_bias", True),
             down_bias=configuration.flag("mlp_fc2_bias", True),
@@ -117,21 +123,3 @@ def _context_length(configuration: Configuration) -> int:
         return configuration.size("max_trained_positions", 2048)
     names = ("n_positions", "max_trained_positions", "max_position_embeddings")
     return max(configuration.size(name, 1) for name in names)
-
-
-def _names(
-    *, attention_bias: bool = False, gated_bias: bool = False, down_bias: bool = False
-) -> rotary_post_norm.Names:
-    return rotary_post_norm.Names(
-        layer="encoder.layers",
-        joined="attn.Wqkv",
-        mixed="attn.out_proj",
-        mixed_norm="norm1",
-        up="mlp.fc11",
-        gate="mlp.fc12",
-        down="mlp.fc2",
-        norm="norm2",
-        attention_bias=attention_bias,
-        gated_bias=gated_bias,
-        down_bias=down_bias,
-    )

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simile.architectures.architecture import ENDLESS, Sizes, Tokens, read_architecture
+from simile.architectures.architecture import (
+    ENDLESS,
+    EncoderArchitecture,
+    Sizes,
+    Tokens,
+    read_architecture,
+)
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.onnx import OnnxCheckpoint
 from simile.checkpoints.tensors import Tensors
@@ -28,13 +34,12 @@ _OTHER_WORDS = {
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """The graph of one ONNX file; see the protocol."""
+class Architecture(EncoderArchitecture):
+    """The graph of one ONNX file; see EncoderArchitecture."""
 
     sizes: Sizes
     graph: "Model"
     output: str
-    ignored_tensors = ()
 
     @classmethod
     def read(cls, checkpoint: OnnxCheckpoint) -> "Architecture":
@@ -44,12 +49,12 @@ class Architecture:
             name, shape = given.get_any_name(), given.get_partial_shape()
             if name not in _INPUTS:
                 raise UnsupportedModelError(
-                    f"{checkpoint.folder}: the ONNX model wants {name}, which is not built here; "
+                    f"{checkpoint.place}: the ONNX model wants {name}, which is not built here; "
                     f"expected of {', '.join(_INPUTS)}"
                 )
             if len(shape) != 2 or shape[0].is_static or shape[1].is_static:
                 raise UnsupportedModelError(
-                    f"{checkpoint.folder}: the ONNX model reads {name} of shape {shape} only; "
+                    f"{checkpoint.place}: the ONNX model reads {name} of shape {shape} only; "
                     "export it with dynamic batch and sequence axes"
                 )
         width = graph.output(checkpoint.output).get_partial_shape()[-1]

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simile.architectures.architecture import Sizes, Tokens
+from simile.architectures.architecture import EncoderArchitecture, Sizes, Tokens
 from simile.architectures.bricks import layers
 from simile.architectures.bricks.attention import Window
 from simile.architectures.bricks.causal import Causal
-from simile.architectures.bricks.grouped import Heads, Layer
+from simile.architectures.bricks.grouped import GroupedLayer, Heads
+from simile.architectures.bricks.layer_types import LOCAL, read_layer_types
 from simile.architectures.bricks.rotary import Rotary, read_frequencies
 from simile.architectures.bricks.shared_prefix import SharedPrefix
 from simile.architectures.bricks.weights import Weights
@@ -23,12 +24,11 @@ from simile.checkpoints.tensors import Floats, Tensors
 from simile.errors import UnsupportedModelError
 from simile.graph import Node, ops
 
-_LOCAL, _GLOBAL = "sliding_attention", "full_attention"
 Attend = Callable[[Node, Node, Node], Node]
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(EncoderArchitecture):
     """The keys of config.json that change the numbers."""
 
     sizes: Sizes
@@ -43,14 +43,8 @@ class Architecture:
     @classmethod
     def parse(cls, configuration: Configuration) -> "Architecture":
         """Read config.json; CheckpointError names a bad key, UnsupportedModelError a variant."""
-        sizes = Sizes(
-            vocab_size=configuration.size("vocab_size"),
-            width=configuration.size("hidden_size"),
-            layer_count=configuration.size("num_hidden_layers"),
-            head_count=configuration.size("num_attention_heads"),
-            feed_forward_size=configuration.size("intermediate_size"),
-            norm_eps=configuration.number("rms_norm_eps", 1e-6),
-            context_length=configuration.size("max_position_embeddings", 32_768),
+        sizes = Sizes.read(
+            configuration, eps="rms_norm_eps", default_eps=1e-6, context_length=32_768
         )
         heads = Heads.parse(configuration, 128)
         return cls(
@@ -62,7 +56,7 @@ class Architecture:
         )
 
     def build(self, tensors: Tensors, tokens: Tokens) -> Node:
-        """Build the encoder; see the protocol."""
+        """Build the encoder; see EncoderArchitecture."""
         rotary = Rotary(tokens.input_ids, self.frequencies, self.sizes.context_length)
         reaches = {window for window in self.windows if window is not None}
         ways: dict[int | None, Attend] = {
@@ -92,7 +86,7 @@ class Architecture:
         hidden = layers.embed(words, input_ids)
         for number, reach in enumerate(self.windows):
             own = weights.under(f"layers.{number}.")
-            layer = Layer(own, sizes, self.heads, self.hidden_act)
+            layer = GroupedLayer(own, sizes, self.heads, self.hidden_act)
             query, key, value = layer.project(layer.norm(hidden, "input_layernorm"), rotary)
             mixed = ways[reach](query, layer.share(key), layer.share(value))
             hidden = ops.add(hidden, layer.mix(mixed))
@@ -109,16 +103,15 @@ def _frequencies(configuration: Configuration, size: int) -> Floats:
 
 
 def _windows(configuration: Configuration, layer_count: int) -> tuple[int | None, ...]:
-    kinds = configuration.values.get("layer_types")
+    kinds = read_layer_types(configuration, layer_count)
     is_on = configuration.flag("use_sliding_window", False)
     reach = configuration.size("sliding_window", 4096) if is_on else None
     if kinds is None:
         first = configuration.count("max_window_layers", 28)
         return tuple(reach if n >= first else None for n in range(layer_count))
-    sound = isinstance(kinds, list) and len(kinds) == layer_count
-    if not sound or not set(kinds) <= {_GLOBAL, *([_LOCAL] if is_on else [])}:
+    if LOCAL in kinds and not is_on:
         raise UnsupportedModelError(
-            f"{configuration.where}: layer_types {kinds!r} is not built here for {layer_count} "
-            f"layers and use_sliding_window {is_on}"
+            f"{configuration.where}: layer_types with {LOCAL!r} is not built here where "
+            "use_sliding_window is false"
         )
-    return tuple(reach if kind == _LOCAL else None for kind in kinds)
+    return tuple(reach if kind == LOCAL else None for kind in kinds)

@@ -1,70 +1,56 @@
 """Turn a folder of safetensors and JSON files into named tensors and parsed configurations.
 
-Does not know any architecture.
+Knows the files' names and formats; does not know any architecture.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from simile.checkpoints.configuration import Configuration
+from simile.checkpoints.checkpoint import Checkpoint
+from simile.checkpoints.json_file import find_json, find_text
 from simile.checkpoints.safetensors import open_safetensors, refuse_pickled
 from simile.checkpoints.tensors import Tensors
 from simile.checkpoints.tokenizer_files import read_tokenizer
 from simile.errors import CheckpointError
 
 
-class Checkpoint:
+class FolderCheckpoint(Checkpoint):
     """One model folder: its JSON files and its tensors."""
 
     def __init__(self, folder: Path) -> None:
+        """Read config.json; CheckpointError where it is missing or damaged."""
         self.folder = folder
+        self.place = str(folder)
         self.config = self.read_json("config.json")
-
-    @property
-    def configuration(self) -> Configuration:
-        """The keys of config.json, to be read one by one."""
-        return Configuration(self.config, str(self.folder / "config.json"))
-
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Read a JSON object; CheckpointError where it is absent or not one."""
-        found = self.find_json(name)
-        if not isinstance(found, dict):
-            what = "is missing" if found is None else "is not a JSON object"
-            raise CheckpointError(f"{self.folder / name} {what}; pull the model again")
-        return found
-
-    def find_object(self, name: str) -> dict[str, Any]:
-        """Read a JSON object, empty where there is no such file or it holds null."""
-        found = self.find_json(name)
-        if found is not None and not isinstance(found, dict):
-            raise CheckpointError(f"{self.folder / name} is not a JSON object")
-        return found or {}
 
     def find_json(self, name: str) -> Any:
         """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
-        path = self.folder / name
-        if not path.is_file():
-            return None
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError, OSError) as exc:
-            raise CheckpointError(f"{path} is not readable JSON: {exc}") from exc
+        return find_json(self.folder / name)
+
+    @property
+    def chat_template(self) -> str:
+        """What a chat's messages are put into: a file of its own, or the tokenizer's key."""
+        return find_text(self.folder / "chat_template.jinja") or super().chat_template
 
     def tokenizer(self) -> Any:
         """Load the tokenizer, of the tokenizers library; CheckpointError where there is none."""
         return read_tokenizer(self.folder)
 
-    def tensors(self, subfolder: str = "") -> "Tensors":
-        """Open the weights of the folder, or of a module's subfolder; one file or sharded."""
-        index = self.find_json(f"{subfolder}/model.safetensors.index.json".lstrip("/"))
-        base = self.folder / subfolder
-        if index is None:
-            refuse_pickled(base)
-            return open_safetensors([base / "model.safetensors"])
-        if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
-            raise CheckpointError(f"{base / 'model.safetensors.index.json'} has no weight_map")
-        names = sorted({str(name) for name in index["weight_map"].values()})
-        if any(Path(name).name != name for name in names):
-            raise CheckpointError(f"{base}: a shard lies outside the model folder: {names}")
-        return open_safetensors([base / name for name in names])
+    def tensors(self, subfolder: str = "") -> Tensors:
+        """Open the weights of the folder, or of a module's subfolder; reads headers alone."""
+        return open_weights(self.folder / subfolder)
+
+
+def open_weights(folder: Path) -> Tensors:
+    """Open a folder's safetensors, one file or sharded; CheckpointError if they are damaged."""
+    index_path = folder / "model.safetensors.index.json"
+    index = find_json(index_path)
+    if index is None:
+        refuse_pickled(folder)
+        return open_safetensors([folder / "model.safetensors"])
+    if not isinstance(index, dict) or not isinstance(index.get("weight_map"), dict):
+        raise CheckpointError(f"{index_path} has no weight_map")
+    names = sorted({str(name) for name in index["weight_map"].values()})
+    if any(Path(name).name != name for name in names):
+        raise CheckpointError(f"{folder}: a shard lies outside the model folder: {names}")
+    return open_safetensors([folder / name for name in names])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simile.checkpoints.files import find_onnx, listing
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 from simile.checkpoints.tensors import Tensors
 from simile.errors import CheckpointError, UnsupportedModelError
 
@@ -22,7 +22,7 @@ _TOKEN_VECTORS = ("last_hidden_state", "token_embeddings")
 _TEXT_VECTOR = "sentence_embedding"
 
 
-class OnnxCheckpoint(Checkpoint):
+class OnnxCheckpoint(FolderCheckpoint):
     """One folder; the graph is read when it is first asked for."""
 
     @cached_property
@@ -47,7 +47,7 @@ class OnnxCheckpoint(Checkpoint):
         found = next((name for name in wanted if name in names), None)
         if found is None:
             raise UnsupportedModelError(
-                f"{self.folder}: the ONNX model gives {', '.join(sorted(names))}; "
+                f"{self.place}: the ONNX model gives {', '.join(sorted(names))}; "
                 f"expected one of {', '.join(wanted)}"
             )
         return found
@@ -58,27 +58,20 @@ class OnnxCheckpoint(Checkpoint):
         return self.output == _TEXT_VECTOR
 
     def tensors(self, subfolder: str = "") -> Tensors:
-        """Open the weights of a module; those of the encoder are in its graph."""
-        return super().tensors(subfolder) if subfolder else _OnnxTensors(self)
+        """Open the weights of a module; those of the encoder have no names: its graph holds them.
 
-
-class _OnnxTensors(Tensors):
-    """No tensors by name: the graph has them."""
-
-    weight_format = "ONNX"
-
-    def __init__(self, checkpoint: OnnxCheckpoint) -> None:
-        super().__init__(
-            {}, where=f"{checkpoint.folder}, of whose ONNX file only encoders are read"
-        )
-        self._checkpoint = checkpoint
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers the graph's constants hold, small ones such as axes among them."""
-        ordered = self._checkpoint.graph.get_ordered_ops()
+        The encoder's parameters are the graph's constants, small ones such as axes among them.
+        """
+        if subfolder:
+            return super().tensors(subfolder)
+        ordered = self.graph.get_ordered_ops()
         shapes = [op.get_output_shape(0) for op in ordered if op.get_type_name() == "Constant"]
-        return sum(math.prod(shape) for shape in shapes)
+        return Tensors(
+            {},
+            where=f"{self.place}, of whose ONNX file only encoders are read",
+            weight_format="ONNX",
+            parameter_count=sum(map(math.prod, shapes)),
+        )
 
 
 def is_onnx(folder: Path) -> bool:

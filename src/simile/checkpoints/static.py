@@ -6,18 +6,20 @@ which only Model2Vec reads. Layouts: model2vec 0.10, `persistence/datamodels.py`
 sentence-transformers 6.2, `static_embedding.py`. Does not know what is computed with them.
 """
 
-import json
-from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.checkpoint import Checkpoint
+from simile.checkpoints.folder import open_weights
+from simile.checkpoints.json_file import find_json
 from simile.checkpoints.tensors import Tensors
 from simile.errors import CheckpointError, UnsupportedModelError
 
 MODEL2VEC = "model2vec"
 STATIC = "static_embedding"
 """What stands for a model_type where there is no config.json."""
+_MODEL2VEC_WINDOW = 512
 _MODULE_FOLDER = "0_StaticEmbedding"
 _ST_CONFIG = "config_sentence_transformers.json"
 
@@ -28,15 +30,16 @@ class StaticCheckpoint(Checkpoint):
     def __init__(self, folder: Path) -> None:
         """Read the JSON files; CheckpointError or UnsupportedModelError where they do not do."""
         self.folder = folder
-        self._modules = _modules(self)
-        self._place = self._modules[0][1] if self._modules else self._unlisted_place()
+        self.place = str(folder)
+        self._modules = self.modules() or []
+        self._table = folder / (self._modules[0][1] if self._modules else _unlisted(folder))
         self.follows_model2vec = not self._modules or "embeddings" in self.tensors()
         """Whether Model2Vec's rules hold: the unknown token left out, texts cut."""
         self.config = {
             **(self.find_object("config.json") or self.find_object(_ST_CONFIG)),
             "model_type": MODEL2VEC if self.follows_model2vec else STATIC,
         }
-        kinds = [kind for kind, _ in self._modules]
+        kinds = [kind.rpartition(".")[2] for kind, _ in self._modules]
         if kinds not in ([], ["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
             raise UnsupportedModelError(
                 f"modules.json lists {', '.join(kinds)}; "
@@ -60,19 +63,35 @@ class StaticCheckpoint(Checkpoint):
         fast.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B")
         return fast
 
-    def tokenizer_window(self) -> int | None:
-        """Give the tokens after which tokenizer.json itself cuts; None where it does not."""
-        truncation = self._tokenizer().truncation
-        return truncation and int(truncation["max_length"])
+    def window(self) -> int | None:
+        """Give the tokens that are read of a text, as the layout's library cuts it; None for all.
+
+        Model2Vec reads max_length of its configuration, sentence-transformers tokenizer.json.
+        """
+        if not self.follows_model2vec:
+            truncation = self._tokenizer().truncation
+            return truncation and int(truncation["max_length"])
+        # A null says that nothing is cut; where there is no such key, the default holds.
+        if self.config.get("max_length", _MODEL2VEC_WINDOW) is None:
+            return None
+        return self.configuration.size("max_length", _MODEL2VEC_WINDOW)
+
+    def find_json(self, name: str) -> Any:
+        """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
+        return find_json(self.folder / name)
 
     def tensors(self, subfolder: str = "") -> Tensors:
         """Open the table and what belongs to it."""
-        return super().tensors(subfolder or self._place)
+        return open_weights(self.folder / subfolder) if subfolder else self._table_tensors
+
+    @cached_property
+    def _table_tensors(self) -> Tensors:
+        return open_weights(self._table)
 
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer as FastTokenizer
 
-        path = self.folder / self._place / "tokenizer.json"
+        path = self._table / "tokenizer.json"
         if not path.is_file():
             raise CheckpointError(f"{path} is missing; pull the model again")
         try:
@@ -80,39 +99,20 @@ class StaticCheckpoint(Checkpoint):
         except Exception as exc:  # The library raises bare Exception for a file it cannot parse.
             raise CheckpointError(f"{path} is not a tokenizer that can be read: {exc}") from exc
 
-    def _unlisted_place(self) -> str:
-        return _MODULE_FOLDER if (self.folder / _MODULE_FOLDER).is_dir() else ""
+
+def _unlisted(folder: Path) -> str:
+    return _MODULE_FOLDER if (folder / _MODULE_FOLDER).is_dir() else ""
 
 
 def is_static(folder: Path) -> bool:
     """Whether a folder holds a table of token vectors; False where its files cannot be read."""
-    config, modules = _read(folder / "config.json"), _read(folder / "modules.json")
+    try:
+        config, modules = (find_json(folder / name) for name in ("config.json", "modules.json"))
+    except CheckpointError:
+        return False
     if modules is None and config is None:
         return (folder / _ST_CONFIG).is_file()
     if isinstance(config, dict) and config.get("model_type") == MODEL2VEC:
         return True
     first = modules[0] if isinstance(modules, list) and modules else None
     return isinstance(first, dict) and str(first.get("type")).endswith(".StaticEmbedding")
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _modules(checkpoint: Checkpoint) -> list[tuple[str, str]]:
-    """Give kind and folder of each module; none where they are not listed."""
-    listed = checkpoint.find_json("modules.json") or []
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
-        raise CheckpointError(f"{checkpoint.folder / 'modules.json'} is no list of objects")
-    return [_module(entry) for entry in listed]
-
-
-def _module(entry: Mapping[str, Any]) -> tuple[str, str]:
-    path = Path(str(entry.get("path", "")))
-    if path.is_absolute() or ".." in path.parts:
-        raise CheckpointError(f"modules.json: path '{path}' lies outside the model folder")
-    # Path("") is ".", the folder itself.
-    return str(entry.get("type")).rpartition(".")[2], "" if path == Path() else path.as_posix()

@@ -4,7 +4,8 @@ A value: nothing is read before it is used, and nothing is known of files but th
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,13 +53,29 @@ class Tensors:
     """Named arrays of one checkpoint."""
 
     def __init__(
-        self, stored: Mapping[str, StoredTensor], *, where: str, files: Sequence[MappedFile] = ()
+        self,
+        stored: Mapping[str, StoredTensor],
+        *,
+        where: str,
+        files: Sequence[MappedFile] = (),
+        weight_format: str | None = None,
+        parameter_count: int | None = None,
     ) -> None:
-        """`where` names the file in messages; `files` are those that the arrays are views of."""
+        """`where` names the file in messages; `files` are those that the arrays are views of.
+
+        The last two are what the file format itself says, if it does.
+        """
         self._stored = stored
         self._where = where
         self._files = files
         self._taken: set[str] = set()
+        self.weight_format = weight_format or _commonest_kind(stored.values())
+        """What the format says, such as Q4_K_M; else the kind of the most numbers: BF16, I8."""
+        if parameter_count is None:
+            floats = (t for t in stored.values() if t.kind not in _INTEGERS)
+            parameter_count = sum(tensor.size for tensor in floats)
+        self.parameter_count = parameter_count
+        """How many numbers the floating-point tensors hold."""
 
     def __contains__(self, name: str) -> bool:
         return name in self._stored
@@ -72,19 +89,6 @@ class Tensors:
     def shapes(self) -> list[tuple[str, str, tuple[int, ...]]]:
         """Name, format and shape of every tensor, sorted."""
         return [(name, t.kind, t.shape) for name, t in sorted(self._stored.items())]
-
-    @property
-    def parameter_count(self) -> int:
-        """How many numbers the floating-point tensors hold."""
-        return sum(t.size for t in self._stored.values() if t.kind not in _INTEGERS)
-
-    @property
-    def weight_format(self) -> str:
-        """The commonest float format: F32, F16 or BF16."""
-        sizes: dict[str, int] = {}
-        for tensor in self._stored.values():
-            sizes[tensor.kind] = sizes.get(tensor.kind, 0) + tensor.size
-        return max(sizes, key=lambda kind: sizes[kind], default="F32")
 
     def take(self, name: str, shape: tuple[int, ...]) -> Floats:
         """Give a tensor as float32 of that shape; CheckpointError names it, expected and got."""
@@ -124,6 +128,13 @@ class Tensors:
             )
         self._taken.add(name)
         return tensor
+
+
+def _commonest_kind(tensors: Iterable[StoredTensor]) -> str:
+    sizes: Counter[str] = Counter()
+    for tensor in tensors:
+        sizes[tensor.kind] += tensor.size
+    return max(sizes, key=lambda kind: sizes[kind], default="F32")
 
 
 def to_float32(kind: str, array: NDArray[Any]) -> Floats:

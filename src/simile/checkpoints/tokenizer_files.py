@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from simile.checkpoints.json_file import find_json
 from simile.errors import CheckpointError
 
 _WORD_PIECES = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer")
@@ -48,12 +49,7 @@ def read_tokenizer(folder: Path) -> Any:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as exc:
-        raise CheckpointError(f"{path} is not readable JSON") from exc
+    config = find_json(path)
     return config if isinstance(config, dict) else {}
 
 

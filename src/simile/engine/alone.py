@@ -34,9 +34,9 @@ def embed_alone(
         (tokenised,) = tokenise([text], [window])
         if tokenised.truncated and not truncate:
             raise TextTooLongError(TOO_LONG)
-        input_ids, token_mask = pad([tokenised.ids])
+        inputs = pad([tokenised])
         run_s = perf_counter()
-        vectors = runner.run(input_ids, token_mask)
+        vectors = runner.run(*inputs)
     except (InputError, EngineError):
         raise
     except Exception as exc:
@@ -44,7 +44,7 @@ def embed_alone(
     seconds, tokens = perf_counter() - run_s, len(tokenised.ids)
     stats.tokenise_s.add(run_s - start_s)
     stats.queue_s.add(0.0)
-    stats.add_batch(texts=1, tokens=tokens, size=input_ids.size, seconds=seconds)
+    stats.add_batch(texts=1, tokens=tokens, size=inputs[0].size, seconds=seconds)
     counts, truncated = np.array([tokens], np.int32), np.array([tokenised.truncated])
     return EmbedResult(vectors, counts, truncated, queue_s=0.0, inference_s=seconds)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simile.models.tokenizer import TokenIds
+from simile.models.tokenizer import TokenIds, TokenizedText
 
 Owner = TypeVar("Owner")
 
@@ -33,8 +34,13 @@ class Waiting(Generic[Owner]):
 
     key: int
     """Sorts by length, then by arrival."""
-    ids: TokenIds
+    text: TokenizedText
     owners: list[Owner]
+
+    @property
+    def ids(self) -> TokenIds:
+        """The text's tokens."""
+        return self.text.ids
 
 
 class Pool(Generic[Owner]):
@@ -52,20 +58,20 @@ class Pool(Generic[Owner]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def add(self, ids: TokenIds, owner: Owner) -> None:
+    def add(self, text: TokenizedText, owner: Owner) -> None:
         """Let a text wait; joins an equal one that waits already."""
-        same = ids.tobytes()
+        same, length = _bytes_of(text), len(text.ids)
         if (known := self._same.get(same)) is not None:
             known.owners.append(owner)
             return
-        key = (len(ids) << _ARRIVAL_BITS) | self._arrivals
+        key = (length << _ARRIVAL_BITS) | self._arrivals
         self._arrivals += 1
-        item = self._same[same] = Waiting(key, ids, [owner])
+        item = self._same[same] = Waiting(key, text, [owner])
         place = bisect_left(self._keys, key)
         self._keys.insert(place, key)
         self._items.insert(place, item)
         self._arrived.append(key)
-        self.tokens += len(ids)
+        self.tokens += length
 
     def take(self, budget: int, wanted: Callable[[Owner], bool]) -> list[Waiting[Owner]]:
         """Remove and give a batch of at most `budget` padded tokens, or of one longer text.
@@ -116,7 +122,7 @@ class Pool(Generic[Owner]):
         batch = self._items[start:stop]
         del self._items[start:stop], self._keys[start:stop]
         for item in batch:
-            del self._same[item.ids.tobytes()]
+            del self._same[_bytes_of(item.text)]
             self.tokens -= len(item.ids)
         return batch
 
@@ -125,18 +131,29 @@ def _is_worth_it(padding: int, size: int, budget: int) -> bool:
     return size <= budget and padding <= _PADDING_TOKENS + _PADDING_SHARE * size
 
 
-def pad(items: Sequence[TokenIds]) -> tuple[TokenIds, TokenIds]:
-    """Pad token ids on the right: input_ids and token_mask (1 = token), (rows, seq) int32.
+def pad(texts: Sequence[TokenizedText]) -> tuple[TokenIds, ...]:
+    """Pad on the right: input_ids, token_mask (1 = token) and, if texts have them, token_types.
 
-    Both sizes are rounded up, as each new shape costs the compiled graph time and memory. Rows past
-    the items are all padding, and their vectors mean nothing.
+    Each is (rows, seq) int32. Both sizes are rounded up, as each new shape costs the compiled graph
+    time and memory. Rows past the texts are all padding, and their vectors mean nothing.
     """
-    lengths = np.zeros(round_up(len(items)), dtype=np.int32)
-    lengths[: len(items)] = [len(ids) for ids in items]
-    token_mask = np.arange(round_up(int(lengths.max())), dtype=np.int32) < lengths[:, None]
-    input_ids = np.zeros(token_mask.shape, dtype=np.int32)
-    input_ids[token_mask] = np.concatenate(items)
-    return input_ids, token_mask.astype(np.int32)
+    lengths = np.zeros(round_up(len(texts)), dtype=np.int32)
+    lengths[: len(texts)] = [len(text.ids) for text in texts]
+    is_token = np.arange(round_up(int(lengths.max())), dtype=np.int32) < lengths[:, None]
+    input_ids = _filled(is_token, [text.ids for text in texts])
+    types = [text.types for text in texts if text.types is not None]
+    more = [_filled(is_token, types)] if types else []
+    return (input_ids, is_token.astype(np.int32), *more)
+
+
+def _filled(is_token: NDArray[np.bool_], rows: Sequence[TokenIds]) -> TokenIds:
+    padded = np.zeros(is_token.shape, dtype=np.int32)
+    padded[is_token] = np.concatenate(rows)
+    return padded
+
+
+def _bytes_of(text: TokenizedText) -> bytes:
+    return text.ids.tobytes() + (b"" if text.types is None else text.types.tobytes())
 
 
 def round_up(size: int) -> int:

@@ -44,7 +44,9 @@ slower, many are by a fifth, and rounding weighs most where few numbers are summ
 
 
 class Buildable(Protocol):
-    """What has a graph from input_ids and token_mask to a row of numbers for each text."""
+    """What has a graph from input_ids and token_mask, and token_types where the model has types, to
+    a row of numbers for each text.
+    """
 
     def graph(self) -> "Model":
         """Build it; its constants may point into what this object holds."""
@@ -141,8 +143,9 @@ class CompiledEncoder:
         requests = [compiled.create_infer_request() for _ in range(plan.streams)]
         shape = (plan.batch_tokens // TRIAL_LENGTH, TRIAL_LENGTH)
         ids = np.arange(np.prod(shape), dtype=np.int32).reshape(shape) % 7 + 1
+        types = [np.zeros_like(ids) for _ in self._graph.inputs[2:]]
         for request in requests:
-            _fill(request, ids, np.ones_like(ids))
+            _fill(request, ids, np.ones_like(ids), *types)
         return requests
 
 
@@ -153,8 +156,8 @@ class Runner:
         self._compiled = compiled
         self._requests: dict[str, Any] = {}
 
-    def run(self, input_ids: Ints, token_mask: Ints) -> Embeddings:
-        """Compute (batch, dim) float32 from two (batch, seq) int32; blocks, without the GIL.
+    def run(self, input_ids: Ints, token_mask: Ints, token_types: Ints | None = None) -> Embeddings:
+        """Compute (batch, dim) float32 from (batch, seq) int32 each; blocks, without the GIL.
 
         Raises EngineError if the computation fails; the runner can be used again.
         """
@@ -164,7 +167,8 @@ class Runner:
             self._requests[precision] = self._compiled.request(precision)
         request = self._requests[precision]
         try:
-            _fill(request, input_ids, token_mask)
+            inputs = (input_ids, token_mask, token_types)
+            _fill(request, *(values for values in inputs if values is not None))
             request.infer()
             return np.array(request.get_output_tensor(0).data, dtype=np.float32)
         except RuntimeError as exc:

@@ -21,8 +21,9 @@ from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
 from simile.models.cross_encoder import CrossEncoder
 from simile.models.local_model import LocalModel
+from simile.models.open import open_cross_encoder
 from simile.models.pairs import Pair
-from simile.models.tokenizer import TokenIds
+from simile.models.tokenizer import TokenizedText
 from simile.types import EmbedResult, Precision, Ranked, RerankResult
 
 
@@ -35,13 +36,17 @@ class LocalReranker:
         *,
         precision: Precision = "auto",
         stats: EngineStats | None = None,
+        encoder: CrossEncoder | None = None,
     ) -> None:
-        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
-        encoder = CrossEncoder(model)
+        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails.
+
+        `encoder` is the model where it is open already.
+        """
+        encoder = encoder or open_cross_encoder(model)
         self.facts = encoder.facts
         self.name = model.name
         self.max_tokens = self.facts.max_tokens
-        self.context_length = self.facts.context_length
+        self.context_length = self.facts.sizes.context_length
         self._layout = encoder.layout
         self._tokenizer = encoder.tokenizer()
         # All in one precision: scores are compared with each other.
@@ -133,14 +138,13 @@ class LocalReranker:
     def _quantized(self, encoder: CrossEncoder, model: LocalModel) -> Buildable:
         from simile.engine.quantize import QuantizedEncoder
 
-        def tokenise(texts: list[str]) -> list[TokenIds]:
+        def tokenise(texts: list[str]) -> list[TokenizedText]:
             """Read each text with the beginning of the next for a query."""
             pairs = [
                 Pair(self._tokenizer.query(query[:200]), text)
                 for text, query in zip(texts, [*texts[1:], *texts[:1]], strict=True)
             ]
-            windows = [self.max_tokens] * len(texts)
-            return [pair.ids for pair in self._tokenizer.encode(pairs, windows)]
+            return self._tokenizer.encode(pairs, [self.max_tokens] * len(pairs))
 
         return QuantizedEncoder(encoder, tokenise, model.derived)
 

@@ -27,7 +27,7 @@ from simile.models.encoder import Encoder
 from simile.models.local_model import LocalModel
 from simile.models.open import open_encoder
 from simile.models.static_encoder import StaticEncoder
-from simile.models.tokenizer import Text, TokenIds
+from simile.models.tokenizer import Text, TokenizedText
 from simile.types import ROLES, Embeddings, EmbedResult, Precision, Role
 
 STREAM_TEXTS = 2048
@@ -46,20 +46,21 @@ class LocalEmbedder:
         dimensions: int | None = None,
         strict: bool = False,
         stats: EngineStats | None = None,
+        encoder: Encoder | StaticEncoder | None = None,
     ) -> None:
         """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails.
 
-        InputError for dimensions that are not from 1 to the model's width or, where strict, not
-        known to be trained for.
+        `encoder` is the model where it is open already. InputError for dimensions that are not from
+        1 to the model's width or, where strict, not known to be trained for.
         """
-        encoder = open_encoder(model)
+        encoder = encoder or open_encoder(model)
         self.facts = encoder.facts
         self.name = model.name
         self.dim = check_dimensions(
             dimensions, self.facts.dim, self.facts.dimensions, strict=strict
         )
         self.max_tokens = self.facts.max_tokens
-        self.context_length = self.facts.context_length
+        self.context_length = self.facts.sizes.context_length
         self._tokenizer = encoder.tokenizer()
         runners: Sequence[BatchRunner]
         if isinstance(encoder, StaticEncoder):
@@ -69,7 +70,7 @@ class LocalEmbedder:
             compiled = CompiledEncoder(
                 self._quantized(encoder, model) if precision == "int8" else encoder,
                 precision=precision,
-                width=encoder.width,
+                width=self.facts.sizes.width,
                 derived=model.derived,
             )
             self.precision, runners = compiled.precision, compiled.runners()
@@ -203,9 +204,8 @@ class LocalEmbedder:
     def _quantized(self, encoder: Encoder, model: LocalModel) -> Buildable:
         from simile.engine.quantize import QuantizedEncoder
 
-        def tokenise(texts: list[str]) -> list[TokenIds]:
-            windows = [self.max_tokens] * len(texts)
-            return [text.ids for text in self._tokenizer.encode(texts, windows)]
+        def tokenise(texts: list[str]) -> list[TokenizedText]:
+            return self._tokenizer.encode(texts, [self.max_tokens] * len(texts))
 
         return QuantizedEncoder(encoder, tokenise, model.derived)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from simile.engine.batching import Owner, Pool, Waiting
-from simile.models.tokenizer import TokenIds
+from simile.models.tokenizer import TokenizedText
 
 FEW_TEXTS = 8
 FEW_CHARS = 8192
@@ -41,12 +41,12 @@ class Lanes(Generic[Owner]):
         self._now = 0.0
         """The turn of the batch that was taken last; the paper's virtual time."""
 
-    def add(self, lane: int, ids: TokenIds, owner: Owner) -> None:
+    def add(self, lane: int, text: TokenizedText, owner: Owner) -> None:
         """Let a text wait in a lane."""
         chosen = self._lanes[lane]
         if not chosen.pool:
             chosen.turn = max(chosen.turn, self._now)  # What was not asked for is not saved up.
-        chosen.pool.add(ids, owner)
+        chosen.pool.add(text, owner)
 
     def tokens(self, lane: int) -> int:
         """Count the tokens that wait in a lane."""

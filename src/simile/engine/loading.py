@@ -5,8 +5,9 @@ from simile.engine.embedder import LocalEmbedder
 from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.engine.stats import EngineStats
 from simile.errors import InputError
+from simile.models.cross_encoder import CrossEncoder
 from simile.models.local_model import LocalModel
-from simile.models.open import is_cross_encoder
+from simile.models.open import open_model
 from simile.types import Precision
 
 Engine = LocalEmbedder | LocalReranker
@@ -16,8 +17,10 @@ def load(
     model: LocalModel, *, precision: Precision = "auto", stats: EngineStats | None = None
 ) -> Engine:
     """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
-    kind = LocalReranker if is_cross_encoder(model) else LocalEmbedder
-    return kind(model, precision=precision, stats=stats)
+    opened = open_model(model)
+    if isinstance(opened, CrossEncoder):
+        return LocalReranker(model, precision=precision, stats=stats, encoder=opened)
+    return LocalEmbedder(model, precision=precision, stats=stats, encoder=opened)
 
 
 def as_embedder(engine: Engine) -> LocalEmbedder:

@@ -7,10 +7,10 @@ Knows arrays and widths; does not know the checkpoint.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simile.engine.runner import BatchRunner
 from simile.errors import InputError
+from simile.models.tokenizer import TokenIds
 from simile.types import Embeddings
 
 _LEAST_LENGTH = np.float32(1e-12)
@@ -41,9 +41,11 @@ class CutRunner:
         self._dimensions = dimensions
         self._layer_norm = layer_norm
 
-    def run(self, input_ids: NDArray[np.int32], token_mask: NDArray[np.int32]) -> Embeddings:
-        """(batch, seq) int32 twice to (batch, dimensions) float32."""
-        vectors = self._runner.run(input_ids, token_mask)
+    def run(
+        self, input_ids: TokenIds, token_mask: TokenIds, token_types: TokenIds | None = None
+    ) -> Embeddings:
+        """Compute (batch, dimensions) float32; see BatchRunner."""
+        vectors = self._runner.run(input_ids, token_mask, token_types)
         return cut(vectors, self._dimensions, layer_norm=self._layer_norm)
 
 

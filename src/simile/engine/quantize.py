@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from simile.atomic import replacing
 from simile.engine.compile import Buildable, compute
 from simile.graph import Model, Node, ops
-from simile.models.tokenizer import TokenIds
+from simile.models.tokenizer import TokenizedText
 
 Floats = NDArray[np.float32]
 
@@ -57,7 +57,7 @@ class QuantizedEncoder:
     def __init__(
         self,
         encoder: Buildable,
-        tokenise: Callable[[list[str]], list[TokenIds]],
+        tokenise: Callable[[list[str]], list[TokenizedText]],
         derived: Path | None,
     ) -> None:
         """`derived` is the folder in which the ranges are kept; without one they are not."""
@@ -121,15 +121,20 @@ def _unconverted(node: Node) -> Node:
     return node.input_value(0).get_node() if node.get_type_name() == "Convert" else node
 
 
-def _measure(graph: Model, inputs: Sequence[Any], texts: list[TokenIds]) -> list[Ranges]:
+def _measure(graph: Model, inputs: Sequence[Any], texts: list[TokenizedText]) -> list[Ranges]:
     """Compute the graph in f32, one text at a time, so that padding has no part in it."""
     watched = Model(list(inputs), graph.get_parameters(), "calibration")
     found: list[Ranges] = []
-    for values in compute(watched, [(ids[None], np.ones_like(ids)[None]) for ids in texts]):
+    for values in compute(watched, map(_inputs_of, texts)):
         rows = [value.reshape(-1, value.shape[-1]) for value in values]
         here = [Ranges(row.min(0), row.max(0)) for row in rows]
         found = [a.joined(b) for a, b in zip(found, here, strict=True)] if found else here
     return found
+
+
+def _inputs_of(text: TokenizedText) -> list[NDArray[np.int32]]:
+    types = [] if text.types is None else [text.types[None]]
+    return [text.ids[None], np.ones_like(text.ids)[None], *types]
 
 
 def _quantise(value: Any, ranges: Ranges) -> None:

@@ -14,6 +14,8 @@ Tokenise = Callable[[Sequence[Text], Sequence[int]], list[TokenizedText]]
 class BatchRunner(Protocol):
     """What computes a batch."""
 
-    def run(self, input_ids: TokenIds, token_mask: TokenIds) -> Embeddings:
-        """(batch, seq) int32 twice to (batch, dim) float32."""
+    def run(
+        self, input_ids: TokenIds, token_mask: TokenIds, token_types: TokenIds | None = None
+    ) -> Embeddings:
+        """Compute (batch, dim) float32 from (batch, seq) int32 each; types where the model has."""
         ...

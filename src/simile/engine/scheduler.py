@@ -169,7 +169,7 @@ class Scheduler(Generic[Text]):
                     too_long.append(job)
                     continue
                 job.count(place, len(text.ids), text.truncated)
-                self._lanes.add(lane, text.ids, (job, place))
+                self._lanes.add(lane, text, (job, place))
             self._may_run.notify()
         for job in too_long:
             job.fail(TextTooLongError(TOO_LONG))
@@ -218,13 +218,13 @@ class Scheduler(Generic[Text]):
         """Compute a batch and give the runner back, whatever happens."""
         start_s = perf_counter()
         try:
-            input_ids, token_mask = pad([item.ids for item in batch])
-            vectors = runner.run(input_ids, token_mask)
+            inputs = pad([item.text for item in batch])
+            vectors = runner.run(*inputs)
             seconds = perf_counter() - start_s
             self._stats.add_batch(
                 texts=len(batch),
                 tokens=sum(len(item.ids) for item in batch),
-                size=input_ids.size,
+                size=inputs[0].size,
                 seconds=seconds,
             )
             for job in self._deliver(batch, vectors, start_s, seconds):

@@ -1,16 +1,16 @@
 """What a checkpoint's files say about the model, in one record.
 
-Joins architecture, modules, window and prompts; does not build anything.
+A value for those who show models or choose between them; knows no files and builds nothing.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from simile.architectures.architecture import Sizes
 from simile.types import Role
 
-if TYPE_CHECKING:
-    pass
+RANK = "rank"
+"""The pooling of a reranker."""
 
 _PROMPT_NAMES: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),
@@ -34,12 +34,8 @@ class ModelFacts:
     dim: int
     parameter_count: int
     weight_format: str
-    layer_count: int
-    head_count: int
-    feed_forward_size: int
-    layer_norm_eps: float
-    vocab_size: int
-    context_length: int
+    sizes: Sizes
+    """Zeros for a static table, which has no layers."""
     max_tokens: int
     """Default window, special tokens included."""
     pooling: str
@@ -53,9 +49,13 @@ class ModelFacts:
     """Widths that its vectors may be cut to, where it is known that it was trained for them."""
     layer_norm_before_cut: bool = False
     """Whether a vector goes through layer normalisation, without weights, before it is cut."""
-    tokenizer_kind: str = "bert"
     is_causal: bool = False
     """Whether a token sees only those before it."""
+
+    @property
+    def is_reranker(self) -> bool:
+        """Whether it gives scores to pairs of query and text, and no vectors."""
+        return self.pooling == RANK
 
     def prefix(self, role: Role) -> str:
         """What goes before a text of this role; empty where the model has no prompts."""

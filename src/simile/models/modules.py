@@ -7,10 +7,9 @@ sentence-transformers 2 to 6 (https://sbert.net/docs/package_reference, read 202
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.checkpoint import Checkpoint
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.models.local_model import LocalModel
 
@@ -57,14 +56,14 @@ class Modules:
 
 def read_modules(checkpoint: Checkpoint) -> Modules:
     """Read the steps; CheckpointError if a file is missing, UnsupportedModelError for others."""
-    listed = checkpoint.find_json("modules.json")
-    if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
+    listed = checkpoint.modules()
+    if listed is None:
         raise CheckpointError(
-            f"{checkpoint.folder / 'modules.json'} is missing or no list: it says how token "
-            "vectors become one, which is never guessed; save the model with sentence-transformers"
+            f"{checkpoint.where('modules.json')} is missing: it says how token vectors become one, "
+            "which is never guessed; save the model with sentence-transformers"
         )
     _refuse_other_uses(checkpoint)
-    steps = [(_kind(entry), _path(entry)) for entry in listed]
+    steps = [(_kind(name), path) for name, path in listed]
     kinds = [kind for kind, _ in steps if kind != "Dropout"]
     shape = ["Transformer", "Pooling", *(k for k in kinds[2:] if k == "Dense")]
     if kinds not in (shape, [*shape, "Normalize"]):
@@ -151,22 +150,14 @@ def _refuse_other_uses(checkpoint: Checkpoint) -> None:
     kind = config.get("model_type", "SentenceTransformer")
     if kind == "CrossEncoder":
         raise UnsupportedModelError(
-            f"{checkpoint.folder} is a reranker, which scores texts for a query and makes no"
+            f"{checkpoint.place} is a reranker, which scores texts for a query and makes no"
             " vectors; use it as one: Reranker in Python, `simile rerank`, `--rerank`"
         )
     if kind != "SentenceTransformer":
         raise UnsupportedModelError(f"{_ST_CONFIG}: model_type {kind} is not built here")
 
 
-def _path(entry: Mapping[str, Any]) -> str:
-    path = str(entry.get("path", ""))
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise CheckpointError(f"modules.json: path {path!r} lies outside the model folder")
-    return path
-
-
-def _kind(entry: Mapping[str, Any]) -> str:
-    name = str(entry.get("type"))
+def _kind(name: str) -> str:
     if not name.startswith("sentence_transformers."):
         raise UnsupportedModelError(f"modules.json asks for {name}, code that is not run here")
     return name.rpartition(".")[2]
@@ -177,6 +168,8 @@ def _pooling(config: Mapping[str, Any]) -> tuple[str, ...]:
         raise UnsupportedModelError("1_Pooling: include_prompt false is not built here")
     if "pooling_mode" not in config:
         chosen = tuple(name for key, name in _OLD_POOLING_KEYS.items() if config.get(key))
+        # The mean is sentence-transformers' default where a file has none of these keys. A file
+        # in which all are false, with which it cannot pool at all, is read in the same way.
         return chosen or ("mean",)
     modes = config["pooling_mode"]
     names = [modes] if isinstance(modes, str) else modes

@@ -45,12 +45,13 @@ class PairTokenizer:
     def __init__(self, tokenizer: Tokenizer, fast: Any, *, types: bool) -> None:
         """Take a tokenizer, and the library's own that it was made of.
 
-        With `types`, tokens of a pair's second part are given as their complement (~id), so that
-        a batch carries both; see `separate`. CheckpointError for one that keeps no pair apart.
+        `types` is whether texts come with the types of their tokens. CheckpointError for one that
+        loses a part of a pair.
         """
         self._tokenizer = tokenizer
-        self._before, self._between, self._after, self._complement = _special_ids(fast, types)
-        self.special_count = len(self._before) + len(self._between) + len(self._after)
+        self._has_types = types
+        self._before, self._between, self._after, self._text_type = _specials(fast)
+        self.special_count = len(self._before.ids) + len(self._between.ids) + len(self._after.ids)
 
     def query(self, text: str, instruction: str | None = None) -> Query:
         """Tokenise a query; it has no instruction, which is for models with a template."""
@@ -71,28 +72,38 @@ class PairTokenizer:
         return [self._join(pair.query, window, room, body) for pair, window, room, body in rows]
 
     def _join(self, query: Query, window: int, room: int, body: Sequence[int]) -> TokenizedText:
-        text = np.array(body[:room], dtype=np.int32)
+        text = body[:room]
         asked = query.ids[: window - self.special_count - len(text)]
-        ids = np.concatenate(
-            [
-                np.array([*self._before, *asked, *self._between], dtype=np.int32),
-                ~text if self._complement else text,
-                np.array(self._after, dtype=np.int32),
-            ]
+        before, between, after = self._before, self._between, self._after
+        ids = [*before.ids, *asked, *between.ids, *text, *after.ids]
+        first, second = [0] * len(asked), [self._text_type] * len(text)
+        types = [*before.types, *first, *between.types, *second, *after.types]
+        return TokenizedText(
+            np.array(ids, dtype=np.int32),
+            len(body) > room or len(asked) < len(query.ids),
+            np.array(types, dtype=np.int32) if self._has_types else None,
         )
-        return TokenizedText(ids, len(body) > room or len(asked) < len(query.ids))
 
 
-def _special_ids(fast: Any, types: bool) -> tuple[list[int], list[int], list[int], bool]:
-    """Find the ids before, between and after the parts of a pair; ids of type 1 as complements.
+@dataclass(frozen=True)
+class _Specials:
+    """Special tokens that stand together in a pair, and the types that the tokenizer gives them."""
 
-    Types only where they are asked for; the last says whether the second part has type 1.
-    """
+    ids: list[int]
+    types: list[int]
+
+
+def _specials(fast: Any) -> tuple[_Specials, _Specials, _Specials, int]:
+    """Find those before, between and after the parts of a pair, and the type of its second part."""
     pair = fast.encode("a", "a", add_special_tokens=True)
-    ids = [~id if types and kind else id for id, kind in zip(pair.ids, pair.type_ids, strict=True)]
     parts = list(pair.sequence_ids)
     if 0 not in parts or 1 not in parts:
         raise CheckpointError("the tokenizer loses a part of a pair; it cannot serve a reranker")
     last, first = len(parts) - 1 - parts[::-1].index(0), parts.index(1)
-    end = len(parts) - parts[::-1].index(1)
-    return ids[: parts.index(0)], ids[last + 1 : first], ids[end:], ids[first] < 0
+    places = (
+        slice(parts.index(0)),
+        slice(last + 1, first),
+        slice(len(parts) - parts[::-1].index(1), None),
+    )
+    before, between, after = (_Specials(pair.ids[place], pair.type_ids[place]) for place in places)
+    return before, between, after, pair.type_ids[first]

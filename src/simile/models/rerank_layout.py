@@ -7,8 +7,8 @@ Reads config.json and the files that sentence-transformers' CrossEncoder writes,
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from simile.checkpoints.checkpoint import Checkpoint
 from simile.checkpoints.configuration import Configuration
-from simile.checkpoints.folder import Checkpoint
 from simile.errors import CheckpointError, UnsupportedModelError
 
 JUDGE = "Judge whether the Document meets the requirements based on the Query and the Instruct"
@@ -17,16 +17,8 @@ _LABELS = 2
 """What transformers assumes where a configuration does not say."""
 _ST_CONFIG = "config_sentence_transformers.json"
 _CAUSAL = "Qwen3ForCausalLM"
-DECODER_KINDS = (_CAUSAL, "Qwen3ForSequenceClassification")
+_DECODERS = (_CAUSAL, "Qwen3ForSequenceClassification")
 """Those whose score is read off the last token."""
-PAIR_KINDS = (
-    *("BertForSequenceClassification", "NewForSequenceClassification"),
-    *("RobertaForSequenceClassification", "XLMRobertaForSequenceClassification"),
-    *("CamembertForSequenceClassification", "MPNetForSequenceClassification"),
-    *("DistilBertForSequenceClassification", "ModernBertForSequenceClassification"),
-    *("GteForSequenceClassification", "NomicBertForSequenceClassification"),
-)
-"""Encoders; models/heads.py has a head for each."""
 _ACTIVATIONS: Mapping[str, str] = {
     "torch.nn.modules.activation.Sigmoid": "sigmoid",
     "torch.nn.modules.linear.Identity": "identity",
@@ -47,6 +39,8 @@ class Layout:
     """Whether the score is read off the words `yes` and `no` that would come next."""
     has_template: bool
     """Whether a pair is put into the template of Qwen3-Reranker."""
+    has_types: bool
+    """Whether the model is told which tokens are of a pair's second text."""
     answers: tuple[int, int | None] | None = None
     """Their token ids, where the checkpoint says them."""
     prompt: str = ""
@@ -63,20 +57,24 @@ def is_reranker(checkpoint: Checkpoint) -> bool:
 
 def read_layout(checkpoint: Checkpoint) -> Layout:
     """Read the files; UnsupportedModelError or CheckpointError says what does not do."""
+    from simile.architectures.heads import HEADS
+
     kind = _kind(checkpoint)
-    if kind not in (*PAIR_KINDS, *DECODER_KINDS):
+    if kind not in (*HEADS, _CAUSAL):
         raise UnsupportedModelError(
-            f"{checkpoint.folder}: {kind or 'no architecture'} is no reranker that is built here; "
-            f"expected one of {', '.join((*PAIR_KINDS, *DECODER_KINDS))}"
+            f"{checkpoint.place}: {kind or 'no architecture'} is no reranker that is built here; "
+            f"expected one of {', '.join((*HEADS, _CAUSAL))}"
         )
     if kind != _CAUSAL:
         _require_one_label(checkpoint.configuration)
     answers = _read_modules(checkpoint, kind)
+    has_template = kind in _DECODERS and _has_template(checkpoint)
     return Layout(
         kind=kind,
         activation=_activation(checkpoint),
         is_causal=kind == _CAUSAL,
-        has_template=kind in DECODER_KINDS and _has_template(checkpoint),
+        has_template=has_template,
+        has_types=not has_template and gives_types(checkpoint),
         answers=answers,
         prompt=_prompt(checkpoint),
     )
@@ -116,18 +114,17 @@ def _kind(checkpoint: Checkpoint) -> str:
 
 def _read_modules(checkpoint: Checkpoint, kind: str) -> tuple[int, int | None] | None:
     """Check the listed modules, if any; give the answers' token ids where they are listed."""
-    modules = checkpoint.find_json("modules.json")
+    modules = checkpoint.modules()
     if modules is None:
         return None
-    sound = isinstance(modules, list) and all(isinstance(entry, dict) for entry in modules)
-    names = [str(entry.get("type")).rpartition(".")[2] for entry in modules] if sound else []
+    names = [name.rpartition(".")[2] for name, _ in modules]
     expected = ["Transformer", "LogitScore"] if kind == _CAUSAL else ["Transformer"]
     if names != expected:
         raise UnsupportedModelError(
-            f"{checkpoint.folder / 'modules.json'}: a reranker of {', '.join(names) or 'nothing'}"
+            f"{checkpoint.where('modules.json')}: a reranker of {', '.join(names) or 'nothing'}"
             f" is not built here; expected {' and '.join(expected)} for {kind or 'it'}"
         )
-    return _answers(checkpoint, str(modules[1].get("path"))) if kind == _CAUSAL else None
+    return _answers(checkpoint, modules[1][1]) if kind == _CAUSAL else None
 
 
 def _answers(checkpoint: Checkpoint, path: str) -> tuple[int, int | None]:
@@ -144,14 +141,12 @@ def _has_template(checkpoint: Checkpoint) -> bool:
     A checkpoint of sentence-transformers' own says by its chat template how it reads them; where it
     has none, the texts simply follow each other.
     """
-    path = checkpoint.folder / "chat_template.jinja"
-    told = path.read_text(encoding="utf-8") if path.is_file() else ""
-    told = told or str(checkpoint.find_object("tokenizer_config.json").get("chat_template") or "")
+    told = checkpoint.chat_template
     takes_pairs = "query" in told and "document" in told
     is_listed = checkpoint.find_json("modules.json") is not None
     if told and JUDGE not in told and (is_listed or takes_pairs):
         raise UnsupportedModelError(
-            f"{checkpoint.folder}: its chat template is not that of Qwen3-Reranker, which alone is"
+            f"{checkpoint.place}: its chat template is not that of Qwen3-Reranker, which alone is"
             " built here; without modules.json and its own template it is read in that one"
         )
     return bool(told) or not is_listed
@@ -167,7 +162,7 @@ def _activation(checkpoint: Checkpoint) -> str:
     name = next((name for name in said if name), "torch.nn.Sigmoid")
     if name not in _ACTIVATIONS:
         raise UnsupportedModelError(
-            f"{checkpoint.folder}: activation of the score {name!r} is not built here; "
+            f"{checkpoint.place}: activation of the score {name!r} is not built here; "
             f"expected one of {', '.join(_ACTIVATIONS)}"
         )
     return _ACTIVATIONS[name]

@@ -41,10 +41,13 @@ class TokenizedText:
     """int32 (tokens,), special tokens included."""
     truncated: bool
     """Whether tokens were cut from the end."""
+    types: TokenIds | None = None
+    """int32 (tokens,): 0 in a pair's first text, 1 in its second; None where the model is not told
+    them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TokenPiece:
     """One token of a text, and where in the text it stands."""
 
     id: int
@@ -76,7 +79,7 @@ class Tokenizer:
             pieces[number] = piece
         return pieces
 
-    def pieces(self, text: str, *, special_tokens: bool = True) -> list[Piece]:
+    def pieces(self, text: str, *, special_tokens: bool = True) -> list[TokenPiece]:
         """Split a whole text into tokens, with where each stands; as it is written in the text."""
         clean = without_surrogates(text)
         encoding = self._fast.encode(clean, add_special_tokens=special_tokens)
@@ -88,7 +91,9 @@ class Tokenizer:
             strict=True,
         )
         return [
-            Piece(number, token, None) if special else Piece(number, clean[slice(*span)], span)
+            TokenPiece(number, token, None)
+            if special
+            else TokenPiece(number, clean[slice(*span)], span)
             for number, token, special, span in rows
         ]
 

@@ -7,7 +7,7 @@ import pytest
 
 from simile.architectures.architecture import Tokens
 from simile.architectures.qwen3 import Architecture
-from simile.checkpoints.folder import Checkpoint
+from simile.checkpoints.folder import FolderCheckpoint
 from simile.graph import Core, Model, ops
 
 FOLDER = Path(__file__).parents[2] / "golden" / "qwen3"
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "golden" / "qwen3"
 
 @pytest.fixture(scope="module")
 def run():
-    checkpoint = Checkpoint(FOLDER)
+    checkpoint = FolderCheckpoint(FOLDER)
     architecture, tensors = Architecture.parse(checkpoint.configuration), checkpoint.tensors()
     input_ids, token_mask = (ops.parameter([-1, -1], np.int32) for _ in range(2))
     tokens = Tokens(input_ids, token_mask)

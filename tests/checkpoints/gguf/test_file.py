@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.gguf_models import write_gguf
 
-from simile.checkpoints.gguf import file as gguf_file
+from simile.checkpoints.gguf import blocks, reader
 from simile.checkpoints.gguf.file import read_gguf
 from simile.checkpoints.open import open_checkpoint
 from simile.errors import CheckpointError, ModelError, UnsupportedModelError
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-BLOCKS = sorted(name for name, *_ in gguf_file._BLOCKS.values())
+BLOCKS = sorted(block.kind for block in blocks.BLOCKS.values() if block.numbers > 1)
 
 
 def text(value: str) -> bytes:
@@ -70,7 +70,7 @@ def test_floats_are_read_as_they_are(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", BLOCKS)
 def test_blocks_are_dequantised_as_by_the_gguf_package(tmp_path, kind, monkeypatch):
-    monkeypatch.setattr(gguf_file, "_CHUNK_NUMBERS", 768)
+    monkeypatch.setattr(blocks, "CHUNK_NUMBERS", 768)
     quantization = gguf.GGMLQuantizationType[kind]
     per_block, size = gguf.GGML_QUANT_SIZES[quantization]
     raw = np.random.default_rng(3).integers(0, 60, (5, 512 // per_block * size), dtype=np.uint8)
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_refused(tmp_path, content):
 
 
 def test_a_header_of_more_values_than_any_vocabulary_has_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(gguf_file, "MAX_VALUES", 3)
+    monkeypatch.setattr(reader, "MAX_VALUES", 3)
     read_gguf(write(tmp_path, header(keys=1) + array_key(8, 3, bytes(24))))
     with pytest.raises(CheckpointError, match="more than"):
         read_gguf(write(tmp_path, header(keys=1) + array_key(8, 4, bytes(32))))

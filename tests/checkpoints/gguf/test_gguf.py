@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from tests.checkpoint_files import write_tiny_bert
 from tests.gguf_models import bert_parts, write_gguf
+from tests.opened import encoder_of
 
 from simile.checkpoints.open import open_checkpoint
 from simile.engine.embedder import LocalEmbedder
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.hub.plain_folder import open_folder
-from simile.models.cross_encoder import CrossEncoder
-from simile.models.encoder import Encoder
-from simile.models.open import is_cross_encoder, read_facts
+from simile.models.open import is_cross_encoder, open_cross_encoder, read_facts
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 TEXTS = ["Why is the sky blue?", "the cat and the dog", "", "a search of tokens " * 9]
@@ -52,7 +51,7 @@ def refusal(path, keys, arrays, error, **changes: Any) -> str:
     named = {name.replace("__", "."): value for name, value in changes.items()}
     write_gguf(path, keys | named, arrays)
     with pytest.raises(error) as raised:
-        Encoder(open_folder(str(path))).graph()
+        encoder_of(path).graph()
     return str(raised.value)
 
 
@@ -96,7 +95,7 @@ def test_facts_are_those_of_the_file(path, parts):
     )
     assert facts.weight_format == "Q4_K_M"
     assert facts.parameter_count == sum(array.size for array in arrays.values())
-    assert facts.max_tokens == facts.context_length == 32
+    assert facts.max_tokens == facts.sizes.context_length == 32
 
 
 def test_one_matrix_for_queries_keys_and_values_is_cut(path, folder, parts):
@@ -185,8 +184,8 @@ def test_a_reranker_says_which_head_it_has_also_without_a_pooling(path, parts):
     write_gguf(path, keys | {"bert.pooling_type": None}, arrays)
     model = open_folder(str(path))
     assert is_cross_encoder(model)
-    assert CrossEncoder(model).layout.kind == "XLMRobertaForSequenceClassification"
-    assert CrossEncoder(model).graph().inputs
+    assert open_cross_encoder(model).layout.kind == "XLMRobertaForSequenceClassification"
+    assert open_cross_encoder(model).graph().inputs
 
 
 def test_two_rows_for_yes_and_no_become_their_difference(path):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.opened import encoder_of
 
 from simile.engine.embedder import LocalEmbedder
 from simile.hub.plain_folder import open_folder
-from simile.models.encoder import Encoder
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 COSINE = {"gguf-bert": 0.99999, "gguf-gemma": 0.99999, "gguf-qwen3": 0.999}
@@ -25,7 +25,7 @@ def cases_of(name):
 
 
 def test_tokens_are_llama_cpps(name):
-    tokenizer = Encoder(open_folder(str(GOLDEN / name))).tokenizer()
+    tokenizer = encoder_of(GOLDEN / name).tokenizer()
     cases = cases_of(name)
     got = tokenizer.encode([case["text"] for case in cases], [100] * len(cases))
     assert [text.ids.tolist() for text in got] == [case["ids"] for case in cases]

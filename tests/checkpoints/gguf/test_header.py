@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.gguf_files import write_gguf
 
-from simile.checkpoints.gguf import header as gguf_header
+from simile.checkpoints.gguf import reader
 from simile.checkpoints.gguf.header import check_embeds, read_scalars
 from simile.errors import CheckpointError, UnsupportedModelError
 
@@ -92,7 +92,7 @@ def test_what_is_no_header_is_refused(tmp_path, data, said):
 
 
 def test_a_header_without_end_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(gguf_header, "MAX_HEADER_BYTES", 1_000)
+    monkeypatch.setattr(reader, "MAX_HEADER_BYTES", 1_000)
     path = tmp_path / "x.gguf"
     endless = struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"x", 9, 8, 2**62)
     path.write_bytes(b"GGUF" + endless + bytes(10_000))

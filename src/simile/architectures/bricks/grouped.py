@@ -48,7 +48,7 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class Layer:
+class GroupedLayer:
     """The weights of one layer, and what its bricks need to know."""
 
     weights: Weights

@@ -11,7 +11,7 @@ from typing import Any
 
 from simile.checkpoints.configuration import Configuration
 from simile.checkpoints.gguf import names as gguf_names
-from simile.checkpoints.gguf.names import Names
+from simile.checkpoints.gguf.names import GgufNames
 from simile.checkpoints.tensors import StoredTensor
 
 _LOCAL, _GLOBAL = "sliding_attention", "full_attention"
@@ -21,7 +21,7 @@ _LOCAL, _GLOBAL = "sliding_attention", "full_attention"
 class Family:
     """What one architecture has of its own."""
 
-    names: Names
+    names: GgufNames
     config: Callable[[Configuration, Mapping[str, StoredTensor]], dict[str, Any]]
     causal: bool = False
     head: str = ""

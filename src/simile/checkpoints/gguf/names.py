@@ -20,7 +20,7 @@ Change = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
-class Names:
+class GgufNames:
     """One family's names without `.weight` and `.bias`; a name that is not here stays as it is."""
 
     layer: str
@@ -34,7 +34,7 @@ class Names:
     """What the converter added to the gain of each norm."""
 
 
-BERT = Names(
+BERT = GgufNames(
     layer="encoder.layer.{}",
     top={
         "token_embd": "embeddings.word_embeddings",
@@ -55,7 +55,7 @@ BERT = Names(
         "layer_output_norm": "output.LayerNorm",
     },
 )
-NOMIC_BERT = Names(
+NOMIC_BERT = GgufNames(
     layer="encoder.layers.{}",
     top={
         "token_embd": "embeddings.word_embeddings",
@@ -72,7 +72,7 @@ NOMIC_BERT = Names(
         "layer_output_norm": "norm2",
     },
 )
-MODERN_BERT = Names(
+MODERN_BERT = GgufNames(
     layer="layers.{}",
     top={
         "token_embd": "embeddings.tok_embeddings",
@@ -103,13 +103,13 @@ _DECODER = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-QWEN3 = Names(
+QWEN3 = GgufNames(
     layer="layers.{}",
     top={"token_embd": "embed_tokens", "output_norm": "norm", "cls.output": "score"},
     inside=_DECODER | {"ffn_norm": "post_attention_layernorm"},
     left_out=("output.weight",),
 )
-GEMMA = Names(
+GEMMA = GgufNames(
     layer="layers.{}",
     top={
         "token_embd": "embed_tokens",
@@ -131,7 +131,7 @@ GEMMA = Names(
 
 
 def rename(
-    names: Names, tensors: Mapping[str, StoredTensor], widths: tuple[int, int, int]
+    names: GgufNames, tensors: Mapping[str, StoredTensor], widths: tuple[int, int, int]
 ) -> dict[str, StoredTensor]:
     """Give the tensors by their other names; widths are the rows of queries, keys and values."""
     renamed = {}
@@ -148,7 +148,7 @@ def rename(
     return renamed
 
 
-def _other_name(names: Names, stem: str) -> str:
+def _other_name(names: GgufNames, stem: str) -> str:
     if match := _LAYER.fullmatch(stem):
         number, part = match.groups()
         return (
@@ -158,7 +158,7 @@ def _other_name(names: Names, stem: str) -> str:
 
 
 def _as_joined(
-    names: Names, tensors: Mapping[str, StoredTensor], widths: tuple[int, int, int]
+    names: GgufNames, tensors: Mapping[str, StoredTensor], widths: tuple[int, int, int]
 ) -> dict[str, StoredTensor]:
     """Join or cut queries, keys and values as the family has them."""
     found = dict(tensors)
@@ -195,7 +195,12 @@ def _stacked(tensors: list[StoredTensor]) -> StoredTensor:
 
 
 def _changed(tensor: StoredTensor, shape: tuple[int, ...], change: Change) -> StoredTensor:
-    return replace(tensor, shape=shape, half=None, read=lambda: change(tensor.read()))
+    def read() -> Floats:
+        # Numbers that are not finite are the graph's to refuse.
+        with np.errstate(invalid="ignore", over="ignore"):
+            return change(tensor.read())
+
+    return replace(tensor, shape=shape, half=None, read=read)
 
 
 def difference_of_rows(tensor: StoredTensor) -> StoredTensor:

@@ -8,7 +8,7 @@ import binascii
 from base64 import b64decode
 from typing import Any
 
-from simile.checkpoints.gguf.file import Texts
+from simile.checkpoints.gguf.reader import Texts
 from simile.checkpoints.gguf.vocabulary import Vocabulary, texts_of
 from simile.errors import CheckpointError, UnsupportedModelError
 

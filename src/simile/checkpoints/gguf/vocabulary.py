@@ -5,10 +5,8 @@ Source: ggml-org/llama.cpp, gguf-py/gguf/constants.py (read 2026-11).
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from simile.checkpoints.configuration import Configuration
-from simile.checkpoints.gguf.file import Texts
+from simile.checkpoints.gguf.reader import Texts
 from simile.errors import CheckpointError
 
 UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
@@ -40,7 +38,7 @@ class Vocabulary:
     def scores(self) -> list[float]:
         """The score of each token; CheckpointError where the file has none."""
         found = self.keys.values.get("scores")
-        if not isinstance(found, np.ndarray) or len(found) < len(self.pieces):
+        if not isinstance(found, memoryview) or len(found) < len(self.pieces):
             raise CheckpointError(f"{self.keys.where}: scores are missing or too few")
         return [float(score) for score in found.tolist()[: len(self.pieces)]]
 
@@ -51,7 +49,7 @@ def read_vocabulary(keys: Configuration, unknown: int | None) -> Vocabulary:
     if not pieces:
         raise CheckpointError(f"{keys.where}: tokens are missing")
     kinds = keys.values.get("token_type")
-    kinds = kinds.tolist() if isinstance(kinds, np.ndarray) else [1] * len(pieces)
+    kinds = kinds.tolist() if isinstance(kinds, memoryview) else [1] * len(pieces)
     if len(kinds) < len(pieces):
         raise CheckpointError(f"{keys.where}: token_type has fewer entries than tokens")
     if unknown is not None and unknown >= len(pieces):

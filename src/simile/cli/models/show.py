@@ -16,9 +16,13 @@ def command(name: str) -> None:
     from simile.models.open import read_facts
 
     model = open_hub().find(name)
+    facts = asdict(read_facts(model))
+    sizes = facts.pop("sizes")
+    sizes["layer_norm_eps"] = sizes.pop("norm_eps")
     fields = {
         "name": model.name,
-        **asdict(read_facts(model)),
+        **facts,
+        **sizes,
         "size_bytes": model.size_bytes,
         "digest": model.digest,
         "licence": model.licence,

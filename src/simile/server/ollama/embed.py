@@ -108,7 +108,5 @@ def render_embeddings(embedded: Embedded) -> bytes:
     if embedded.result is None:
         return b'{"embedding":[]}'
     vectors = embedded.result.vectors
-    scale = scales(vectors)
-    if embedded.facts.tokenizer_kind == "bert":
-        vectors = vectors * scale
+    vectors = vectors * scales(vectors)
     return b'{"embedding":%b}' % json_numbers(vectors[0].astype(np.float64))

@@ -78,7 +78,7 @@ def render_tags(models: Sequence[tuple[LocalModel, ModelFacts | None]]) -> bytes
 
 
 def _tag(model: LocalModel, facts: ModelFacts | None) -> dict[str, object]:
-    widths = facts and {"context_length": facts.context_length, "embedding_length": facts.dim}
+    widths = facts and {"context_length": facts.sizes.context_length, "embedding_length": facts.dim}
     return {
         "name": model.name,
         "model": model.name,
@@ -156,15 +156,15 @@ def _model_info(
         "general.parameter_count": facts.parameter_count,
         "general.type": "model",
         f"{kind}.attention.causal": facts.is_causal,
-        f"{kind}.attention.head_count": facts.head_count,
-        f"{kind}.attention.layer_norm_epsilon": facts.layer_norm_eps,
-        f"{kind}.block_count": facts.layer_count,
-        f"{kind}.context_length": facts.context_length,
+        f"{kind}.attention.head_count": facts.sizes.head_count,
+        f"{kind}.attention.layer_norm_epsilon": facts.sizes.norm_eps,
+        f"{kind}.block_count": facts.sizes.layer_count,
+        f"{kind}.context_length": facts.sizes.context_length,
         f"{kind}.embedding_length": facts.dim,
-        f"{kind}.feed_forward_length": facts.feed_forward_size,
+        f"{kind}.feed_forward_length": facts.sizes.feed_forward_size,
         f"{kind}.pooling_type": _POOLING.get(facts.pooling),
-        f"{kind}.vocab_size": facts.vocab_size,
-        "tokenizer.ggml.model": _TOKENIZERS.get(kind, facts.tokenizer_kind),
+        f"{kind}.vocab_size": facts.sizes.vocab_size,
+        "tokenizer.ggml.model": _TOKENIZERS.get(kind, "bert"),
     }
     known = {key: value for key, value in info.items() if value is not None}
     return dict(sorted({**known, "tokenizer.ggml.tokens": tokens}.items()))

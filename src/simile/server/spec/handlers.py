@@ -51,5 +51,5 @@ class SpecHandlers:
 
     def _document(self) -> Schema:
         all_facts = map(facts_or_none, self._hub.models())
-        vocab_size = max((facts.vocab_size for facts in all_facts if facts), default=0)
+        vocab_size = max((facts.sizes.vocab_size for facts in all_facts if facts), default=0)
         return document(has_keys=self._has_keys, vocab_size=vocab_size)

@@ -14,7 +14,7 @@ import numpy as np
 from simile.engine.scheduler import MAX_BATCH_TOKENS
 from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
-from simile.models.tokenizer import Piece
+from simile.models.tokenizer import TokenPiece
 from simile.server.embedding import Embedded, EmbedRequest
 from simile.server.errors import BodyError, EmptyInputError
 from simile.server.gojson.decode import decode
@@ -174,7 +174,7 @@ def render_similarity(embedded: Embedded) -> bytes:
     return json_numbers((unit[1:] @ unit[0]).astype(np.float32))
 
 
-def render_tokenize(texts: Sequence[Sequence[Piece]]) -> bytes:
+def render_tokenize(texts: Sequence[Sequence[TokenPiece]]) -> bytes:
     """Write the answer to POST /tokenize; special tokens stand nowhere in the text."""
     return json_value(
         [
