@@ -2,11 +2,13 @@
 
     python scripts/dev.py test      the tests (the real model is fetched for some, else they skip)
     python scripts/dev.py clients   the tests with other people's clients, in .venv-clients
-    python scripts/dev.py check     format, lint, types and the arrows between the rooms
+    python scripts/dev.py check     format, lint, types, arrows between the rooms, workflows
+    python scripts/dev.py wheel     build both archives, and try the wheel in .venv-wheel
     python scripts/dev.py bench     the long tests, then speed beside the peers that are installed
 
 More words after `test` and `clients` go on to pytest; the last takes an hour. SIMILE_DEV_VENV
-names another folder than .venv. The clients for Node.js are tested where npm is.
+names another folder than .venv. With CI=true the tests are measured for coverage, which has a floor
+in pyproject.toml. The clients for Node.js are tested where npm is.
 """
 
 import os
@@ -20,9 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / os.environ.get("SIMILE_DEV_VENV", ".venv")
 LOCKS = {"clients": "clients.txt"}
 """Where a check's packages are not those of dev.txt, it has an environment of its own, too."""
+IN_CI = os.environ.get("CI") == "true"
+TESTS = ["-m", "coverage", "run", "-m", "pytest"] if IN_CI else ["-m", "pytest"]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
-CHECKS = {
-    "test": [["-m", "pytest"]],
+CHECKS: dict[str, list[list[str]]] = {
+    "test": [TESTS],
     # What the clients bring along are pytest plugins, deprecated calls and sockets left open.
     "clients": [
         ["-m", "pytest", "--disable-plugin-autoload", "-W", "ignore", "--clients", "tests/clients"]
@@ -32,7 +37,10 @@ CHECKS = {
         ["-m", "ruff", "check", "."],
         ["-m", "mypy"],
         ["-m", "pytest", "-q", "tests/test_architecture.py"],
+        ["-m", "check_jsonschema", "--builtin-schema=vendor.github-workflows", *map(str, WORKFLOWS)],
+        ["-m", "zizmor", "--offline", "--quiet", ".github"],
     ],
+    "wheel": [["-m", "build"]],
     "bench": [
         ["-m", "pytest", "-m", "slow"],
         ["-m", "benchmarks.against"],
@@ -42,6 +50,13 @@ CHECKS = {
         ["-m", "benchmarks.serve"],
     ],
 }
+TRY_WHEEL = (
+    "import simile.server.app, simile.index, simile.cli.main;"
+    " from simile.server.spec.handlers import document; document(has_keys=True);"
+    " from simile.analysis.page import write_map;"
+    " from simile.engine.quantize import calibration_texts; calibration_texts()"
+)
+"""Imports what every install has, and reads the files that ship beside the code."""
 
 
 def set_up(check: str) -> Path:
@@ -51,19 +66,39 @@ def set_up(check: str) -> Path:
     """
     lock = ROOT / "requirements" / LOCKS.get(check, "dev.txt")
     folder = VENV.with_name(f"{VENV.name}-{check}") if check in LOCKS else VENV
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = folder / "installed"
     wanted = lock.read_text(encoding="utf-8") + (ROOT / "pyproject.toml").read_text("utf-8")
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
-        return python
-    print(f"setting up {folder.name}", flush=True)
-    venv.create(folder, with_pip=True, clear=True)
+        return python_of(folder)
+    python = make(folder)
     # The lock is complete, so nothing is left for pip to resolve; most modules are never imported.
     install = ["-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
-    run(python, *install, "-r", lock)
+    run(python, *install, "--require-hashes", "-r", lock)
     run(python, *install, "-e", ROOT)
     stamp.write_text(wanted, encoding="utf-8")
     return python
+
+
+def make(folder: Path) -> Path:
+    """Make a fresh environment; gives its Python."""
+    print(f"setting up {folder.name}", flush=True)
+    venv.create(folder, with_pip=True, clear=True)
+    return python_of(folder)
+
+
+def python_of(folder: Path) -> Path:
+    """The Python of an environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def try_wheel() -> None:
+    """Install the wheel into a fresh environment, and run what every user runs first."""
+    (wheel,) = (ROOT / "dist").glob("*.whl")
+    python = make(VENV.with_name(f"{VENV.name}-wheel"))
+    run(python, "-m", "pip", "install", "-q", wheel)
+    run(python, "-m", "simile", "--version")
+    run(python, "-m", "simile", "--help")
+    run(python, "-c", TRY_WHEEL)
 
 
 def set_up_node() -> None:
@@ -89,9 +124,15 @@ def main() -> None:
     python = set_up(verb)
     if verb == "clients":
         set_up_node()
+    if verb == "wheel":
+        shutil.rmtree(ROOT / "dist", ignore_errors=True)
     more = sys.argv[2:] if verb in ("test", "clients") else []
     for command in CHECKS[verb]:
         run(python, *command, *more)
+    if verb == "wheel":
+        try_wheel()
+    if verb == "test" and IN_CI:
+        run(python, "-m", "coverage", "report", "--skip-covered", "--skip-empty")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,11 @@ from simile.errors import SimileError
 from simile.hub.hub import Hub
 from simile.models.local_model import LocalModel
 
-settings.register_profile("simile", deadline=None, derandomize=True)
-settings.load_profile("simile")
+# The same examples each time, so that a failure is the change's; HYPOTHESIS_PROFILE=explore looks
+# for new ones.
+settings.register_profile("replay", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "replay"))
 
 
 def is_loopback(address: object) -> bool:

@@ -1,6 +1,7 @@
 """The map is one page that asks nothing of any network, in which texts are texts."""
 
 import re
+import os
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from simile.errors import InputError
 HOSTILE = (
     "</script><script>document.title='taken'</script><!-- <img src=x onerror=alert(1)>\u2028&amp;"
 )
+missing = pytest.fail if os.environ.get("SIMILE_REQUIRE_CHROMIUM") else pytest.skip
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -85,7 +87,7 @@ def test_near_vectors_lie_near_and_one_seed_gives_one_map(sample):
 @pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed: the page is not drawn")
+        missing("chromium is not installed: the page is not drawn")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

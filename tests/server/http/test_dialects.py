@@ -91,7 +91,7 @@ def test_a_full_queue(hub, residency, serving, path, dialect):
     if "nowhere" in path or path == "/tokenize":
         return
     app = create_app(hub, residency, Traffic(max_queue=0))
-    body = {"model": "all-minilm", "input": "a", "query": "a", "texts": ["a"]}
+    body: dict[str, Any] = {"model": "all-minilm", "input": "a", "query": "a", "texts": ["a"]}
     body["inputs"] = {"source_sentence": "a", "sentences": ["a"]} if path == "/similarity" else "a"
     with serving(app) as url:
         answer = httpx2.post(url + path, content=json.dumps(body))
