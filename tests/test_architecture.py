@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
-BASE = {"address", "errors", "types", "config"}
+BASE = {"address", "errors", "ranking", "types", "config"}
 FACES = {"embedder", "reranker", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "address": set(),
+    "ranking": {"errors", "types"},
     "config": {"errors"},
     "graph": set(),
     "checkpoints": BASE | {"graph"},

@@ -2,9 +2,7 @@
 
 from simile.engine.cross_encoder import LocalReranker
 from simile.engine.embedder import LocalEmbedder
-from simile.engine.embedding_reranker import EmbeddingReranker
 from simile.engine.stats import EngineStats
-from simile.errors import InputError
 from simile.models.local_model import LocalModel
 from simile.models.open import is_cross_encoder
 from simile.types import Precision
@@ -18,17 +16,3 @@ def load(
     """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
     kind = LocalReranker if is_cross_encoder(model) else LocalEmbedder
     return kind(model, precision=precision, stats=stats)
-
-
-def as_embedder(engine: Engine) -> LocalEmbedder:
-    """Give the embedder; InputError for a model that makes no vectors."""
-    if isinstance(engine, LocalReranker):
-        raise InputError(
-            f"{engine.name} makes no embeddings: it is a reranker, which scores texts for a query"
-        )
-    return engine
-
-
-def as_reranker(engine: Engine) -> LocalReranker | EmbeddingReranker:
-    """Give what ranks: as it is, or by the cosines of an embedding model."""
-    return engine if isinstance(engine, LocalReranker) else EmbeddingReranker(engine)

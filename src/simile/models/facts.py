@@ -5,12 +5,9 @@ Joins architecture, modules, window and prompts; does not build anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from simile.types import Role
-
-if TYPE_CHECKING:
-    pass
+from simile.errors import InputError
+from simile.types import ROLES, Role
 
 _PROMPT_NAMES: Mapping[Role, tuple[str, ...]] = {
     "query": ("query",),
@@ -61,3 +58,15 @@ class ModelFacts:
         """What goes before a text of this role; empty where the model has no prompts."""
         names = (*_PROMPT_NAMES[role], self.default_prompt)
         return next((self.prompts[name] for name in names if name in self.prompts), "")
+
+    def named_prompt(self, name: str) -> str:
+        """Give the text of a prompt that the checkpoint names, or that of a role.
+
+        Raises InputError for another name.
+        """
+        if name in self.prompts:
+            return self.prompts[name]
+        if name in ROLES:
+            return self.prefix(name)
+        known = ", ".join(sorted({*self.prompts, *ROLES}))
+        raise InputError(f"prompt_name is {name!r}; expected one of: {known}")
