@@ -1,5 +1,7 @@
 """An embedding model as a reranker: what a server submits, and what a caller ranks with."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tests.checkpoint_files import write_json, write_tiny_bert
@@ -56,7 +58,8 @@ def test_no_text_is_no_score_and_an_instruction_is_refused(embedder):
 
 
 def test_what_is_no_query_and_no_list_is_refused_before_it_is_embedded(embedder):
-    for refuse in (EmbeddingReranker(embedder).rank, CosineScorer(embedder).submit):
+    calls: list[Any] = [EmbeddingReranker(embedder).rank, CosineScorer(embedder).submit]
+    for refuse in calls:
         with pytest.raises(InputError, match="query is int"):
             refuse(1, ["cat"])
         with pytest.raises(InputError, match="texts is one string"):

@@ -159,7 +159,7 @@ def test_a_load_outlives_the_request_that_began_it(residency, name):
     async def main():
         first = asyncio.create_task(ask(residency, name))
         second = asyncio.create_task(ask(residency, name))
-        await until(lambda: bool(residency._loads))
+        await until(lambda: residency.loading() == 1)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first

@@ -39,6 +39,12 @@ def dims(residency):
     return {resident.embedder.dim for resident in residency.residents()}
 
 
+async def waits_for_room(residency):
+    """Wait until the one load that is asked for has begun to wait for room."""
+    await until(lambda: residency.loading() == 1)
+    await asyncio.sleep(0)  # It was just created, and has its turn before this one has another.
+
+
 @contextlib.contextmanager
 def no_load_ends(residency):
     """Keep all threads that load busy."""
@@ -89,7 +95,7 @@ def test_without_an_idle_model_a_load_waits_and_later_requests_wait_for_it(make,
 
         async with residency.using(names[0]) as held:
             new = asyncio.create_task(use(names[1]))
-            await until(lambda: bool(residency._leaving))
+            await waits_for_room(residency)
             assert residency.residents() == [held]  # Told truly: it still takes memory.
             again = asyncio.create_task(use(names[0]))
             await until(lambda: residency.loading() == 2)
@@ -174,7 +180,7 @@ def test_closing_ends_a_wait_for_room(make, names):
         residency = make(max_models=1)
         async with residency.using(names[0]):
             new = asyncio.create_task(ask(residency, names[1]))
-            await until(lambda: bool(residency._leaving))
+            await waits_for_room(residency)
             residency.close()
             with pytest.raises(EngineClosedError):
                 await new
