@@ -8,7 +8,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Generic
 
-from simile.engine.job import Job, Owner, Text
+from simile.engine.job import Job, Owner
+from simile.engine.runner import Text
 
 TOKENISE_TEXTS = 64
 TOKENISE_CHARS = 16_384
