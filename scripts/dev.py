@@ -37,7 +37,12 @@ CHECKS: dict[str, list[list[str]]] = {
         ["-m", "ruff", "check", "."],
         ["-m", "mypy"],
         ["-m", "pytest", "-q", "tests/test_architecture.py"],
-        ["-m", "check_jsonschema", "--builtin-schema=vendor.github-workflows", *map(str, WORKFLOWS)],
+        [
+            "-m",
+            "check_jsonschema",
+            "--builtin-schema=vendor.github-workflows",
+            *map(str, WORKFLOWS),
+        ],
         ["-m", "zizmor", "--offline", "--quiet", ".github"],
     ],
     "wheel": [["-m", "build"]],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
-BASE = {"address", "atomic", "config", "errors", "extras", "texts", "types"}
+BASE = {"address", "atomic", "config", "errors", "extras", "ranking", "texts", "types"}
 FACES = {"embedder", "reranker", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -17,6 +17,7 @@ ARROWS: dict[str, set[str]] = {
     "atomic": set(),
     "extras": {"errors"},
     "texts": {"errors"},
+    "ranking": {"errors", "types"},
     "config": {"errors"},
     "graph": set(),
     "checkpoints": BASE | {"graph"},

@@ -6,10 +6,10 @@ Chooses the implementation; holds no logic of its own.
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-from simile.types import Precision, Ranked
+from simile.types import Precision, Ranked, RankModel
 
 
-class _Engine(Protocol):
+class _Engine(RankModel, Protocol):
     @property
     def max_tokens(self) -> int: ...
 
@@ -38,19 +38,22 @@ class Reranker:
         """
         from simile.embedder import Embedder, find_local
         from simile.providers.named import provider_of
+        from simile.retrieval.rerank import EmbeddingReranker
 
         self.name = model
         self._engine: _Engine
         if provider_of(model):
-            from simile.retrieval.rerank import EmbeddingRanker
-
             embedder = Embedder(model)
-            self._engine, self._close = EmbeddingRanker(embedder), embedder.close
+            self._engine, self._close = EmbeddingReranker(embedder), embedder.close
         else:
-            from simile.engine.loading import as_reranker, load
+            from simile.engine.cross_encoder import LocalReranker
+            from simile.engine.loading import load
 
-            engine = as_reranker(load(find_local(model), precision=precision))
-            self._engine, self._close = engine, engine.close
+            loaded = load(find_local(model), precision=precision)
+            self._engine = (
+                loaded if isinstance(loaded, LocalReranker) else EmbeddingReranker(loaded)
+            )
+            self._close = loaded.close
 
     @property
     def max_tokens(self) -> int:
@@ -71,14 +74,11 @@ class Reranker:
         raw_scores: bool = False,
         instruction: str | None = None,
     ) -> list[Ranked]:
-        """The texts' places and scores, best first, equal ones in their order; top_k of them.
+        """See RankModel.
 
-        A score is what the model's own files make of its logit, by default a sigmoid of it, from 0
-        to 1; `raw_scores` gives logits. An instruction says what is looked for, to Qwen3-Reranker.
-        What is too long for the model is cut: of a pair the text, before the query. Blocks.
-
-        Raises InputError for what is no text, or an instruction that the model does not take,
-        EngineError if the computation failed, and what `Embedder.embed` raises.
+        An instruction says what is looked for, to Qwen3-Reranker. What is too long for the model
+        is cut: of a pair the text, before the query. Raises InputError also for an instruction that
+        the model does not take, and what `Embedder.embed` raises.
         """
         return self._engine.rank(
             query, texts, top_k=top_k, raw_scores=raw_scores, instruction=instruction

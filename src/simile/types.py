@@ -152,7 +152,12 @@ class RankModel(Protocol):
         top_k: int | None = None,
         raw_scores: bool = False,
     ) -> list[Ranked]:
-        """The texts' places and scores, best first. Blocks until done."""
+        """Give the texts' places and scores, best first, equal ones in their order; top_k of them.
+
+        A score is what the model's own files make of its logit, by default a sigmoid of it, from 0
+        to 1; `raw_scores` gives logits. An embedding model's score is a cosine either way. Blocks
+        until done. Raises InputError for what is no text, EngineError if the computation failed.
+        """
         ...
 
 

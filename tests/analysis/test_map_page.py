@@ -1,7 +1,7 @@
 """The map is one page that asks nothing of any network, in which texts are texts."""
 
-import re
 import os
+import re
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace

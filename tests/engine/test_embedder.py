@@ -66,7 +66,8 @@ def test_a_role_is_its_prompt_before_the_text(embedder):
     for role, prefix in PROMPTS.items():
         got = embedder.embed(["sky"], role=role)
         np.testing.assert_array_equal(got, bare(embedder, [prefix + "sky"]).vectors)
-        np.testing.assert_array_equal(got, bare(embedder, ["sky"], prefix=prefix).vectors)
+        np.testing.assert_array_equal(got, bare(embedder, ["sky"], role=role).vectors)
+        np.testing.assert_array_equal(got, bare(embedder, ["sky"], prompt_name=role).vectors)
     query, document = (embedder.embed(["sky"], role=role) for role in PROMPTS)
     assert np.abs(query - document).max() > 1e-3
 
@@ -198,6 +199,20 @@ def test_token_ids_give_the_vector_of_their_text(embedder, folder):
         np.testing.assert_array_equal(got.vectors, wanted.vectors)
         assert got.token_counts.tolist() == wanted.token_counts.tolist()
         assert got.truncated.tolist() == wanted.truncated.tolist()
+
+
+def test_an_unknown_prompt_is_refused_with_those_that_are_known(embedder):
+    with pytest.raises(
+        InputError, match="^prompt_name is 'no'; expected one of: .*document, query"
+    ):
+        embedder.submit(["sky"], prompt_name="no")
+
+
+def test_token_ids_take_no_prompt(embedder):
+    for asked in ({"role": "query"}, {"prompt_name": "query"}):
+        with pytest.raises(InputError, match="^input_type puts a prompt before text; expected"):
+            embedder.submit_tokens([[5]], **asked)
+    assert len(embedder.submit_tokens([[5]], role="similarity").result(timeout=30).vectors) == 1
 
 
 def test_an_unknown_token_id_is_an_input_error(embedder):

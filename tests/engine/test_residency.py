@@ -12,6 +12,7 @@ from tests.rerankers import write_tiny_reranker
 from simile.engine.residency import Residency
 from simile.errors import CheckpointError, EngineClosedError, InputError, ModelNotFoundError
 from simile.hub.hub import Hub
+from simile.hub.names import ModelName
 
 WAIT_S = 30
 
@@ -58,14 +59,13 @@ def test_concurrent_first_requests_load_once(residency, name):
         return await asyncio.gather(*(ask(residency, name) for _ in range(8)))
 
     assert len({id(resident) for resident in asyncio.run(main())}) == 1
-    assert len(residency.resident()) == 1
+    assert len(residency.residents()) == 1
 
 
 def test_a_loaded_model_is_used_again(residency, name):
     async def main():
         first, second = await ask(residency, name), await ask(residency, name)
         assert first is second
-        assert first.load_duration_ns > 0
         assert first.size_bytes > 0
 
     asyncio.run(main())
@@ -76,10 +76,10 @@ def test_keep_alive_0_unloads_after_the_last_request(residency, name):
         async with residency.using(name, keep_alive_s=0) as resident:
             await ask(residency, name)
             await asyncio.sleep(0.01)
-            assert residency.resident() == [resident]
+            assert residency.residents() == [resident]
             vectors = await resident.embedder.embed_async(["sky"], role="query")
             assert np.isfinite(vectors).all()
-        await until(lambda: not residency.resident())
+        await until(lambda: not residency.residents())
         await until(lambda: is_closed(resident))
         assert await ask(residency, name) is not resident
 
@@ -90,7 +90,7 @@ def test_keep_alive_0_of_many_at_once_answers_them_all(residency, name):
     async def main():
         for _ in range(3):
             await asyncio.gather(*(ask(residency, name, keep_alive_s=0) for _ in range(8)))
-            await until(lambda: not residency.resident())
+            await until(lambda: not residency.residents())
 
     asyncio.run(main())
 
@@ -99,7 +99,7 @@ def test_a_model_leaves_when_its_time_is_up(residency, name):
     async def main():
         resident = await ask(residency, name, keep_alive_s=0.02)
         assert resident.expires_at is not None
-        await until(lambda: not residency.resident())
+        await until(lambda: not residency.residents())
 
     asyncio.run(main())
 
@@ -111,7 +111,7 @@ def test_infinite_keep_alive_never_ends(residency, name):
         assert resident.timer is None
         await ask(residency, name)
         assert resident.timer is None
-        assert residency.resident() == [resident]
+        assert residency.residents() == [resident]
 
     asyncio.run(main())
 
@@ -133,7 +133,7 @@ def test_a_request_that_fails_still_lets_go(residency, name):
             async with residency.using(name, keep_alive_s=0) as resident:
                 raise ZeroDivisionError
         assert resident.in_flight == 0
-        await until(lambda: not residency.resident())
+        await until(lambda: not residency.residents())
 
     asyncio.run(main())
 
@@ -148,7 +148,7 @@ def test_a_failed_load_reaches_all_who_wait_and_is_tried_again(residency, tmp_pa
         asked = [ask(residency, str(folder)) for _ in range(4)]
         errors = await asyncio.gather(*asked, return_exceptions=True)
         assert [type(error) for error in errors] == [CheckpointError] * 4
-        assert not residency.resident()
+        assert not residency.residents()
         weights.write_bytes(whole)
         assert await ask(residency, str(folder))
 
@@ -159,11 +159,11 @@ def test_a_load_outlives_the_request_that_began_it(residency, name):
     async def main():
         first = asyncio.create_task(ask(residency, name))
         second = asyncio.create_task(ask(residency, name))
-        await until(lambda: bool(residency._loads))
+        await until(lambda: residency.loading() == 1)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
-        assert (await second) in residency.resident()
+        assert (await second) in residency.residents()
 
     asyncio.run(main())
 
@@ -177,21 +177,33 @@ def test_two_names_of_one_model_share_it(residency, name, folder, tmp_path):
         )
         assert first is second
         await ask(residency, name, keep_alive_s=0)
-        await until(lambda: not residency.resident())
+        await until(lambda: not residency.residents())
         assert await ask(residency, str(tmp_path / "copy")) is not first
 
     asyncio.run(main())
 
 
-def test_spellings_of_a_name_take_bounded_memory(residency, name, monkeypatch):
-    monkeypatch.setattr("simile.engine.residency.MAX_SPELLINGS", 3)
+def test_all_spellings_of_a_name_are_looked_up_once(folder, tmp_path):
+    hub, looked_up = Hub(tmp_path / "home", [folder.parent]), []
+    hub.pull(folder.name)
+    written = (
+        folder.name,
+        folder.name.upper(),
+        f" {folder.name}:LATEST ",
+        f"library/{folder.name}",
+    )
 
-    async def main():
-        residents = {await ask(residency, name + "/" * n) for n in range(8)}
-        assert len(residents) == 1
-        assert len(residency._digests) <= 3  # noqa: SLF001
+    def find(name):
+        looked_up.append(name)
+        return hub.find(name)
 
-    asyncio.run(main())
+    async def main(residency):
+        assert len({await ask(residency, ModelName.parse(text)) for text in written}) == 1
+
+    residency = Residency(find, precision="f32")
+    asyncio.run(main(residency))
+    residency.close()
+    assert len(looked_up) == 1
 
 
 def test_an_unknown_model_is_not_found(residency):
@@ -203,7 +215,7 @@ def test_closing_unloads_and_refuses(residency, name):
     async def main():
         resident = await ask(residency, name)
         residency.close()
-        assert residency.resident() == []
+        assert residency.residents() == []
         assert is_closed(resident)
         with pytest.raises(EngineClosedError, match="shutting down"):
             await ask(residency, name)
@@ -221,7 +233,7 @@ def test_a_reranker_is_held_beside_embedders_and_makes_no_vectors(residency, nam
 
     async def main():
         (first, scores), (second, cosines) = await rank(cross), await rank(name)
-        assert first in residency.resident() and second in residency.resident()
+        assert first in residency.residents() and second in residency.residents()
         assert scores.shape == cosines.shape == (2,)
         assert second.embedder is second.engine
         with pytest.raises(InputError, match="is a reranker"):

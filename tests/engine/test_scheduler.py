@@ -9,12 +9,14 @@ import queue
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from weakref import ref
 
 import numpy as np
 import pytest
 
 from simile.engine import lanes
 from simile.engine import scheduler as limits
+from simile.engine.long_calls import TOKENISE_TEXTS
 from simile.engine.scheduler import Scheduler
 from simile.errors import EngineClosedError, EngineError, TextTooLongError
 from simile.models.tokenizer import Text, TokenizedText
@@ -55,6 +57,14 @@ class Runner:
         while not self.started.empty():
             found.append(self.started.get())
         return found
+
+
+Wait = tuple[str, float | None]
+"""The name of a thread that begins to wait for others, and for how long it does."""
+
+
+class Word(str):
+    """A text of which one can ask whether anybody still holds it."""
 
 
 class Engine:
@@ -116,6 +126,20 @@ def make():
         engine.runner.gated = False
         engine.runner.gate.release(10_000)
         engine.scheduler.close()
+
+
+@pytest.fixture
+def waits(monkeypatch) -> queue.SimpleQueue[Wait]:
+    """Hear of each wait of a thread of the schedulers made from here on, as it begins."""
+    begun: queue.SimpleQueue[Wait] = queue.SimpleQueue()
+
+    class Heard(threading.Condition):
+        def wait(self, timeout=None):
+            begun.put((threading.current_thread().name, timeout))
+            return super().wait(timeout)
+
+    monkeypatch.setattr(limits, "Condition", Heard)
+    return begun
 
 
 @pytest.fixture
@@ -233,9 +257,9 @@ def test_a_short_call_goes_before_calls_of_a_few_long_texts(gated):
     assert next(n for n, batch in enumerate(batches) if "short" in batch) <= 1
 
 
-def test_batches_of_others_are_small_while_short_calls_come(gated):
+def test_batches_of_others_are_small_while_short_calls_come(gated, monkeypatch):
+    monkeypatch.setattr(limits, "MIXED_S", float("inf"))
     gated.plug()
-    gated.scheduler._last_short_s = float("inf")
     bulk = gated.submit(many(400))
     gated.settle("t000255", bulk=True)
     gated.runner.open()
@@ -272,7 +296,7 @@ def test_work_whose_caller_has_gone_is_dropped(gated):
 
 def test_texts_of_a_caller_who_has_gone_are_not_even_tokenised(gated):
     gated.plug()
-    rest = many(limits.MAX_WAITING_TOKENS // 7 + 5 * limits.TOKENISE_TEXTS)
+    rest = many(limits.MAX_WAITING_TOKENS // 7 + 5 * TOKENISE_TEXTS)
     gone = gated.submit(rest)
     gated._wait_for(rest[0])
     gone.cancel()
@@ -285,30 +309,35 @@ def test_a_long_call_whose_caller_has_gone_is_forgotten_at_once(gated):
     gated.plug()
     # More than may wait, so that the next call is not even looked at.
     first = gated.submit([f"{n:04}" * 256 for n in range(100)])
-    second = gated.submit(many(BULK))
-    assert any(job.future is second for job in gated.scheduler._jobs)
+    texts = [Word(text) for text in many(BULK)]
+    second, held = gated.submit(texts), list(map(ref, texts))
+    del texts
+    assert all(text() is not None for text in held)
     assert second.cancel()
-    assert all(job.future is not second for job in gated.scheduler._jobs)
+    assert all(text() is None for text in held)
     gated.runner.open()
     assert len(answer(first).vectors) == 100
 
 
-def test_texts_behind_dropped_work_are_answered(gated):
+def test_texts_behind_dropped_work_are_answered(waits, make):
     """A full pool whose callers have gone makes room without another call's push."""
+    gated = make(Runner(gated=True))
+    gated.slices = waits  # One queue, so that what comes first is known.
     gated.submit(["plug"])
     gated.runner.next_batch()
     size = 64
     full = limits.MAX_WAITING_TOKENS // size
-    gone = gated.submit([f"{n}".ljust(size) for n in range(full + limits.TOKENISE_TEXTS)])
-    behind = gated.submit(many(BULK))
+    gone = gated.submit([f"{n}".ljust(size) for n in range(full + TOKENISE_TEXTS)])
     tokenised = 0
     while tokenised < full:
-        tokenised += sum(len(text) == size for text in gated.slices.get(timeout=WAIT_S))
-    for n in range(300):  # Time for the tokenising thread to put these away and wait for room.
-        gated.submit([f"mark{n}"]).cancel()
+        event = waits.get(timeout=WAIT_S)
+        tokenised += sum(len(text) == size for text in event) if isinstance(event, list) else 0
+    assert waits.get(timeout=WAIT_S) == ("simile-tokenise", None), "it waits for room"
+    behind = gated.submit(many(BULK))
+    assert waits.get(timeout=WAIT_S) == ("simile-tokenise", None), "there is none for this one"
     gone.cancel()
     gated.runner.open()
-    assert len(behind.result(timeout=5).vectors) == BULK
+    assert len(answer(behind).vectors) == BULK
 
 
 def test_a_failing_batch_fails_its_callers_and_no_others(gated):
@@ -419,7 +448,7 @@ def test_the_tokenizer_stops_when_enough_waits(gated):
         if computed == count:
             gated.runner.open()
             break
-    assert max(ahead_at_slice) <= full + limits.TOKENISE_TEXTS + limits.MAX_BATCH_TOKENS // size
+    assert max(ahead_at_slice) <= full + TOKENISE_TEXTS + limits.MAX_BATCH_TOKENS // size
     assert len(answer(future).vectors) == count
 
 
@@ -537,30 +566,31 @@ def test_a_closed_scheduler_refuses_a_text_alone(engine):
         engine.scheduler.embed(["cat"], window=WINDOW)
 
 
-def test_closing_waits_for_a_caller_that_computes(gated):
-    with ThreadPoolExecutor() as pool:
+def test_closing_waits_for_a_caller_that_computes(waits, make):
+    gated = make(Runner(gated=True))
+    with ThreadPoolExecutor(thread_name_prefix="caller") as pool:
         answer_of = pool.submit(gated.scheduler.embed, ["cat"], window=WINDOW)
         assert gated.runner.next_batch() == ["cat"]
         closed = pool.submit(gated.scheduler.close)
-        with pytest.raises(TimeoutError):
-            closed.result(0.2)
+        while not waits.get(timeout=WAIT_S)[0].startswith("caller"):
+            pass
+        assert not closed.done()
         gated.runner.open()
         closed.result(WAIT_S)
         assert len(answer_of.result(WAIT_S).vectors) == 1
 
 
-def test_an_idle_engine_gives_memory_back_once(monkeypatch):
-    rested: queue.SimpleQueue[str] = queue.SimpleQueue()
+def test_an_idle_engine_gives_memory_back_once(monkeypatch, waits):
     monkeypatch.setattr("simile.engine.rest.IDLE_S", 0.05)
     runner = Runner()
     engine = Engine(runner)
     engine.scheduler.close()
-    scheduler = Scheduler(engine.tokenise, [runner], dim=2, rest=lambda: rested.put("now"))
+    scheduler = Scheduler(engine.tokenise, [runner], dim=2, rest=lambda: waits.put(("rest", 0)))
     for _ in range(2):
         scheduler.embed(["cat"], window=WINDOW)
-        assert rested.get(timeout=WAIT_S) == "now"
-    with pytest.raises(queue.Empty):
-        rested.get(timeout=0.5)
+        while waits.get(timeout=WAIT_S) != ("rest", 0):
+            pass
+        assert waits.get(timeout=WAIT_S) == ("simile-run", None), "until there is work again"
     scheduler.close()
 
 

@@ -8,7 +8,7 @@ from tests.fake import FakeEmbedder
 from tests.retrieval.collection import WORDS, indexed, text
 
 from simile.errors import EngineError
-from simile.retrieval.rerank import EmbeddingRanker
+from simile.retrieval.rerank import EmbeddingReranker
 from simile.retrieval.search import RERANKED
 from simile.types import Document, Ranked, RankModel
 
@@ -111,7 +111,7 @@ def test_nothing_found_is_nothing_to_rank(index):
 
 
 def test_an_embedding_ranker_is_a_rank_model():
-    ranker: RankModel = EmbeddingRanker(FakeEmbedder("small", dim=32))
+    ranker: RankModel = EmbeddingReranker(FakeEmbedder("small", dim=32))
     assert ranker.name == "small" and ranker.rank("red", []) == []
     ranked = ranker.rank("red fish", ["moon", "red fish", "moon", "red moon"])
     assert [one.index for one in ranked] == [1, 3, 0, 2]

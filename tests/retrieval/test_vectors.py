@@ -6,7 +6,7 @@ from tests.fake import FakeEmbedder
 
 from simile.errors import EngineError
 from simile.index import Index
-from simile.retrieval.rerank import EmbeddingRanker
+from simile.retrieval.rerank import EmbeddingReranker
 from simile.types import Document
 
 DOCUMENTS = [Document(f"d{place}", f"apple {place}") for place in range(3)]
@@ -48,7 +48,7 @@ def test_what_is_no_vector_for_each_text_is_an_engine_error(tmp_path, change, ro
             index.add(DOCUMENTS)
             index.search("apple")
     with pytest.raises(EngineError, match="expected one vector of width 16 for each"):
-        EmbeddingRanker(model).rank("apple", ["apple", "pear"])
+        EmbeddingReranker(model).rank("apple", ["apple", "pear"])
 
 
 def test_a_remembered_vector_of_another_width_is_computed_anew(tmp_path):

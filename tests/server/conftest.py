@@ -18,7 +18,7 @@ from hypothesis import settings
 from starlette.types import ASGIApp
 
 from simile.architectures.architecture import Sizes
-from simile.engine.embedding_reranker import EmbeddingReranker
+from simile.engine.cosines import CosineScorer
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, ModelNotFoundError, TextTooLongError, WindowTooSmallError
 from simile.hub.names import ModelName
@@ -26,7 +26,7 @@ from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
 from simile.server.app import create_app
 from simile.server.http.run import Server, listen
-from simile.types import EmbedResult
+from simile.types import EmbedResult, Role
 
 settings.register_profile("simile", deadline=None, derandomize=True)
 settings.load_profile("simile")
@@ -82,10 +82,13 @@ class StubEmbedder:
         self,
         texts: Sequence[str],
         *,
-        prefix: str = "",
+        role: Role | None = None,
+        prompt_name: str = "",
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> Future[EmbedResult]:
+        prefix = self.facts.prefix(role) if role else ""
+        assert not prompt_name
         self.seen.append({"prefix": prefix, "max_tokens": max_tokens, "truncate": truncate})
         return self._answer([(prefix + text).split() for text in texts], max_tokens, truncate)
 
@@ -93,9 +96,14 @@ class StubEmbedder:
         self,
         ids: Sequence[Sequence[int]],
         *,
+        role: Role | None = None,
+        prompt_name: str = "",
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> Future[EmbedResult]:
+        assert not prompt_name
+        if role and self.facts.prefix(role):
+            raise InputError("input_type puts a prompt before text; expected text, got token ids")
         if any(not 0 <= token < FACTS.sizes.vocab_size for row in ids for token in row):
             raise InputError("an unknown token id")
         return self._answer([list(map(str, row)) for row in ids], max_tokens, truncate)
@@ -131,7 +139,6 @@ class StubEmbedder:
 class StubResident:
     model: LocalModel
     embedder: StubEmbedder
-    load_duration_ns: int = 1
     expires_at: datetime | None = None
     size_bytes: int = 90_000_000
 
@@ -140,8 +147,8 @@ class StubResident:
         return self.embedder
 
     @property
-    def reranker(self) -> EmbeddingReranker:
-        return EmbeddingReranker(cast(Any, self.embedder))
+    def reranker(self) -> CosineScorer:
+        return CosineScorer(cast(Any, self.embedder))
 
 
 class StubResidency:
@@ -152,7 +159,7 @@ class StubResidency:
 
     @asynccontextmanager
     async def using(self, name, *, keep_alive_s=None):
-        if not ModelName.parse(name).matches(ModelName.parse(MODEL.name)):
+        if name != ModelName.parse(MODEL.name):
             raise ModelNotFoundError("nothing of that name")
         self.kept.append(keep_alive_s)
         yield self.one
@@ -160,7 +167,7 @@ class StubResidency:
     def loading(self):
         return 0
 
-    def resident(self):
+    def residents(self):
         later = datetime.now(UTC) + timedelta(minutes=5)
         return [replace(self.one, expires_at=later), self.one]
 
@@ -174,7 +181,7 @@ class StubHub:
 
     def find(self, name):
         for model in self.held:
-            if ModelName.parse(model.name).matches(ModelName.parse(name)):
+            if ModelName.parse(model.name) == name:
                 return model
         raise ModelNotFoundError("nothing of that name")
 

@@ -28,7 +28,7 @@ class OfflineHub(Hub):
         return self.find(name)
 
     def remove(self, name: str) -> None:
-        if ModelName.parse(name).matches(ModelName.parse(NAME)):
+        if ModelName.parse(name) == ModelName.parse(NAME):
             raise ModelNotFoundError("the other requests need it")
         super().remove(name)
 

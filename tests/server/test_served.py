@@ -37,7 +37,7 @@ def served(sources, tmp_path):
 
 
 def choose(chosen: Any) -> str:
-    return str(asyncio.run(chosen))
+    return str(asyncio.run(chosen).text)
 
 
 def test_the_one_that_the_server_was_started_with_goes_before_others(served):

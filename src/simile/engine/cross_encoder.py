@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from simile.engine.compile import Buildable, CompiledEncoder
 from simile.engine.futures import converted
-from simile.engine.ranking import check_rerank_input, ranked
 from simile.engine.scheduler import Scheduler
 from simile.engine.stats import EngineStats
 from simile.errors import InputError, WindowTooSmallError
@@ -24,6 +23,7 @@ from simile.models.local_model import LocalModel
 from simile.models.open import open_cross_encoder
 from simile.models.pairs import Pair
 from simile.models.tokenizer import TokenizedText
+from simile.ranking import check_rerank_input, ranked
 from simile.types import EmbedResult, Precision, Ranked, RerankResult
 
 
@@ -83,10 +83,7 @@ class LocalReranker:
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> list[Ranked]:
-        """The texts' places and scores, best first, equal ones in their order. Blocks.
-
-        Raises what `submit` raises, and what its future fails with.
-        """
+        """See RankModel; raises what `submit` raises, and what its future fails with."""
         result = self.submit(
             query,
             texts,

@@ -145,29 +145,37 @@ class LocalEmbedder:
         self,
         texts: Sequence[str],
         *,
-        prefix: str = "",
+        role: Role | None = None,
+        prompt_name: str = "",
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> Future[EmbedResult]:
-        """Ask for vectors of prefix + text each, and return at once; for servers.
+        """Ask for vectors, and return at once; for servers.
 
+        A text is read after the prefix of its role, or after a prompt that the checkpoint names.
         max_tokens is the window of this call, by default the model's, at most context_length.
         Raises InputError and WindowTooSmallError; the future fails with TextTooLongError or
         EngineError. Cancelling it drops the work.
         """
-        return self._submit(self._prefixed(texts, prefix), max_tokens, truncate)
+        prefixed = self._prefixed(texts, self._prompt(role, prompt_name))
+        return self._submit(prefixed, max_tokens, truncate)
 
     def submit_tokens(
         self,
         token_ids: Sequence[Sequence[int]],
         *,
+        role: Role | None = None,
+        prompt_name: str = "",
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> Future[EmbedResult]:
-        """As submit, for texts that the caller has tokenised; special tokens are added if absent.
+        """As submit, for texts that the caller has tokenized; special tokens are added if absent.
 
-        Raises InputError for an id that is not in the vocabulary.
+        Raises InputError for an id that is not in the vocabulary, and for a role or prompt that
+        puts text before them.
         """
+        if self._prompt(role, prompt_name):
+            raise InputError("input_type puts a prompt before text; expected text, got token ids")
         for ids in token_ids:
             self._tokenizer.check_ids(ids)
         return self._submit([tuple(ids) for ids in token_ids], max_tokens, truncate)
@@ -179,7 +187,7 @@ class LocalEmbedder:
     def _submit_role(
         self, texts: Sequence[str], *, role: Role, truncate: bool
     ) -> Future[EmbedResult]:
-        return self.submit(texts, prefix=self._prefix(role), truncate=truncate)
+        return self._submit(self._prefixed(texts, self._prefix(role)), None, truncate)
 
     def _submit(
         self, texts: Sequence[Text], max_tokens: int | None, truncate: bool
@@ -190,6 +198,9 @@ class LocalEmbedder:
         if role not in ROLES:
             raise InputError(f"role is {role!r}; expected {' or '.join(map(repr, ROLES))}")
         return self.facts.prefix(role)
+
+    def _prompt(self, role: Role | None, name: str) -> str:
+        return self._prefix(role) if role else self.facts.named_prompt(name) if name else ""
 
     def _prefixed(self, texts: Sequence[str], prefix: str) -> Sequence[str]:
         _check_texts(texts)

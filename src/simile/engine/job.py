@@ -95,3 +95,7 @@ class Job(Generic[Text]):
         return self._unanswered.acquire(blocking=False) and (
             self.future.set_running_or_notify_cancel()
         )
+
+
+Owner = tuple[Job[Text], int]
+"""A call, and the place of one of its texts."""

@@ -3,63 +3,31 @@
 Makes room before a load: under a number of models and of bytes, what was not used for longest goes,
 and never one in use. Knows the engine; does not know HTTP, nor where models come from. Belongs to
 one event loop, whose thread alone changes its state; loading and unloading happen in threads beside
-it.
+it. A model is in one of these states:
+
+    absent -> loading -> in use <-> idle
+    idle -> absent                 when its time is up, or another model needs room
+    in use -> leaving -> absent    when another model needs room and none is idle
 """
 
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from time import perf_counter_ns
+from typing import Any
 
-from simile.engine.cross_encoder import LocalReranker
-from simile.engine.embedder import LocalEmbedder
-from simile.engine.embedding_reranker import EmbeddingReranker
-from simile.engine.loading import Engine, as_embedder, as_reranker, load
+from simile.engine.loading import load
+from simile.engine.resident import Resident
 from simile.engine.stats import EngineStats
 from simile.errors import EngineClosedError, EngineError
 from simile.models.local_model import LocalModel
 from simile.types import Precision
 
-MAX_SPELLINGS = 1000
-"""Remembered of all names: clients may write one with any case and blanks."""
 LOADING_THREADS = 2
 """Not those that answer other requests, so that slow loads hold up nothing but loads."""
-
-
-@dataclass(eq=False, slots=True)
-class Resident:
-    """A loaded model and how long it stays."""
-
-    model: LocalModel
-    engine: Engine
-    load_duration_ns: int
-    keep_alive_s: float
-    """Seconds after the last request; infinite = for ever."""
-    in_flight: int = 0
-    expires_at: datetime | None = None
-    """None = never."""
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def embedder(self) -> LocalEmbedder:
-        """The model as one that makes vectors; InputError for a reranker."""
-        return as_embedder(self.engine)
-
-    @property
-    def reranker(self) -> LocalReranker | EmbeddingReranker:
-        """The model as one that scores texts, which every one can."""
-        return as_reranker(self.engine)
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of the model's files."""
-        return self.model.size_bytes
 
 
 class Residency:
@@ -67,14 +35,14 @@ class Residency:
 
     def __init__(
         self,
-        find: Callable[[str], LocalModel],
+        find: Callable[[Any], LocalModel],
         *,
         precision: Precision = "auto",
         keep_alive_s: float = 300.0,
         max_models: int | None = None,
         max_bytes: int | None = None,
     ) -> None:
-        """`find` gives the model of a name.
+        """`find` gives the model of a name, which is anything hashable: equal names, one model.
 
         max_bytes bounds the size of the loaded models' files; None is no limit.
         """
@@ -88,8 +56,8 @@ class Residency:
         """By digest, so that two names of one model share it; used longest ago first."""
         self._leaving: dict[str, Resident] = {}
         """Still in use, and unloaded after that; new requests load them again, in their turn."""
-        self._digests: dict[str, str] = {}
-        """Name as clients spell it to digest, for names that are loaded."""
+        self._digests: dict[Hashable, str] = {}
+        """Name to digest, for models that are loaded."""
         self._loads: dict[str, asyncio.Task[Resident]] = {}
         self._waiters: Counter[str] = Counter()
         """Requests that wait for a load."""
@@ -102,7 +70,7 @@ class Residency:
 
     @asynccontextmanager
     async def using(
-        self, name: str, *, keep_alive_s: float | None = None
+        self, name: Hashable, *, keep_alive_s: float | None = None
     ) -> AsyncIterator[Resident]:
         """Hold a model for one request, loading it if need be.
 
@@ -117,13 +85,13 @@ class Residency:
             self._hold(resident)
         if keep_alive_s is not None:
             resident.keep_alive_s = keep_alive_s
-        self._set_timer(resident)
+        resident.restart_timer(self._expire)
         try:
             yield resident
         finally:
             self._release(resident)
 
-    def resident(self) -> list[Resident]:
+    def residents(self) -> list[Resident]:
         """Give the loaded models."""
         return [*self._loaded.values(), *self._leaving.values()]
 
@@ -133,22 +101,22 @@ class Residency:
 
     def unload(self, digest: str) -> None:
         """Let a model go as soon as it is idle, and look up its names anew: files may change."""
-        self._digests = {name: d for name, d in self._digests.items() if d != digest}
+        self._forget_names(digest)
         if resident := self._loaded.get(digest):
             resident.keep_alive_s = 0
-            self._set_timer(resident)
+            resident.restart_timer(self._expire)
 
     def close(self) -> None:
         """Unload everything; work that waits fails with EngineClosedError. Blocks."""
         self._closed = True
-        for resident in self.resident():
+        for resident in self.residents():
             self._drop(resident)
             resident.engine.close()
         self._leaving.clear()
         self._left.set()
         self._threads.shutdown()
 
-    async def _load(self, name: str) -> Resident:
+    async def _load(self, name: Hashable) -> Resident:
         """Give a model, held for the caller; loads it unless that is under way."""
         self._refuse_if_closed()
         model = await asyncio.to_thread(self._find, name)
@@ -159,8 +127,6 @@ class Residency:
         else:
             resident = await self._wait_for_load(model)
         if self._loaded.get(digest) is resident:
-            if len(self._digests) >= MAX_SPELLINGS:
-                self._digests.clear()  # They are looked up again.
             self._digests[name] = digest
         return resident
 
@@ -188,10 +154,8 @@ class Residency:
                 await self._make_room(model)
                 self._refuse_if_closed()
                 self._reserved[digest] = model.size_bytes
-            start = perf_counter_ns()
             work = partial(load, model, precision=self._precision, stats=self.stats)
             engine = await asyncio.get_running_loop().run_in_executor(self._threads, work)
-            duration_ns = perf_counter_ns() - start
         finally:
             waiters = self._waiters.pop(digest, 0)
             self._reserved.pop(digest, None)
@@ -200,9 +164,9 @@ class Residency:
             engine.close()
         self._refuse_if_closed()
         # Held from the start by those who wait, or the next load might take it from them.
-        resident = Resident(model, engine, duration_ns, self._keep_alive_s, in_flight=waiters)
+        resident = Resident(model, engine, self._keep_alive_s, in_flight=waiters)
         self._loaded[digest] = resident
-        self._set_timer(resident)
+        resident.restart_timer(self._expire)
         return resident
 
     async def _make_room(self, model: LocalModel) -> None:
@@ -225,11 +189,11 @@ class Residency:
             self._left.clear()
             if not self._leaving and (victim := next(iter(self._loaded.values()), None)):
                 self._drop(victim)
-                self._leaving[victim.model.digest] = victim
+                self._leaving[victim.digest] = victim
             await self._left.wait()
 
     def _fits(self, model: LocalModel) -> bool:
-        sizes = [*self._reserved.values(), *(one.size_bytes for one in self.resident())]
+        sizes = [*self._reserved.values(), *(one.size_bytes for one in self.residents())]
         return len(sizes) < self._max_models and sum(sizes) + model.size_bytes <= self._max_bytes
 
     def _refuse_if_closed(self) -> None:
@@ -238,35 +202,21 @@ class Residency:
 
     def _hold(self, resident: Resident) -> None:
         resident.in_flight += 1
-        digest = resident.model.digest
-        self._loaded[digest] = self._loaded.pop(digest)  # The last to go.
+        self._loaded[resident.digest] = self._loaded.pop(resident.digest)  # The last to go.
 
     def _release(self, resident: Resident) -> None:
         resident.in_flight -= 1
-        if self._leaving.get(resident.model.digest) is resident:
-            if not resident.in_flight:
+        is_idle = not resident.in_flight
+        if self._leaving.get(resident.digest) is resident:
+            if is_idle:
                 self._close_later(resident)
             return
-        self._set_timer(resident)
-        if not resident.in_flight:
+        resident.restart_timer(self._expire)
+        if is_idle:
             self._left.set()
 
-    def _set_timer(self, resident: Resident) -> None:
-        """Start the time that a model stays when it falls idle; stop it when it is used."""
-        if resident.timer:
-            resident.timer.cancel()
-            resident.timer = None
-        stay_s = resident.keep_alive_s
-        if math.isinf(stay_s):
-            resident.expires_at = None
-            return
-        resident.expires_at = datetime.now(UTC) + timedelta(seconds=stay_s)
-        if resident.in_flight == 0:
-            loop = asyncio.get_running_loop()
-            resident.timer = loop.call_later(stay_s, self._expire, resident)
-
     def _expire(self, resident: Resident) -> None:
-        if resident.in_flight == 0 and self._loaded.get(resident.model.digest) is resident:
+        if resident.in_flight == 0 and self._loaded.get(resident.digest) is resident:
             self._drop(resident)
             self._close_later(resident)
 
@@ -286,14 +236,14 @@ class Residency:
         await loop.run_in_executor(self._threads, resident.engine.close)
 
     def _forget(self, resident: Resident) -> None:
-        if self._leaving.get(resident.model.digest) is resident:
-            del self._leaving[resident.model.digest]
+        if self._leaving.get(resident.digest) is resident:
+            del self._leaving[resident.digest]
         self._left.set()
 
     def _drop(self, resident: Resident) -> None:
-        if resident.timer:
-            resident.timer.cancel()
-            resident.timer = None
-        digest = resident.model.digest
-        self._loaded.pop(digest, None)
+        resident.stop_timer()
+        self._loaded.pop(resident.digest, None)
+        self._forget_names(resident.digest)
+
+    def _forget_names(self, digest: str) -> None:
         self._digests = {name: d for name, d in self._digests.items() if d != digest}

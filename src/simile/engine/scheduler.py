@@ -1,13 +1,14 @@
 """Turn texts of many callers into vectors, merged into batches, by a few threads of its own.
 
-A call of a few texts is tokenised at once, in its caller's thread; the texts of a long one are
-tokenised ahead by a thread (in Rust, on all cores), only so far that a fixed number of tokens
-waits, and long calls take turns. As many threads as there are runners take batches, of which short
-calls, those of a few texts and long ones have their shares. A caller with one short text computes
-it itself where a runner is free. Does not know HTTP, roles or prompts.
+    submit, a few texts:    tokenize in the caller's thread -> a lane -> batch -> the future
+    submit, a long call:    LongCalls -> the tokenizing thread -> a lane -> batch -> the future
+    embed, one short text:  in the caller's thread, where a runner is free
+
+The tokenizing thread works ahead (in Rust, on all cores) only until a fixed number of tokens waits.
+As many threads as there are runners take batches from the lanes, which have their shares. One lock
+guards all of it. Does not know HTTP, roles or prompts.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -18,15 +19,14 @@ from weakref import ref
 
 from simile.engine.alone import TOO_LONG, as_engine_error, embed_alone
 from simile.engine.batching import Waiting, pad
-from simile.engine.job import Job
+from simile.engine.job import Job, Owner
 from simile.engine.lanes import BULK, SHARES, SHORT, SHORT_CHARS, Lanes, lane_of
+from simile.engine.long_calls import LongCalls
 from simile.engine.rest import Rest
 from simile.engine.runner import BatchRunner, Text, Tokenise
 from simile.engine.stats import EngineStats
 from simile.errors import EngineClosedError, TextTooLongError
 from simile.types import Embeddings, EmbedResult
-
-Owner = tuple[Job[Text], int]
 
 MAX_BATCH_TOKENS = 1024
 MAX_WAITING_TOKENS = 64 * MAX_BATCH_TOKENS
@@ -35,10 +35,6 @@ MIXED_BATCH_TOKENS = 128
 runs; they cost a seventh more than large ones. Beside 64 clients: p99 63 ms, with 256 tokens 76."""
 MIXED_S = 1.0
 """How long after a short call the next is expected."""
-TOKENISE_TEXTS = 64
-TOKENISE_CHARS = 16_384
-"""Of a long call at a time: a slice keeps all cores busy for some milliseconds, and the next long
-call's turn comes after it."""
 CLOSE_S = 10.0  # For callers that compute themselves.
 
 
@@ -55,7 +51,7 @@ class Scheduler(Generic[Text]):
         rest: Callable[[], None] = lambda: None,
         stats: EngineStats | None = None,
     ) -> None:
-        """Start the threads: one that tokenises, and as many as there are runners.
+        """Start the threads: one that tokenizes, and as many as there are runners.
 
         `rest` is called between batches now and then, and when there is nothing to do.
         """
@@ -68,8 +64,7 @@ class Scheduler(Generic[Text]):
         self._rest = Rest()
         self._dim = dim
         self._stats = stats or EngineStats()
-        self._jobs: deque[Job[Text]] = deque()
-        """Long calls whose texts are not all tokenised yet."""
+        self._long: LongCalls[Text] = LongCalls()
         self._lanes: Lanes[Owner[Text]] = Lanes(SHARES)
         self._last_short_s = -MIXED_S
         self._closed = False
@@ -99,7 +94,7 @@ class Scheduler(Generic[Text]):
         else:
             with self._lock:
                 self._refuse_if_closed()
-                self._jobs.append(job)
+                self._long.add(job)
                 self._may_tokenise.notify()
             known = ref(job)  # A future that held its job would keep the vectors alive in a cycle.
             job.future.add_done_callback(lambda _: self._forget(known()))
@@ -134,7 +129,7 @@ class Scheduler(Generic[Text]):
             # Callers compute, too; one that is interrupted at the wrong moment never says it ended.
             self._may_run.wait_for(lambda: len(self._runners) == self._runner_count, CLOSE_S)
             items = self._lanes.take_all()
-        waiting = [*self._jobs, *(job for item in items for job, _ in item.owners)]
+            waiting = [*self._long.take_all(), *(job for item in items for job, _ in item.owners)]
         gone = EngineClosedError("the model was unloaded before this text's turn; ask again")
         for job in waiting:
             job.fail(gone)
@@ -142,8 +137,8 @@ class Scheduler(Generic[Text]):
     def _forget(self, job: Job[Text] | None) -> None:
         """Let go of a long call's texts at once if its caller has gone, whatever waits before."""
         if job and job.future.cancelled():
-            with self._lock, suppress(ValueError):
-                self._jobs.remove(job)
+            with self._lock:
+                self._long.remove(job)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -186,25 +181,10 @@ class Scheduler(Generic[Text]):
         with self._lock:
             while not self._closed:
                 has_room = self._lanes.tokens(BULK) < MAX_WAITING_TOKENS
-                if has_room and (owners := self._next_texts()):
+                if has_room and (owners := self._long.take()):
                     return owners
                 self._may_tokenise.wait()
             return []
-
-    def _next_texts(self) -> list[Owner[Text]]:
-        """Take a bounded slice of texts; jobs take turns."""
-        taken: list[Owner[Text]] = []
-        chars = 0
-        while self._jobs and len(taken) < TOKENISE_TEXTS and chars < TOKENISE_CHARS:
-            job = self._jobs[0]
-            if not job.wanted or job.tokenised == len(job.texts):
-                self._jobs.popleft()
-                continue
-            taken.append((job, job.tokenised))
-            chars += len(job.texts[job.tokenised])
-            job.tokenised += 1
-        self._jobs.rotate(-1)
-        return taken
 
     def _run_loop(self) -> None:
         while not self._closed:
@@ -265,8 +245,8 @@ class Scheduler(Generic[Text]):
         is_mixed = perf_counter() - self._last_short_s < MIXED_S
         most = self._batch_tokens
         others = MIXED_BATCH_TOKENS if is_mixed else most
-        batch = self._lanes.take((most, others, others), _is_wanted)
-        if self._jobs:  # Room for more tokens, also where only unwanted texts were taken out.
+        batch = self._lanes.take((most, others, others), lambda owner: owner[0].wanted)
+        if self._long:  # Room for more tokens, also where only unwanted texts were taken out.
             self._may_tokenise.notify()
         if not batch:
             return None
@@ -294,7 +274,3 @@ def _fail(owners: Sequence[Owner[Any]], exc: Exception) -> None:
     error = as_engine_error(exc)
     for job, _ in owners:
         job.fail(error)
-
-
-def _is_wanted(owner: Owner[Any]) -> bool:
-    return owner[0].wanted

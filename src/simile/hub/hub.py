@@ -53,8 +53,10 @@ class Hub:
         self._ollama = OllamaFolder(ollama_models) if ollama_models else None
         self._order = SourceOrder(self._store, tuple(model_folders), catalog, registry)
 
-    def find(self, name: str) -> LocalModel:
+    def find(self, name: ModelName | str) -> LocalModel:
         """Give the model of that name, here or in Ollama's folder, or what is at that path.
+
+        A string is a name or a path as people type it.
 
         Never touches the network. ModelNameError for what is not a name, ModelNotFoundError if it
         was not pulled, CheckpointError if files are missing or cut short, UnsupportedModelError for
@@ -63,15 +65,16 @@ class Hub:
         model = self._find(name)
         return replace(model, derived=self._store.derived(model.digest))
 
-    def _find(self, name: str) -> LocalModel:
-        if is_path(name):
+    def _find(self, name: ModelName | str) -> LocalModel:
+        if isinstance(name, str) and is_path(name):
             return open_folder(name)
-        parsed = ModelName.parse(name)
+        parsed = ModelName.parse(name) if isinstance(name, str) else name
         manifest = self._store.read(parsed)
         if manifest is None:
             if model := self._ollama and self._ollama.find(parsed):
                 return self._with_facts(model, parsed)
-            raise ModelNotFoundError(f'model "{name}" not found, try pulling it first')
+            typed = name if isinstance(name, str) else name.display
+            raise ModelNotFoundError(f'model "{typed}" not found, try pulling it first')
         self._store.check(parsed, manifest)
         return self._local(self._store.folder(parsed), manifest)
 
@@ -116,7 +119,7 @@ class Hub:
             raise ModelNameError(f"{source!r}, {destination!r}: only names are copied, not paths")
         self.find(source)
         origin, name = ModelName.parse(source), ModelName.parse(destination)
-        if not name.matches(origin):
+        if name != origin:
             if there := self._store.read(name):
                 name = ModelName.parse(there.name)  # Upper and lower case as it was stored.
             copying = PullSource("the store", partial(self._copy, origin))

@@ -38,9 +38,12 @@ def is_path(text: str) -> bool:
     return _PATH.match(text.strip()) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelName:
-    """A full model name; ModelNameError when a part breaks the grammar."""
+    """A full model name; ModelNameError when a part breaks the grammar.
+
+    Names are equal if they name the same model: part by part, upper and lower case alike.
+    """
 
     host: str
     namespace: str
@@ -98,9 +101,11 @@ class ModelName:
         parts = (self.host, self.namespace, self.model, self.tag)
         return PurePosixPath(*map(_safe_folder_name, parts))
 
-    def matches(self, other: "ModelName") -> bool:
-        """Whether both name the same model: equal part by part, upper and lower case alike."""
-        return self._folded() == other._folded()
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModelName) and self._folded() == other._folded()
+
+    def __hash__(self) -> int:
+        return hash(self._folded())
 
     def _folded(self) -> tuple[str, ...]:
         return tuple(part.lower() for part in (self.host, self.namespace, self.model, self.tag))

@@ -45,12 +45,12 @@ class NamedModels:
     def ranker(self, given: RankModel | EmbeddingModel | str | None) -> RankModel | None:
         """What ranks: as it is, or an embedding model whose cosines do."""
         from simile.reranker import Reranker
-        from simile.retrieval.rerank import EmbeddingRanker
+        from simile.retrieval.rerank import EmbeddingReranker
 
         if given is None or hasattr(given, "rank"):
             return cast("RankModel | None", given)
         if not isinstance(given, str) or given in self._embedders:
-            return EmbeddingRanker(self.embedder(given))
+            return EmbeddingReranker(self.embedder(given))
         with self._lock:
             if given not in self._rerankers:
                 self._rerankers[given] = Reranker(given)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simile.architectures.architecture import Sizes
-from simile.types import Role
+from simile.errors import InputError
+from simile.types import ROLES, Role
 
 RANK = "rank"
 """The pooling of a reranker."""
@@ -61,3 +62,15 @@ class ModelFacts:
         """What goes before a text of this role; empty where the model has no prompts."""
         names = (*_PROMPT_NAMES[role], self.default_prompt)
         return next((self.prompts[name] for name in names if name in self.prompts), "")
+
+    def named_prompt(self, name: str) -> str:
+        """Give the text of a prompt that the checkpoint names, or that of a role.
+
+        Raises InputError for another name.
+        """
+        if name in self.prompts:
+            return self.prompts[name]
+        if name in ROLES:
+            return self.prefix(name)
+        known = ", ".join(sorted({*self.prompts, *ROLES}))
+        raise InputError(f"prompt_name is {name!r}; expected one of: {known}")

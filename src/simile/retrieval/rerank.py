@@ -5,15 +5,14 @@ The second seam of a search: a RankModel. Cross-encoders are another.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from simile.errors import InputError
+from simile.ranking import check_rerank_input, ranked
 from simile.retrieval.vectors import embedded, unit
 from simile.types import EmbeddingModel, Ranked
 
 
-class EmbeddingRanker:
-    """A RankModel that compares vectors."""
+class EmbeddingReranker:
+    """An embedding model as a RankModel: it ranks by cosine, which `raw_scores` leaves as it is."""
 
     def __init__(self, model: EmbeddingModel) -> None:
         self._model = model
@@ -38,16 +37,12 @@ class EmbeddingRanker:
         raw_scores: bool = False,
         instruction: str | None = None,
     ) -> list[Ranked]:
-        """The texts' places and cosines, best first, equal ones in their order. Blocks.
-
-        `raw_scores` changes nothing: a cosine is what the model gives. InputError for an
-        instruction, which no embedding model takes.
-        """
+        """See RankModel; raises what the model raises, and EngineError for what is no vector."""
+        check_rerank_input(query, texts)
         if instruction:
             raise InputError(f"{self.name} takes no instruction; it is an embedding model")
         if not texts:
             return []
         asked = unit(embedded(self._model, [query], "query"))[0]
         scores = unit(embedded(self._model, texts, "document")) @ asked
-        best = np.argsort(-scores, kind="stable")[:top_k]
-        return [Ranked(int(place), float(scores[place]), self.name) for place in best]
+        return ranked(scores, self.name, top_k)

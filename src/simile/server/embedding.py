@@ -1,30 +1,32 @@
 """Turn an embedding request of any protocol into vectors: find the model, ask the engine, wait.
 
 Knows the residency and the engine; does not know JSON, HTTP or which protocol asks. A request's own
-faults are told before the model's, and those before an option's, as Ollama does
+faults are reported before the model's, and those before an option's, as Ollama does
 (Ollama 0.33's API, read 2026-11).
 """
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter_ns
 
-from simile.engine.residency import Residency, Resident
+from simile.engine.residency import Residency
+from simile.engine.resident import Resident
 from simile.errors import ModelNotFoundError
 from simile.models.facts import ModelFacts
-from simile.server.errors import BodyError
 from simile.server.gojson.options import window_of
 from simile.server.http.endpoint import Call
+from simile.server.model_names import AskedModel, not_found
 from simile.server.timing import log_fields
-from simile.types import ROLES, EmbedResult, Role
+from simile.types import EmbedResult, Role
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
     """What a client asks for; built by the parse functions, which have checked it."""
 
-    model: str
+    model: AskedModel
     texts: Sequence[str] = ()
     token_ids: Sequence[Sequence[int]] = ()
     truncate: bool = True
@@ -60,22 +62,19 @@ async def embed(request: EmbedRequest, residency: Residency, call: Call) -> Embe
     Raises OverloadedError if the queue is full, OptionError, and what the engine raises.
     """
     call.state.enqueue(len(request.texts) + len(request.token_ids))
-    embedded = await _embed(request, residency, call)
-    call.state.log_fields = log_fields(request.model, embedded.result)
-    return embedded
-
-
-async def _embed(request: EmbedRequest, residency: Residency, call: Call) -> Embedded:
-    start = perf_counter_ns()
+    model, start = request.model, perf_counter_ns()
     try:
-        async with residency.using(request.model, keep_alive_s=request.keep_alive_s) as resident:
+        async with residency.using(model.name, keep_alive_s=request.keep_alive_s) as resident:
             load_ns = max(1, perf_counter_ns() - start)
             future = _submit(request, resident)
-            result = await call.wait(future) if future else None
-            return Embedded(result, resident.embedder.facts, load_ns, perf_counter_ns() - start)
+            result: EmbedResult | None = None
+            if future:
+                result = await call.wait(future)
+            facts, total_ns = resident.embedder.facts, perf_counter_ns() - start
     except ModelNotFoundError as exc:
-        text = f'model "{request.model}" not found, try pulling it first'
-        raise ModelNotFoundError(text) from exc
+        raise not_found(model.text, "pull") from exc
+    call.state.log_fields = log_fields(model.text, result)
+    return Embedded(result, facts, load_ns, total_ns)
 
 
 def _submit(request: EmbedRequest, resident: Resident) -> Future[EmbedResult] | None:
@@ -83,31 +82,15 @@ def _submit(request: EmbedRequest, resident: Resident) -> Future[EmbedResult] | 
     window = window_of(request.options)
     if window is not None and window <= 0:
         window = embedder.context_length
-    prefix = _prefix(request, embedder.facts)
     if request.token_ids:
-        if prefix:
-            raise BodyError("input_type puts a prompt before text; expected text, got token ids")
-        return embedder.submit_tokens(
-            request.token_ids, max_tokens=window, truncate=request.truncate
-        )
-    if not request.texts:
+        submit = partial(embedder.submit_tokens, request.token_ids)
+    elif request.texts:
+        submit = partial(embedder.submit, request.texts)
+    else:
         return None
-    return embedder.submit(
-        request.texts, prefix=prefix, max_tokens=window, truncate=request.truncate
+    return submit(
+        role=request.input_type,
+        prompt_name=request.prompt_name,
+        max_tokens=window,
+        truncate=request.truncate,
     )
-
-
-def _prefix(request: EmbedRequest, facts: ModelFacts) -> str:
-    if request.input_type:
-        return facts.prefix(request.input_type)
-    return prompt(request.prompt_name, facts) if request.prompt_name else ""
-
-
-def prompt(name: str, facts: ModelFacts) -> str:
-    """Give the text of a prompt that the checkpoint names, or that of a role; else BodyError."""
-    if name in facts.prompts:
-        return facts.prompts[name]
-    if name in ROLES:
-        return facts.prefix(name)
-    known = ", ".join(sorted({*facts.prompts, *ROLES}))
-    raise BodyError(f"prompt_name is {name!r}; expected one of: {known}")

@@ -12,6 +12,7 @@ from simile.hub.hub import Hub
 from simile.models.local_model import LocalModel
 from simile.models.open import is_cross_encoder
 from simile.server.errors import BodyError
+from simile.server.model_names import AskedModel
 
 _WORDS = {True: "reranker", False: "embedding model"}
 
@@ -26,51 +27,53 @@ class Served:
         self._kinds: dict[str, bool] = {}
         """By digest: whether it is a reranker."""
 
-    async def embedder(self) -> str:
+    async def embedder(self) -> AskedModel:
         """Name the one embedding model that is served, or that is here at all.
 
         ModelNotFoundError if there is none, BodyError if there are several.
         """
-        return (await asyncio.to_thread(self._choose, (False,)))[0]
+        return await asyncio.to_thread(self._choose, False)
 
-    async def reranker(self) -> str:
+    async def reranker(self) -> AskedModel:
         """Name the one reranker, in the same way, or the embedding model where there is none."""
-        return (await asyncio.to_thread(self._choose, (True, False)))[0]
+        return await asyncio.to_thread(self._choose, True, False)
 
-    async def any(self) -> str:
+    async def any(self) -> AskedModel:
         """Name the one embedding model, in the same way, or the reranker where there is none."""
-        return (await asyncio.to_thread(self._choose, (False, True)))[0]
+        return await asyncio.to_thread(self._choose, False, True)
 
-    def _choose(self, kinds: Sequence[bool]) -> tuple[str, LocalModel]:
-        named = dict(self._named())
+    def _choose(self, *kinds: bool) -> AskedModel:
+        named = list(self._named())
+        here = [(AskedModel.served(model.name), model) for model in self._hub.models()]
         for is_reranker in kinds:
-            for candidates in (named, {model.name: model for model in self._hub.models()}):
+            for candidates in (named, here):
                 fitting = self._fitting(candidates, is_reranker)
                 if len(fitting) == 1:
                     return fitting[0]
                 if fitting:
-                    names = ", ".join(name for name, _ in fitting)
+                    names = ", ".join(asked.text for asked in fitting)
                     raise BodyError(f"model is missing; expected one of these: {names}")
         raise ModelNotFoundError(
             f"no {_WORDS[kinds[0]]} is here; pull one, or name it when starting the server:"
             " simile serve --model NAME"
         )
 
-    def _named(self) -> Iterable[tuple[str, LocalModel]]:
+    def _named(self) -> Iterable[tuple[AskedModel, LocalModel]]:
         for name in self._names:
             try:
-                yield name, self._hub.find(name)
+                asked = AskedModel.served(name)
+                yield asked, self._hub.find(asked.name)
             except ModelError:
                 continue  # Not pulled, or deleted since.
 
     def _fitting(
-        self, candidates: dict[str, LocalModel], is_reranker: bool
-    ) -> list[tuple[str, LocalModel]]:
+        self, candidates: Iterable[tuple[AskedModel, LocalModel]], is_reranker: bool
+    ) -> list[AskedModel]:
         """Give those of a kind, one name for each."""
-        by_digest: dict[str, tuple[str, LocalModel]] = {}
-        for name, model in candidates.items():
+        by_digest: dict[str, AskedModel] = {}
+        for asked, model in candidates:
             if self._is_reranker(model) is is_reranker:
-                by_digest.setdefault(model.digest, (name, model))
+                by_digest.setdefault(model.digest, asked)
         return list(by_digest.values())
 
     def _is_reranker(self, model: LocalModel) -> bool | None:

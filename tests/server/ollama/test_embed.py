@@ -11,6 +11,7 @@ from simile.models.facts import ModelFacts
 from simile.server.embedding import Embedded, EmbedRequest
 from simile.server.errors import BodyError, OptionError
 from simile.server.gojson.options import window_of
+from simile.server.model_names import AskedModel, read_model
 from simile.server.ollama.embed import (
     parse_embed,
     parse_embeddings,
@@ -52,7 +53,7 @@ def test_every_field_is_read():
         input_type="query",
     )
     assert request == EmbedRequest(
-        model="m",
+        model=read_model("m"),
         texts=["a", "b"],
         truncate=False,
         dimensions=3,
@@ -63,7 +64,7 @@ def test_every_field_is_read():
 
 
 def test_defaults():
-    assert parse(input="a") == EmbedRequest(model="m", texts=("a",))
+    assert parse(input="a") == EmbedRequest(model=read_model("m"), texts=("a",))
     assert parse(input="a", truncate=None, dimensions=None, keep_alive=None, options=None) == parse(
         input="a"
     )
@@ -144,7 +145,7 @@ def test_an_option_of_the_wrong_type_is_refused(name, value, kind):
 
 
 def test_the_answer_has_the_published_keys_and_order(facts):
-    request = EmbedRequest(model="all-minilm", texts=("a",))
+    request = EmbedRequest(model=read_model("all-minilm"), texts=("a",))
     assert render_embed(request, embedded([[0.6, 0.8, 0]], facts, tokens=8)) == (
         b'{"model":"all-minilm","embeddings":[[0.6,0.8,0]],'
         b'"total_duration":14143917,"load_duration":1019500,"prompt_eval_count":8}'
@@ -152,13 +153,13 @@ def test_the_answer_has_the_published_keys_and_order(facts):
 
 
 def test_no_input_answers_with_no_other_keys(facts):
-    request = EmbedRequest(model="a<b")
+    request = EmbedRequest(model=AskedModel("a<b", "a<b"))
     nothing = Embedded(None, facts, load_ns=5, total_ns=6)
     assert render_embed(request, nothing) == b'{"model":"a\\u003cb","embeddings":[]}'
 
 
 def test_vectors_have_length_one_before_and_after_the_cut(facts):
-    request = EmbedRequest(model="m", dimensions=2)
+    request = EmbedRequest(model=read_model("m"), dimensions=2)
     answer = json.loads(whole(render_embed(request, embedded([[3, 4, 12], [0, 0, 0]], facts))))
     assert answer["embeddings"][0] == pytest.approx([0.6, 0.8])
     assert answer["embeddings"][1] == [0, 0]
@@ -166,7 +167,7 @@ def test_vectors_have_length_one_before_and_after_the_cut(facts):
 
 @pytest.mark.parametrize("dimensions", [-5, 0, 3, 4, 10**9])
 def test_dimensions_that_cut_nothing_give_the_whole_vector(facts, dimensions):
-    request = EmbedRequest(model="m", dimensions=dimensions)
+    request = EmbedRequest(model=read_model("m"), dimensions=dimensions)
     answer = json.loads(whole(render_embed(request, embedded([[3, 4, 12]], facts))))
     assert answer["embeddings"][0] == pytest.approx([3 / 13, 4 / 13, 12 / 13])
 
@@ -174,7 +175,7 @@ def test_dimensions_that_cut_nothing_give_the_whole_vector(facts, dimensions):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_vector_that_is_not_finite_is_an_error(facts, value):
     with pytest.raises(NotFiniteError):
-        render_embed(EmbedRequest(model="m"), embedded([[1, 0], [value, 0]], facts))
+        render_embed(EmbedRequest(model=read_model("m")), embedded([[1, 0], [value, 0]], facts))
     with pytest.raises(NotFiniteError):
         render_embeddings(embedded([[value, 0]], facts))
 
@@ -182,7 +183,7 @@ def test_a_vector_that_is_not_finite_is_an_error(facts, value):
 def test_a_long_answer_comes_in_pieces_that_join_to_the_same(facts):
     rows = BLOCK_ROWS + 7
     vectors = np.random.default_rng(0).normal(size=(rows, 4)).astype(np.float32)
-    pieces = render_embed(EmbedRequest(model="m"), embedded(vectors, facts))
+    pieces = render_embed(EmbedRequest(model=read_model("m")), embedded(vectors, facts))
     assert not isinstance(pieces, bytes)
     answer = json.loads(whole(pieces))
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -194,7 +195,9 @@ def test_the_older_route_reads_a_prompt_and_never_truncates():
     request = parse_embeddings(
         b'{"model":"m","prompt":"p","truncate":true,"dimensions":"x","input":5,"keep_alive":0}'
     )
-    assert request == EmbedRequest(model="m", texts=("p",), truncate=False, keep_alive_s=0.0)
+    assert request == EmbedRequest(
+        model=read_model("m"), texts=("p",), truncate=False, keep_alive_s=0.0
+    )
 
 
 @pytest.mark.parametrize(

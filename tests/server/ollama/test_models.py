@@ -85,7 +85,7 @@ def test_show_of_everything_has_vocabulary_and_tensors(model, facts):
 
 
 def test_show_reads_model_or_name():
-    assert parse_show(b'{"model":"a"}').name == parse_show(b'{"name":"a:latest"}').name
+    assert parse_show(b'{"model":"a"}').model == parse_show(b'{"name":"a:latest"}').model
     assert [parse_show(b'{"model":"a","verbose":%b}' % v).verbose for v in (b"true", b"false")] == [
         True,
         False,

@@ -11,6 +11,7 @@ from simile.errors import ModelNameError, ModelNotFoundError
 from simile.models.facts import ModelFacts
 from simile.server.embedding import Embedded, EmbedRequest
 from simile.server.errors import BodyError
+from simile.server.model_names import read_model
 from simile.server.openai.wire import parse_embeddings, render_embeddings, render_models
 from simile.server.vectors import BLOCK_ROWS
 from simile.types import EmbedResult
@@ -41,7 +42,9 @@ def parse(**fields: Any) -> EmbedRequest:
     ],
 )
 def test_input_is_texts_or_token_ids(value, texts, token_ids):
-    assert parse(input=value) == EmbedRequest(model="m", texts=texts, token_ids=token_ids)
+    assert parse(input=value) == EmbedRequest(
+        model=read_model("m"), texts=texts, token_ids=token_ids
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_dimensions_that_are_no_number_are_refused(dimensions):
 
 @pytest.mark.parametrize("dimensions", [-1, 0, 3, 4, 10**6])
 def test_dimensions_beyond_the_vector_leave_it_whole(facts, dimensions):
-    request = EmbedRequest(model="m", dimensions=dimensions)
+    request = EmbedRequest(model=read_model("m"), dimensions=dimensions)
     answer = json.loads(whole(render_embeddings(request, embedded([[3, 0, 4]], facts))))
     assert answer["data"][0]["embedding"] == pytest.approx([0.6, 0, 0.8])
 
@@ -128,7 +131,7 @@ def test_an_input_type_of_another_kind_is_refused(input_type):
 
 
 def test_the_answer_has_the_published_keys_and_order(facts):
-    request = EmbedRequest(model="all-minilm")
+    request = EmbedRequest(model=read_model("all-minilm"))
     assert render_embeddings(request, embedded([[3, 4], [1, 0]], facts)) == (
         b'{"object":"list","data":[{"object":"embedding","embedding":[0.6,0.8],"index":0},'
         b'{"object":"embedding","embedding":[1,0],"index":1}],"model":"all-minilm",'
@@ -137,7 +140,7 @@ def test_the_answer_has_the_published_keys_and_order(facts):
 
 
 def test_base64_is_little_endian_float32(facts):
-    request = EmbedRequest(model="m", base64=True, dimensions=2)
+    request = EmbedRequest(model=read_model("m"), base64=True, dimensions=2)
     answer = json.loads(whole(render_embeddings(request, embedded([[3, 4, 9]], facts))))
     raw = base64.b64decode(answer["data"][0]["embedding"], validate=True)
     assert np.frombuffer(raw, "<f4") == pytest.approx([0.6, 0.8])
@@ -146,7 +149,7 @@ def test_base64_is_little_endian_float32(facts):
 @pytest.mark.parametrize("is_base64", [False, True])
 def test_a_long_answer_comes_in_pieces_that_join_to_the_same(facts, is_base64):
     rows = 2 * BLOCK_ROWS + 1
-    request = EmbedRequest(model="m", base64=is_base64)
+    request = EmbedRequest(model=read_model("m"), base64=is_base64)
     pieces = render_embeddings(request, embedded(np.ones((rows, 2)), facts))
     assert not isinstance(pieces, bytes)
     answer = json.loads(whole(pieces))

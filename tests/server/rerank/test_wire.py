@@ -69,7 +69,7 @@ def test_flags_have_two_names_and_unknown_fields_are_passed_over():
     assert not parse(documents=["a"], truncation=False).truncate
     assert not parse(documents=["a"], truncate=False).truncate
     request = parse(documents=["a"], priority=3, max_tokens_per_doc=9, truncation_direction="Right")
-    assert (request.truncate, request.raw_scores, request.model) == (True, False, "")
+    assert (request.truncate, request.raw_scores, request.model.text) == (True, False, "")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class SourceOrder:
         sources = []
         for folder, manifest in self.store.all():
             other = find_known(ModelName.parse(manifest.origin_name), self.catalog)
-            is_another = not name.matches(ModelName.parse(manifest.name))
+            is_another = name != ModelName.parse(manifest.name)
             if other and other.repo == known.repo and is_another:
                 fetch = partial(copy_stored, folder, manifest)
                 sources.append(PullSource(f"the store ({manifest.name})", fetch))

@@ -14,6 +14,8 @@ from simile.hub.names import ModelName
 from simile.server.errors import NotOfferedError, PullOffError
 from simile.server.http.endpoint import Call, Response
 from simile.server.http.streaming import Stream, attended
+from simile.server.look_up import find
+from simile.server.model_names import AskedModel, not_found
 from simile.server.ollama import changes as ollama_store
 from simile.server.ollama import chat as ollama_chat
 from simile.server.ollama.chat import ChatRequest, Reason
@@ -71,18 +73,15 @@ class ChangeHandlers:
         try:
             await asyncio.to_thread(self._hub.remove, name.display)
         except ModelNotFoundError as exc:
-            raise ModelNotFoundError(f"model '{text}' not found") from exc
+            raise not_found(text, "plain") from exc
         return Response(b"")
 
     async def copy(self, call: Call) -> Response:
         """POST /api/copy; a model that had the name before is unloaded."""
         request = ollama_store.parse_copy(call.body)
         source, destination = request.from_name, request.to_name
-        try:
-            await asyncio.to_thread(self._hub.find, source.display)
-        except ModelNotFoundError as exc:
-            raise ModelNotFoundError(f'model "{request.source}" not found') from exc
-        if not source.matches(destination):
+        await asyncio.to_thread(find, self._hub, AskedModel(request.source, source), "quoted")
+        if source != destination:
             await self._unload(destination)
         await asyncio.to_thread(self._hub.copy, source.display, destination.display)
         return Response(b"")
@@ -98,17 +97,13 @@ class ChangeHandlers:
         return Response(ollama_chat.render_chat(request, await self._load_or_unload(request)))
 
     async def _load_or_unload(self, request: ChatRequest) -> Reason:
-        try:
-            model = await asyncio.to_thread(self._hub.find, request.name.display)
-        except ModelNotFoundError as exc:
-            raise ModelNotFoundError(f"model '{request.model}' not found") from exc
+        model = await asyncio.to_thread(find, self._hub, request.model)
         if request.has_text:
             raise InputError(ollama_chat.refusal(request))
         if request.keep_alive_s == 0:
             self._residency.unload(model.digest)
             return "unload"
-        using = self._residency.using(request.name.display, keep_alive_s=request.keep_alive_s)
-        async with using:
+        async with self._residency.using(request.model.name, keep_alive_s=request.keep_alive_s):
             return "load"
 
     async def create(self, call: Call) -> Response:
@@ -122,5 +117,5 @@ class ChangeHandlers:
     async def _unload(self, name: ModelName) -> None:
         """Unload the model of that name if it is here, damaged or not."""
         for model in await asyncio.to_thread(self._hub.models):
-            if ModelName.parse(model.name).matches(name):
+            if ModelName.parse(model.name) == name:
                 self._residency.unload(model.digest)

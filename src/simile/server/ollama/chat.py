@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from simile.hub.names import ModelName
 from simile.server.errors import BodyError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_time, json_value
 from simile.server.gojson.fields import MAP, STRING, Kind, go_value, read_fields
-from simile.server.ollama.changes import read_name
+from simile.server.model_names import AskedModel, read_name
 
 Reason = Literal["load", "unload"]
 
@@ -41,9 +40,7 @@ CHAT_FIELDS: dict[str, Kind] = {**GENERATE_FIELDS, "messages": _messages}
 class ChatRequest:
     """A model that is to be loaded or unloaded."""
 
-    model: str
-    """As the client wrote it."""
-    name: ModelName
+    model: AskedModel
     verb: Literal["generate", "chat"]
     has_text: bool
     """Whether an answer is wanted, which no embedding model gives."""
@@ -70,13 +67,13 @@ def _request(
     assert stay_s is None or isinstance(stay_s, float)
     if not model:
         raise BodyError("model is required")
-    return ChatRequest(model, read_name(model), verb, has_text, stay_s)
+    return ChatRequest(AskedModel(model, read_name(model)), verb, has_text, stay_s)
 
 
 def refusal(request: ChatRequest) -> str:
     """Say that no text is generated here, beginning as Ollama does."""
     return (
-        f'"{request.model}" does not support {request.verb}: this server has embedding models'
+        f'"{request.model.text}" does not support {request.verb}: this server has embedding models'
         " only; ask it for POST /api/embed"
     )
 
@@ -88,5 +85,5 @@ def render_chat(request: ChatRequest, reason: Reason, now: datetime | None = Non
         if request.verb == "generate"
         else {"message": {"role": "assistant", "content": ""}}
     )
-    head = {"model": request.model, "created_at": json_time(now or datetime.now(UTC))}
+    head = {"model": request.model.text, "created_at": json_time(now or datetime.now(UTC))}
     return json_value(head | said | {"done": True, "done_reason": reason})

@@ -15,7 +15,7 @@ from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, BOOL, INT, MAP, STRING, Kind, read_fields
 from simile.server.inputs import read_input_type
-from simile.server.model_names import check_model
+from simile.server.model_names import read_model
 from simile.server.vectors import BLOCK_ROWS, blocks, scales
 
 EMBED_FIELDS: dict[str, Kind] = {
@@ -40,7 +40,7 @@ def parse_embed(body: bytes) -> EmbedRequest:
     """Read the body of POST /api/embed; raises BodyError, ModelNotFoundError, ModelNameError."""
     fields = read_fields(decode(body), "api.EmbedRequest", EMBED_FIELDS)
     return EmbedRequest(
-        model=check_model(fields.get("model", "")),
+        model=read_model(fields.get("model", "")),
         texts=_texts(fields.get("input")),
         truncate=fields.get("truncate", True),
         dimensions=fields.get("dimensions", 0),
@@ -56,7 +56,7 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
     if not fields.get("model"):
         raise BodyError("model is required")
     return EmbedRequest(
-        model=check_model(fields["model"]),
+        model=read_model(fields["model"]),
         texts=_texts(fields.get("prompt")),
         truncate=False,
         keep_alive_s=fields.get("keep_alive"),
@@ -78,7 +78,7 @@ def _texts(value: object) -> Sequence[str]:
 
 def render_embed(request: EmbedRequest, embedded: Embedded) -> bytes | Iterator[bytes]:
     """Write the answer to POST /api/embed, in pieces where it is long. Raises NotFiniteError."""
-    head = b'{"model":%b,"embeddings":[' % json_value(request.model)
+    head = b'{"model":%b,"embeddings":[' % json_value(request.model.text)
     if embedded.result is None:
         return head + b"]}"
     vectors = embedded.result.vectors

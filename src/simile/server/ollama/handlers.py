@@ -7,17 +7,13 @@ import asyncio
 
 from simile.checkpoints.open import open_checkpoint
 from simile.engine.residency import Residency
-from simile.errors import (
-    ModelError,
-    ModelNotFoundError,
-)
 from simile.hub.hub import Hub
 from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
-from simile.models.open import read_facts
 from simile.models.tokenizer import Tokenizer
 from simile.server.embedding import embed
 from simile.server.http.endpoint import Call, Response
+from simile.server.look_up import facts_or_none, look_up
 from simile.server.ollama import embed as ollama
 from simile.server.ollama import models as ollama_models
 from simile.server.timing import result_headers, timing_headers
@@ -49,13 +45,13 @@ class OllamaHandlers:
     async def show(self, call: Call) -> Response:
         """POST /api/show."""
         request = ollama_models.parse_show(call.body)
-        model, facts = await asyncio.to_thread(self._look_up, request.name.display)
+        model, facts = await asyncio.to_thread(look_up, self._hub, request.model)
         inside = await asyncio.to_thread(_look_inside, model) if request.verbose else None
         return Response(ollama_models.render_show(model, facts, inside))
 
     async def ps(self, call: Call) -> Response:
         """GET /api/ps."""
-        return Response(ollama_models.render_ps(self._residency.resident()))
+        return Response(ollama_models.render_ps(self._residency.residents()))
 
     async def status(self, call: Call) -> Response:
         """GET /api/status."""
@@ -65,13 +61,6 @@ class OllamaHandlers:
         """GET /api/version."""
         return Response(ollama_models.render_version())
 
-    def _look_up(self, name: str) -> tuple[LocalModel, ModelFacts]:
-        try:
-            model = self._hub.find(name)
-        except ModelNotFoundError as exc:
-            raise ModelNotFoundError(f"model '{name}' not found") from exc
-        return model, read_facts(model)
-
     def _models_with_facts(self) -> list[tuple[LocalModel, ModelFacts | None]]:
         return [(model, facts_or_none(model)) for model in self._hub.models()]
 
@@ -80,11 +69,3 @@ def _look_inside(model: LocalModel) -> ollama_models.Inside:
     checkpoint = open_checkpoint(model.path)
     tokens = Tokenizer(checkpoint.tokenizer()).tokens()
     return ollama_models.Inside(tokens, checkpoint.tensors().shapes)
-
-
-def facts_or_none(model: LocalModel) -> ModelFacts | None:
-    """A damaged model is listed all the same."""
-    try:
-        return read_facts(model)
-    except ModelError:
-        return None

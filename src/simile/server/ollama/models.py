@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from simile.checkpoints.gguf.config import FILE_TYPES
-from simile.engine.residency import Resident
-from simile.hub.names import ModelName
+from simile.engine.resident import Resident
 from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
 from simile.server.errors import BodyError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.encode import json_time, json_value
 from simile.server.gojson.fields import BOOL, MAP, STRING, Kind, read_fields
-from simile.server.ollama.changes import read_name
+from simile.server.model_names import AskedModel, read_name
 
 VERSION = "0.33.0"
 """The version of Ollama whose API is spoken here; clients refuse to talk to a much older one."""
@@ -49,7 +48,7 @@ _FOREVER = timedelta(microseconds=2**63 // 1000)
 class ShowRequest:
     """Which model a client wants to know of, and whether everything."""
 
-    name: ModelName
+    model: AskedModel
     verbose: bool
 
 
@@ -69,7 +68,8 @@ def parse_show(body: bytes) -> ShowRequest:
     model = fields.get("model") or fields.get("name")
     if not model:
         raise BodyError("model is required")
-    return ShowRequest(read_name(model), fields.get("verbose", False))
+    name = read_name(model)
+    return ShowRequest(AskedModel(name.display, name), fields.get("verbose", False))
 
 
 def render_tags(models: Sequence[tuple[LocalModel, ModelFacts | None]]) -> bytes:

@@ -6,11 +6,11 @@ Knows the hub and the residency; does not know JSON keys, status codes or socket
 import asyncio
 
 from simile.engine.residency import Residency
-from simile.errors import ModelNotFoundError
 from simile.hub.hub import Hub
 from simile.server.embedding import embed
 from simile.server.http.endpoint import Call, Response
-from simile.server.model_names import read_name
+from simile.server.look_up import find
+from simile.server.model_names import AskedModel, read_name
 from simile.server.openai import wire
 from simile.server.timing import result_headers
 
@@ -38,8 +38,5 @@ class OpenAIHandlers:
         if not text:
             return await self.models(call)
         name = read_name(text)
-        try:
-            model = await asyncio.to_thread(self._hub.find, name.display)
-        except ModelNotFoundError as exc:
-            raise ModelNotFoundError(f"model '{name.display}' not found") from exc
+        model = await asyncio.to_thread(find, self._hub, AskedModel(name.display, name))
         return Response(wire.render_model(model, text) + b"\n")

@@ -15,7 +15,7 @@ from simile.server.gojson.decode import decode
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, INT, STRING, Kind, read_fields
 from simile.server.inputs import read_input_type, read_inputs
-from simile.server.model_names import check_model
+from simile.server.model_names import read_model
 from simile.server.vectors import BLOCK_ROWS, base64_text, blocks
 from simile.types import Embeddings
 
@@ -41,7 +41,7 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
     value = fields.get("input")
     if value is None or value == []:
         raise BodyError("invalid input")
-    model = check_model(fields.get("model", ""))
+    model = read_model(fields.get("model", ""))
     texts, token_ids = read_inputs(value)
     return EmbedRequest(
         model=model,
@@ -76,7 +76,7 @@ def _pieces(request: EmbedRequest, parts: Iterator[Embeddings], tokens: int) -> 
         yield before + b",".join(rows)
         before = b","
     yield b'],"model":%b,"usage":{"prompt_tokens":%d,"total_tokens":%d}}\n' % (
-        json_value(request.model),
+        json_value(request.model.text),
         tokens,
         tokens,
     )

@@ -6,6 +6,7 @@ Knows which answer belongs to which path; does not know JSON keys, status codes 
 from simile.engine.residency import Residency
 from simile.errors import ModelNotFoundError
 from simile.server.http.endpoint import Call, Response
+from simile.server.model_names import AskedModel, not_found
 from simile.server.rerank.wire import RerankRequest, parse_rerank, render_rerank, render_texts
 from simile.server.served import Served
 from simile.server.timing import log_fields, result_headers
@@ -29,14 +30,16 @@ class RerankHandlers:
             body = render_texts(request, result)
         else:
             version = "2" if path.startswith("/v2/") else "1"
-            body = render_rerank(request, result, model=model, id=call.state.id, version=version)
+            id = call.state.id
+            body = render_rerank(request, result, model=model.text, id=id, version=version)
         return Response(body, result_headers(result))
 
-    async def _rank(self, request: RerankRequest, model: str, call: Call) -> RerankResult:
+    async def _rank(self, request: RerankRequest, model: AskedModel, call: Call) -> RerankResult:
         """Take a place in the queue and score; OverloadedError if there is none."""
         call.state.enqueue(len(request.texts))
         try:
-            async with self._residency.using(model, keep_alive_s=request.keep_alive_s) as resident:
+            using = self._residency.using(model.name, keep_alive_s=request.keep_alive_s)
+            async with using as resident:
                 future = resident.reranker.submit(
                     request.query,
                     request.texts,
@@ -45,7 +48,6 @@ class RerankHandlers:
                 )
                 result = await call.wait(future)
         except ModelNotFoundError as exc:
-            text = f'model "{model}" not found, try pulling it first'
-            raise ModelNotFoundError(text) from exc
-        call.state.log_fields = log_fields(model, result)
+            raise not_found(model.text, "pull") from exc
+        call.state.log_fields = log_fields(model.text, result)
         return result

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from simile.engine.ranking import ranked
 from simile.errors import NotFiniteError
+from simile.ranking import ranked
 from simile.server.errors import BodyError, EmptyInputError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, BOOL, INT, STRING, Kind, read_fields
 from simile.server.inputs import right_alone
-from simile.server.model_names import check_model
+from simile.server.model_names import AskedModel, read_model
 from simile.types import RerankResult
 
 _BLOCK_ROWS = 256
@@ -49,8 +49,7 @@ RERANK_FIELDS: dict[str, Kind] = {
 class RerankRequest:
     """What a client asks for; built by `parse_rerank`, which has checked it."""
 
-    model: str
-    """Empty where the client names none."""
+    model: AskedModel
     query: str
     texts: Sequence[str]
     documents: Sequence[object]
@@ -78,7 +77,7 @@ def parse_rerank(body: bytes) -> RerankRequest:
     if min(top_n, top_k) < 0:
         raise BodyError(f"top_n is {min(top_n, top_k)}; expected 1 or more, or 0 for all")
     return RerankRequest(
-        model=check_model(fields["model"]) if fields.get("model") else "",
+        model=read_model(fields.get("model") or "", required=False),
         query=fields["query"],
         texts=texts[0],
         documents=fields[given[0]],

@@ -13,7 +13,7 @@ import orjson
 from simile.hub.hub import Hub
 from simile.server.http.dialects import OLLAMA
 from simile.server.http.endpoint import Call, Response
-from simile.server.ollama.handlers import facts_or_none
+from simile.server.look_up import facts_or_none
 from simile.server.spec.page import CONTENT_TYPE, POLICY, Schema, render_page
 
 PAGE = replace(OLLAMA, content_type=CONTENT_TYPE)

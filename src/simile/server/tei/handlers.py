@@ -13,9 +13,11 @@ from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
 from simile.models.open import read_facts
 from simile.models.tokenizer import Tokenizer
-from simile.server.embedding import Embedded, EmbedRequest, embed, prompt
+from simile.server.embedding import Embedded, EmbedRequest, embed
 from simile.server.http.endpoint import Call, Response
 from simile.server.http.traffic import TEXT_BYTES, Traffic
+from simile.server.look_up import find, look_up
+from simile.server.model_names import AskedModel
 from simile.server.served import Served
 from simile.server.tei import wire as tei
 from simile.server.timing import result_headers
@@ -45,20 +47,19 @@ class TeiHandlers:
 
     async def _embed(self, request: EmbedRequest, call: Call) -> Embedded:
         """Choose the model where the request names none, and embed."""
-        if not request.model:
-            request = replace(request, model=await self._served.embedder())
-        return await embed(request, self._residency, call)
+        model = request.model or await self._served.embedder()
+        return await embed(replace(request, model=model), self._residency, call)
 
     async def tokenize(self, call: Call) -> Response:
         """POST /tokenize; no model is loaded for it."""
         request = tei.parse_tokenize(call.body)
         call.state.enqueue(len(request.texts))
-        name = request.model or await self._served.any()
-        return Response(await asyncio.to_thread(self._tokenize, name, request))
+        model = request.model or await self._served.any()
+        return Response(await asyncio.to_thread(self._tokenize, model, request))
 
-    def _tokenize(self, name: str, request: tei.TokenizeRequest) -> bytes:
-        tokenizer, facts = self._open_tokenizer(self._hub.find(name))
-        prefix = prompt(request.prompt_name, facts) if request.prompt_name else ""
+    def _tokenize(self, asked: AskedModel, request: tei.TokenizeRequest) -> bytes:
+        tokenizer, facts = self._open_tokenizer(find(self._hub, asked, "pull"))
+        prefix = facts.named_prompt(request.prompt_name) if request.prompt_name else ""
         return tei.render_tokenize(
             [
                 tokenizer.pieces(prefix + text, special_tokens=request.special_tokens)
@@ -77,8 +78,8 @@ class TeiHandlers:
 
     async def info(self, call: Call) -> Response:
         """GET /info."""
-        name = await self._served.any()
-        model, facts = await asyncio.to_thread(self._look_up, name)
+        asked = await self._served.any()
+        model, facts = await asyncio.to_thread(look_up, self._hub, asked, "pull")
         body = tei.render_info(
             model,
             facts,
@@ -86,7 +87,3 @@ class TeiHandlers:
             max_texts=self._traffic.max_held_bytes // TEXT_BYTES,
         )
         return Response(body)
-
-    def _look_up(self, name: str) -> tuple[LocalModel, ModelFacts]:
-        model = self._hub.find(name)
-        return model, read_facts(model)

@@ -22,7 +22,7 @@ from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, BOOL, INT, MAP, STRING, Kind, read_fields
 from simile.server.inputs import read_inputs, right_alone
-from simile.server.model_names import check_model
+from simile.server.model_names import AskedModel, read_model
 from simile.server.vectors import BLOCK_ROWS, blocks, scales
 from simile.types import Embeddings
 
@@ -66,15 +66,14 @@ _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 class TokenizeRequest:
     """Texts to be split into tokens."""
 
-    model: str
-    """Empty where the client names none."""
+    model: AskedModel
     texts: Sequence[str]
     special_tokens: bool
     prompt_name: str
 
 
 def parse_embed(body: bytes) -> EmbedRequest:
-    """Read the body of POST /embed; the model is empty where the client names none."""
+    """Read the body of POST /embed."""
     fields = read_fields(decode(body), "tei.EmbedRequest", EMBED_FIELDS)
     texts, token_ids = _inputs(fields.get("inputs"))
     return EmbedRequest(
@@ -135,8 +134,8 @@ def _inputs(value: Any) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
     return read_inputs(value)
 
 
-def _model(fields: dict[str, Any]) -> str:
-    return check_model(fields["model"]) if fields.get("model") else ""
+def _model(fields: dict[str, Any]) -> AskedModel:
+    return read_model(fields.get("model") or "", required=False)
 
 
 def render_embed(request: EmbedRequest, embedded: Embedded) -> bytes | Iterator[bytes]:

@@ -56,7 +56,7 @@ def _engine(residency: Residency) -> Iterator[str]:
         yield from _histogram(name, meaning, histogram)
     meaning = "Tokens computed in vain, to make batches rectangular."
     yield from _single("simile_padding_tokens_total", "counter", meaning, stats.padded_tokens)
-    loaded = residency.resident()
+    loaded = residency.residents()
     yield from _gauge("simile_models_loaded", "Models in memory.", len(loaded))
     sizes: Counter[str] = Counter()  # A model that is leaving may be there once more.
     for one in loaded:

@@ -39,7 +39,7 @@ class Upkeep:
             return "closing", "the server was told to stop, and finishes what is in flight"
         if self._traffic.queued >= self._traffic.max_queue:
             return "busy", f"{self._traffic.queued} requests are waiting, as many as may"
-        if self._residency.loading() and not self._residency.resident():
+        if self._residency.loading() and not self._residency.residents():
             return "loading", "the first model is being loaded"
         return "ready", ""
 
