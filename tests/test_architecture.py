@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
-BASE = {"address", "atomic", "config", "errors", "extras", "ranking", "texts", "types"}
+BASE = {"address", "atomic", "config", "errors", "extras", "numerics", "ranking", "texts", "types"}
 FACES = {"embedder", "reranker", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -17,7 +17,8 @@ ARROWS: dict[str, set[str]] = {
     "atomic": set(),
     "extras": {"errors"},
     "texts": {"errors"},
-    "ranking": {"errors", "types"},
+    "numerics": {"types"},
+    "ranking": {"errors", "texts", "types"},
     "config": {"errors"},
     "graph": set(),
     "checkpoints": BASE | {"graph"},

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
+from simile.texts import require_texts
 from simile.types import Ranked
 
 
@@ -13,11 +14,7 @@ def check_rerank_input(query: str, texts: Sequence[str]) -> None:
     """Raise InputError for what is no query, or no list of texts."""
     if not isinstance(query, str):
         raise InputError(f"query is {type(query).__name__}; expected a string")
-    if isinstance(texts, str):
-        raise InputError("texts is one string; expected a list of strings: [text]")
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(f"text {place} is {type(text).__name__}; expected a string")
+    require_texts(texts)
 
 
 def ranked(scores: NDArray[np.float32], model: str, top_k: int | None = None) -> list[Ranked]:

@@ -15,6 +15,7 @@ from tests.checkpoint_files import SPECIALS, VOCAB, write_tiny_bert
 from simile.engine.residency import Residency
 from simile.hub.hub import Hub
 from simile.server.app import create_app
+from simile.server.local_models import LocalModels
 from simile.server.ollama.handlers import OllamaHandlers
 
 NAME = "tiny"
@@ -165,7 +166,7 @@ def test_a_damaged_model_is_listed_all_the_same(tmp_path, tiny_residency):
     write_tiny_bert(tmp_path / NAME)
     hub = Hub(tmp_path / "home", [tmp_path])
     (hub.pull(NAME).path / "config.json").write_text("{")
-    answer = asyncio.run(OllamaHandlers(hub, tiny_residency).tags(cast(Any, None)))
+    answer = asyncio.run(OllamaHandlers(LocalModels(hub), tiny_residency).tags(cast(Any, None)))
     assert isinstance(answer.body, bytes)
     (entry,) = json.loads(answer.body)["models"]
     assert entry["name"] == "tiny:latest"

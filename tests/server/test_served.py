@@ -10,6 +10,7 @@ from tests.rerankers import write_tiny_reranker
 from simile.errors import ModelNotFoundError
 from simile.hub.hub import Hub
 from simile.server.errors import BodyError
+from simile.server.local_models import LocalModels
 from simile.server.served import Served
 
 
@@ -31,7 +32,7 @@ def served(sources, tmp_path):
         hub = Hub(tmp_path / "home", [sources])
         for name in pulled:
             hub.pull(name)
-        return Served(hub, models)
+        return Served(LocalModels(hub), models)
 
     return served
 

@@ -6,12 +6,11 @@ Turns a loaded embedding model into what a server asks of a reranker. Does not k
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-import numpy as np
-
 from simile.engine.embedder import LocalEmbedder
 from simile.engine.futures import converted
+from simile.numerics import unit
 from simile.ranking import check_rerank_input
-from simile.types import Embeddings, EmbedResult, RerankResult
+from simile.types import EmbedResult, RerankResult
 
 
 class CosineScorer:
@@ -47,14 +46,9 @@ class CosineScorer:
 
 def _compared(asked: EmbedResult, given: EmbedResult) -> RerankResult:
     return RerankResult(
-        _unit(given.vectors) @ _unit(asked.vectors)[0],
+        unit(given.vectors) @ unit(asked.vectors)[0],
         given.token_counts,
         given.truncated,
         queue_s=given.queue_s,
         inference_s=asked.inference_s + given.inference_s,
     )
-
-
-def _unit(vectors: Embeddings) -> Embeddings:
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)

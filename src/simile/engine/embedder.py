@@ -28,6 +28,7 @@ from simile.models.local_model import LocalModel
 from simile.models.open import open_encoder
 from simile.models.static_encoder import StaticEncoder
 from simile.models.tokenizer import Text, TokenizedText
+from simile.texts import require_texts
 from simile.types import ROLES, Embeddings, EmbedResult, Precision, Role
 
 STREAM_TEXTS = 2048
@@ -121,7 +122,7 @@ class LocalEmbedder:
     def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
         """As embed_stream, with the counts of each text."""
         if isinstance(texts, str):
-            raise InputError(_ONE_STRING)
+            require_texts(texts)
         return self._stream(texts, role)
 
     def _stream(self, texts: Iterable[str], role: Role) -> Iterator[EmbedResult]:
@@ -138,7 +139,7 @@ class LocalEmbedder:
 
         Without a role's prefix, too. Blocks; raises InputError for what is no text.
         """
-        _check_texts(texts)
+        require_texts(texts)
         return self._tokenizer.count(texts)
 
     def submit(
@@ -203,7 +204,7 @@ class LocalEmbedder:
         return self._prefix(role) if role else self.facts.named_prompt(name) if name else ""
 
     def _prefixed(self, texts: Sequence[str], prefix: str) -> Sequence[str]:
-        _check_texts(texts)
+        require_texts(texts)
         return [prefix + text for text in texts]
 
     def _window(self, max_tokens: int | None) -> int:
@@ -234,14 +235,3 @@ class LocalEmbedder:
             **({"default_prompt": name} if (name := self.facts.default_prompt) else {}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-_ONE_STRING = "texts is one string; expected a list of strings: [text]"
-
-
-def _check_texts(texts: Sequence[str]) -> None:
-    if isinstance(texts, str):
-        raise InputError(_ONE_STRING)
-    for place, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(f"text {place} is {type(text).__name__}; expected a string")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simile.evaluation.datasets import Pair
-from simile.retrieval.vectors import unit
+from simile.numerics import unit
 from simile.types import EmbeddingModel, Role
 
 _BATCH = 512

@@ -16,10 +16,10 @@ import numpy as np
 
 from simile.documents import LoadFailure, embedded_text
 from simile.errors import FingerprintError, InputError
+from simile.numerics import unit
 from simile.retrieval.recipe import Chunking, chunks_of, counter, fingerprint
 from simile.retrieval.remembering import RememberingModel
 from simile.retrieval.report import Tally
-from simile.retrieval.vectors import unit
 from simile.store import EmbeddingCache, SourceFile, Store, StoredDocument
 from simile.types import Chunk, Document, EmbeddingModel, Embeddings
 

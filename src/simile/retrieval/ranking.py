@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import EngineError, InputError, StoreError
+from simile.numerics import unit
+from simile.retrieval.embedded import embedded
 from simile.retrieval.filters import evaluate, having, parse_filter
 from simile.retrieval.fusion import Candidates, Fusion, fuse, shares
-from simile.retrieval.vectors import embedded, unit
 from simile.store import Having, Mask, View
 from simile.types import EmbeddingModel
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import NotFiniteError, StoreError
-from simile.retrieval.vectors import embedded
+from simile.retrieval.embedded import embedded
 from simile.store import EmbeddingCache, hash_text
 from simile.types import EmbeddingModel, Embeddings
 

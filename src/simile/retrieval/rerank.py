@@ -6,8 +6,9 @@ The second seam of a search: a RankModel. Cross-encoders are another.
 from collections.abc import Sequence
 
 from simile.errors import InputError
+from simile.numerics import unit
 from simile.ranking import check_rerank_input, ranked
-from simile.retrieval.vectors import embedded, unit
+from simile.retrieval.embedded import embedded
 from simile.types import EmbeddingModel, Ranked
 
 

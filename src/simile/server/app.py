@@ -17,6 +17,7 @@ from simile.server.http.refusals import no_route
 from simile.server.http.routes import DialectRoute, route
 from simile.server.http.traffic import Traffic
 from simile.server.http.watch import Watch
+from simile.server.local_models import LocalModels
 from simile.server.ollama.change_handlers import ChangeHandlers
 from simile.server.ollama.handlers import OllamaHandlers
 from simile.server.openai.handlers import OpenAIHandlers
@@ -44,18 +45,19 @@ def create_app(
     What is put around it later belongs into `Watch.around`, so that its refusals are counted, too.
     """
     traffic = traffic or Traffic()
-    served = Served(hub, models)
-    ollama, openai = OllamaHandlers(hub, residency), OpenAIHandlers(hub, residency)
+    local = LocalModels(hub)
+    served = Served(local, models)
+    ollama, openai = OllamaHandlers(local, residency), OpenAIHandlers(local, residency)
     routes = [
         # The router tries one after the other, so what is asked for most comes first.
         route("POST", "/api/embed", ollama.embed, OLLAMA),
         route("POST", "/v1/embeddings", openai.embeddings, OPENAI),
         route("POST", "/api/embeddings", ollama.embeddings, OLLAMA),
         *_rerank_routes(RerankHandlers(residency, served)),
-        *_tei_routes(TeiHandlers(hub, residency, served, traffic)),
+        *_tei_routes(TeiHandlers(local, residency, served, traffic)),
         *_model_routes(ollama, openai),
-        *_change_routes(ChangeHandlers(hub, residency, allow_pull=allow_pull)),
-        *_own_routes(Upkeep(residency, traffic), SpecHandlers(hub, has_keys=has_keys)),
+        *_change_routes(ChangeHandlers(local, residency, allow_pull=allow_pull)),
+        *_own_routes(Upkeep(residency, traffic), SpecHandlers(local, has_keys=has_keys)),
         DialectRoute(["GET"], "/", PlainTextResponse("Ollama is running"), OLLAMA),
     ]
     return Watch(Router(routes, default=no_route), traffic, routes)

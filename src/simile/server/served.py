@@ -1,17 +1,16 @@
 """Choose the model for a request that names none: what the server was started with, if one fits.
 
-Knows the hub, and what kind of model a checkpoint is; does not know protocols. Reads files, in a
-thread beside the event loop.
+Knows which models are here, and of which kind; does not know protocols. Reads files, in a thread
+beside the event loop.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 
 from simile.errors import ModelError, ModelNotFoundError
-from simile.hub.hub import Hub
 from simile.models.local_model import LocalModel
-from simile.models.open import is_cross_encoder
 from simile.server.errors import BodyError
+from simile.server.local_models import LocalModels
 from simile.server.model_names import AskedModel
 
 _WORDS = {True: "reranker", False: "embedding model"}
@@ -20,12 +19,10 @@ _WORDS = {True: "reranker", False: "embedding model"}
 class Served:
     """The models that a server is there for."""
 
-    def __init__(self, hub: Hub, names: Sequence[str]) -> None:
+    def __init__(self, models: LocalModels, names: Sequence[str]) -> None:
         """`names` are those that it was started with; a path is one, too."""
-        self._hub = hub
+        self._models = models
         self._names = tuple(names)
-        self._kinds: dict[str, bool] = {}
-        """By digest: whether it is a reranker."""
 
     async def embedder(self) -> AskedModel:
         """Name the one embedding model that is served, or that is here at all.
@@ -44,7 +41,7 @@ class Served:
 
     def _choose(self, *kinds: bool) -> AskedModel:
         named = list(self._named())
-        here = [(AskedModel.served(model.name), model) for model in self._hub.models()]
+        here = [(AskedModel.served(model.name), model) for model in self._models.hub.models()]
         for is_reranker in kinds:
             for candidates in (named, here):
                 fitting = self._fitting(candidates, is_reranker)
@@ -62,7 +59,7 @@ class Served:
         for name in self._names:
             try:
                 asked = AskedModel.served(name)
-                yield asked, self._hub.find(asked.name)
+                yield asked, self._models.hub.find(asked.name)
             except ModelError:
                 continue  # Not pulled, or deleted since.
 
@@ -72,15 +69,7 @@ class Served:
         """Give those of a kind, one name for each."""
         by_digest: dict[str, AskedModel] = {}
         for asked, model in candidates:
-            if self._is_reranker(model) is is_reranker:
+            facts = self._models.facts_or_none(model)  # A damaged model is chosen for nothing.
+            if facts and facts.is_reranker is is_reranker:
                 by_digest.setdefault(model.digest, asked)
         return list(by_digest.values())
-
-    def _is_reranker(self, model: LocalModel) -> bool | None:
-        """None for a damaged model, which is chosen for nothing."""
-        if model.digest not in self._kinds:
-            try:
-                self._kinds[model.digest] = is_cross_encoder(model)
-            except ModelError:
-                return None
-        return self._kinds[model.digest]

@@ -9,12 +9,11 @@ from contextlib import aclosing
 
 from simile.engine.residency import Residency
 from simile.errors import InputError, ModelNotFoundError
-from simile.hub.hub import Hub
 from simile.hub.names import ModelName
 from simile.server.errors import NotOfferedError, PullOffError
 from simile.server.http.endpoint import Call, Response
 from simile.server.http.streaming import Stream, attended
-from simile.server.look_up import find
+from simile.server.local_models import LocalModels
 from simile.server.model_names import AskedModel, not_found
 from simile.server.ollama import changes as ollama_store
 from simile.server.ollama import chat as ollama_chat
@@ -30,10 +29,10 @@ _NO_BLOBS = (
 class ChangeHandlers:
     """The answers of one server about its models on disk."""
 
-    def __init__(self, hub: Hub, residency: Residency, *, allow_pull: bool) -> None:
-        self._hub = hub
+    def __init__(self, models: LocalModels, residency: Residency, *, allow_pull: bool) -> None:
+        self._models = models
         self._residency = residency
-        self._pulls = Pulls(hub)
+        self._pulls = Pulls(models.hub)
         self._allow_pull = allow_pull
 
     async def pull(self, call: Call) -> Response | Stream:
@@ -71,7 +70,7 @@ class ChangeHandlers:
         text, name = ollama_store.parse_delete(call.body)
         await self._unload(name)
         try:
-            await asyncio.to_thread(self._hub.remove, name.display)
+            await asyncio.to_thread(self._models.hub.remove, name.display)
         except ModelNotFoundError as exc:
             raise not_found(text, "plain") from exc
         return Response(b"")
@@ -80,10 +79,10 @@ class ChangeHandlers:
         """POST /api/copy; a model that had the name before is unloaded."""
         request = ollama_store.parse_copy(call.body)
         source, destination = request.from_name, request.to_name
-        await asyncio.to_thread(find, self._hub, AskedModel(request.source, source), "quoted")
+        await asyncio.to_thread(self._models.find, AskedModel(request.source, source), "quoted")
         if source != destination:
             await self._unload(destination)
-        await asyncio.to_thread(self._hub.copy, source.display, destination.display)
+        await asyncio.to_thread(self._models.hub.copy, source.display, destination.display)
         return Response(b"")
 
     async def generate(self, call: Call) -> Response:
@@ -97,7 +96,7 @@ class ChangeHandlers:
         return Response(ollama_chat.render_chat(request, await self._load_or_unload(request)))
 
     async def _load_or_unload(self, request: ChatRequest) -> Reason:
-        model = await asyncio.to_thread(find, self._hub, request.model)
+        model = await asyncio.to_thread(self._models.find, request.model)
         if request.has_text:
             raise InputError(ollama_chat.refusal(request))
         if request.keep_alive_s == 0:
@@ -116,6 +115,6 @@ class ChangeHandlers:
 
     async def _unload(self, name: ModelName) -> None:
         """Unload the model of that name if it is here, damaged or not."""
-        for model in await asyncio.to_thread(self._hub.models):
+        for model in await asyncio.to_thread(self._models.hub.models):
             if ModelName.parse(model.name) == name:
                 self._residency.unload(model.digest)

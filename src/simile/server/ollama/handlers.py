@@ -7,13 +7,13 @@ import asyncio
 
 from simile.checkpoints.open import open_checkpoint
 from simile.engine.residency import Residency
-from simile.hub.hub import Hub
 from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
 from simile.models.tokenizer import Tokenizer
 from simile.server.embedding import embed
 from simile.server.http.endpoint import Call, Response
-from simile.server.look_up import facts_or_none, look_up
+from simile.server.local_models import LocalModels
+from simile.server.model_names import AskedModel
 from simile.server.ollama import embed as ollama
 from simile.server.ollama import models as ollama_models
 from simile.server.timing import result_headers, timing_headers
@@ -22,8 +22,8 @@ from simile.server.timing import result_headers, timing_headers
 class OllamaHandlers:
     """The answers of one server, from its models and the engine that holds them."""
 
-    def __init__(self, hub: Hub, residency: Residency) -> None:
-        self._hub = hub
+    def __init__(self, models: LocalModels, residency: Residency) -> None:
+        self._models = models
         self._residency = residency
 
     async def embed(self, call: Call) -> Response:
@@ -40,12 +40,12 @@ class OllamaHandlers:
 
     async def tags(self, call: Call) -> Response:
         """GET /api/tags."""
-        return Response(ollama_models.render_tags(await asyncio.to_thread(self._models_with_facts)))
+        return Response(ollama_models.render_tags(await asyncio.to_thread(self._models.all)))
 
     async def show(self, call: Call) -> Response:
         """POST /api/show."""
         request = ollama_models.parse_show(call.body)
-        model, facts = await asyncio.to_thread(look_up, self._hub, request.model)
+        model, facts = await asyncio.to_thread(self._look_up, request.model)
         inside = await asyncio.to_thread(_look_inside, model) if request.verbose else None
         return Response(ollama_models.render_show(model, facts, inside))
 
@@ -61,8 +61,9 @@ class OllamaHandlers:
         """GET /api/version."""
         return Response(ollama_models.render_version())
 
-    def _models_with_facts(self) -> list[tuple[LocalModel, ModelFacts | None]]:
-        return [(model, facts_or_none(model)) for model in self._hub.models()]
+    def _look_up(self, asked: AskedModel) -> tuple[LocalModel, ModelFacts]:
+        model = self._models.find(asked)
+        return model, self._models.facts(model)
 
 
 def _look_inside(model: LocalModel) -> ollama_models.Inside:

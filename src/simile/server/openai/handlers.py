@@ -6,10 +6,9 @@ Knows the hub and the residency; does not know JSON keys, status codes or socket
 import asyncio
 
 from simile.engine.residency import Residency
-from simile.hub.hub import Hub
 from simile.server.embedding import embed
 from simile.server.http.endpoint import Call, Response
-from simile.server.look_up import find
+from simile.server.local_models import LocalModels
 from simile.server.model_names import AskedModel, read_name
 from simile.server.openai import wire
 from simile.server.timing import result_headers
@@ -18,8 +17,8 @@ from simile.server.timing import result_headers
 class OpenAIHandlers:
     """The answers of one server to OpenAI's clients."""
 
-    def __init__(self, hub: Hub, residency: Residency) -> None:
-        self._hub = hub
+    def __init__(self, models: LocalModels, residency: Residency) -> None:
+        self._models = models
         self._residency = residency
 
     async def embeddings(self, call: Call) -> Response:
@@ -30,7 +29,7 @@ class OpenAIHandlers:
 
     async def models(self, call: Call) -> Response:
         """GET /v1/models."""
-        return Response(wire.render_models(await asyncio.to_thread(self._hub.models)))
+        return Response(wire.render_models(await asyncio.to_thread(self._models.hub.models)))
 
     async def model(self, call: Call) -> Response:
         """GET /v1/models/{id}; all models without an id, as after a redirect."""
@@ -38,5 +37,5 @@ class OpenAIHandlers:
         if not text:
             return await self.models(call)
         name = read_name(text)
-        model = await asyncio.to_thread(find, self._hub, AskedModel(name.display, name))
+        model = await asyncio.to_thread(self._models.find, AskedModel(name.display, name))
         return Response(wire.render_model(model, text) + b"\n")

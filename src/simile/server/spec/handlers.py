@@ -10,10 +10,9 @@ from importlib.resources import files
 
 import orjson
 
-from simile.hub.hub import Hub
 from simile.server.http.dialects import OLLAMA
 from simile.server.http.endpoint import Call, Response
-from simile.server.look_up import facts_or_none
+from simile.server.local_models import LocalModels
 from simile.server.spec.page import CONTENT_TYPE, POLICY, Schema, render_page
 
 PAGE = replace(OLLAMA, content_type=CONTENT_TYPE)
@@ -36,8 +35,8 @@ def document(*, has_keys: bool, vocab_size: int = 0) -> Schema:
 class SpecHandlers:
     """The document of one server, and the page made of it."""
 
-    def __init__(self, hub: Hub, *, has_keys: bool) -> None:
-        self._hub = hub
+    def __init__(self, models: LocalModels, *, has_keys: bool) -> None:
+        self._models = models
         self._has_keys = has_keys
 
     async def openapi(self, call: Call) -> Response:
@@ -50,6 +49,7 @@ class SpecHandlers:
         return Response(render_page(await asyncio.to_thread(self._document)), headers)
 
     def _document(self) -> Schema:
-        all_facts = map(facts_or_none, self._hub.models())
-        vocab_size = max((facts.sizes.vocab_size for facts in all_facts if facts), default=0)
+        vocab_size = max(
+            (facts.sizes.vocab_size for _, facts in self._models.all() if facts), default=0
+        )
         return document(has_keys=self._has_keys, vocab_size=vocab_size)

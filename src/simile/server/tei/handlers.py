@@ -8,15 +8,13 @@ from dataclasses import replace
 
 from simile.checkpoints.open import open_checkpoint
 from simile.engine.residency import Residency
-from simile.hub.hub import Hub
 from simile.models.facts import ModelFacts
 from simile.models.local_model import LocalModel
-from simile.models.open import read_facts
 from simile.models.tokenizer import Tokenizer
 from simile.server.embedding import Embedded, EmbedRequest, embed
 from simile.server.http.endpoint import Call, Response
 from simile.server.http.traffic import TEXT_BYTES, Traffic
-from simile.server.look_up import find, look_up
+from simile.server.local_models import LocalModels
 from simile.server.model_names import AskedModel
 from simile.server.served import Served
 from simile.server.tei import wire as tei
@@ -26,8 +24,10 @@ from simile.server.timing import result_headers
 class TeiHandlers:
     """The answers of one server to clients of text-embeddings-inference."""
 
-    def __init__(self, hub: Hub, residency: Residency, served: Served, traffic: Traffic) -> None:
-        self._hub = hub
+    def __init__(
+        self, models: LocalModels, residency: Residency, served: Served, traffic: Traffic
+    ) -> None:
+        self._models = models
         self._residency = residency
         self._served = served
         self._traffic = traffic
@@ -58,7 +58,7 @@ class TeiHandlers:
         return Response(await asyncio.to_thread(self._tokenize, model, request))
 
     def _tokenize(self, asked: AskedModel, request: tei.TokenizeRequest) -> bytes:
-        tokenizer, facts = self._open_tokenizer(find(self._hub, asked, "pull"))
+        tokenizer, facts = self._open_tokenizer(self._models.find(asked, "pull"))
         prefix = facts.named_prompt(request.prompt_name) if request.prompt_name else ""
         return tei.render_tokenize(
             [
@@ -70,7 +70,7 @@ class TeiHandlers:
     def _open_tokenizer(self, model: LocalModel) -> tuple[Tokenizer, ModelFacts]:
         known = self._tokenizer
         if known is None or known[0] != model.digest:
-            facts = read_facts(model)
+            facts = self._models.facts(model)
             fast = open_checkpoint(model.path).tokenizer()
             known = (model.digest, Tokenizer(fast, lowercase=facts.lowercase), facts)
             self._tokenizer = known
@@ -79,11 +79,13 @@ class TeiHandlers:
     async def info(self, call: Call) -> Response:
         """GET /info."""
         asked = await self._served.any()
-        model, facts = await asyncio.to_thread(look_up, self._hub, asked, "pull")
-        body = tei.render_info(
+        return Response(await asyncio.to_thread(self._info, asked))
+
+    def _info(self, asked: AskedModel) -> bytes:
+        model = self._models.find(asked, "pull")
+        return tei.render_info(
             model,
-            facts,
+            self._models.facts(model),
             max_requests=self._traffic.max_queue,
             max_texts=self._traffic.max_held_bytes // TEXT_BYTES,
         )
-        return Response(body)

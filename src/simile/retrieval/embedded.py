@@ -1,7 +1,4 @@
-"""Vectors as they come from a model to vectors as an index keeps them: of length 1.
-
-So that the inner product of two is their cosine, whatever the model's own length is.
-"""
+"""Ask any model for vectors, and check that what comes is one row of the model's width a text."""
 
 from collections.abc import Sequence
 
@@ -9,12 +6,6 @@ import numpy as np
 
 from simile.errors import EngineError
 from simile.types import EmbeddingModel, Embeddings, Role
-
-
-def unit(vectors: Embeddings) -> Embeddings:
-    """Scale each row of float32 (n, dim) to length 1; rows of zeros stay. Returns a new array."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
 
 
 def embedded(model: EmbeddingModel, texts: Sequence[str], role: Role) -> Embeddings:
