@@ -14,4 +14,4 @@ def optional(module: str, *, extra: str) -> Any:
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] != package:
             raise
-        raise MissingExtraError(f"{package} is needed: pip install 'simile[{extra}]'") from exc
+        raise MissingExtraError(f"{module} is needed: pip install 'simile[{extra}]'") from exc

@@ -9,7 +9,6 @@ from tests.retrieval.syncing import Watched, counts, held, rows, texts, write
 
 from simile.errors import InputError
 from simile.index import Index
-from simile.retrieval.report import Tally
 from simile.retrieval.sync import Sync
 from simile.retrieval.walk import Selection, Walk
 from simile.types import Document
@@ -37,9 +36,8 @@ def todo(index, path):
     """The files that a sync of the path would read."""
     store, base = index._opened.store(), index.path.parent
     walks = [Walk(path, Selection(base))]
-    sync = Sync(base, walks, manifest=store.manifest(), sources=store.sources(), tally=Tally(),
-                failures=[])  # fmt: skip
-    return [found.source.path for found in sync.look()]
+    sync = Sync(base, walks, manifest=store.manifest(), sources=store.sources())  # fmt: skip
+    return [found.source.path for found in sync.look().files]
 
 
 def test_what_came_changed_and_went_is_counted(index, docs):
@@ -209,7 +207,7 @@ def test_an_added_document_is_never_removed_nor_overwritten(index, docs):
     report = index.sync(docs)
     assert counts(report) == (2, 0, 0, 0)
     [failure] = report.failures
-    assert failure.path == "docs/a.md" and "added from elsewhere" in failure.reason
+    assert failure.path == "docs/a.md" and "not added from a file" in failure.reason
     (docs / "a.md").unlink()
     index.sync(docs)
     assert texts(index)["docs/a.md"] == "mine" and texts(index)["docs/gone.md"] == "mine, too"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from simile.errors import InputError, StoreError
 from simile.index.opened import OpenedIndex
 from simile.retrieval.ask import MIN_COSINE, SEEN_PER_PASSAGE, Answer, distinct, relevant
+from simile.retrieval.changes import Change
 from simile.retrieval.fusion import Fusion
 from simile.retrieval.prompt import DEFAULT_BUDGET_TOKENS, DEFAULT_TEMPLATE, Source, Template, pack
 from simile.retrieval.ranking import (
@@ -26,7 +27,6 @@ from simile.retrieval.ranking import (
 from simile.retrieval.recipe import MODEL, Chunking, chunking_of, counter
 from simile.retrieval.report import IndexStats, SyncReport
 from simile.retrieval.search import search
-from simile.retrieval.sync import Change
 from simile.retrieval.update import Progress, Update, preview
 from simile.retrieval.walk import Selection, Walk, require_path
 from simile.store import PUBLIC, CheckReport, StoredChunk

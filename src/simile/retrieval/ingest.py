@@ -14,14 +14,14 @@ from time import monotonic
 
 import numpy as np
 
-from simile.documents import LoadFailure, embedded_text
+from simile.documents import embedded_text
 from simile.errors import FingerprintError, InputError
 from simile.numerics import unit
+from simile.retrieval.changes import Incoming, Removal, ToStore
 from simile.retrieval.recipe import Chunking, chunks_of, counter, fingerprint
-from simile.retrieval.remembering import RememberingModel
-from simile.retrieval.report import Tally
+from simile.retrieval.remembering import Computed, RememberingModel
 from simile.store import EmbeddingCache, SourceFile, Store, StoredDocument
-from simile.types import Chunk, Document, EmbeddingModel, Embeddings
+from simile.types import Chunk, EmbeddingModel, Embeddings
 
 BATCH_TEXTS = 256
 BATCH_CHARACTERS = 1_000_000
@@ -31,25 +31,15 @@ FLUSH_S = 10.0
 
 
 @dataclass(frozen=True)
-class Incoming:
-    """A document to be stored."""
+class Written:
+    """What became of one batch."""
 
-    document: Document
-    content_hash: str
-    source: str | None = None
-    is_new: bool = False
-    """Counted as added, not as changed."""
-
-
-@dataclass(frozen=True)
-class Removal:
-    """Documents to be forgotten, after all that came before is stored."""
-
-    ids: tuple[str, ...]
-
-
-Item = Incoming | Removal | SourceFile
-"""A file comes after its last document, and says that nothing of it is missing."""
+    stored: tuple[Incoming, ...] = ()
+    failed: tuple[tuple[Incoming, str], ...] = ()
+    """Documents that could not be stored, and why."""
+    removed: int = 0
+    computed: Computed = Computed()
+    """By the whole run so far."""
 
 
 @dataclass
@@ -79,40 +69,37 @@ class Ingest:
         chunking: Chunking,
         *,
         cache: EmbeddingCache | None,
-        tally: Tally,
-        failures: list[LoadFailure],
-        written: Callable[[], None] = lambda: None,
         flush: bool = True,
     ) -> None:
         """The model is opened for the first document.
 
-        `written` is called after each batch, when the tally has grown. `flush` shows readers in
-        other processes what there is, every ten seconds.
+        `flush` shows readers in other processes what there is, every ten seconds.
         """
         self._store = store
         self._open_model = open_model
         self._chunking = chunking
         self._cache = cache
-        self._tally = tally
-        self._failures = failures
+        self._remembering: RememberingModel | None = None
         self._failed_sources: set[str] = set()
-        self._written = written
         self._flush = flush
         self._flushed = monotonic()
 
-    def run(self, items: Iterable[Item]) -> None:
-        """Store all that comes. Raises EngineError and StoreError; what was written stays."""
+    def run(self, items: Iterable[ToStore]) -> Iterator[Written]:
+        """Store all that comes, and yield what became of each batch.
+
+        Raises EngineError and StoreError; what was written stays.
+        """
         ahead: deque[tuple[_Batch, Future[Embeddings] | None]] = deque()
         with _pool() as pool:
             for batch in self._batches(items):
-                future = pool.submit(self._embedder.embed, batch.texts) if batch.texts else None
+                future = pool.submit(self._embedder().embed, batch.texts) if batch.texts else None
                 ahead.append((batch, future))
                 while len(ahead) >= BATCHES_AHEAD:
-                    self._write(*ahead.popleft())
+                    yield self._write(*ahead.popleft())
             while ahead:
-                self._write(*ahead.popleft())
+                yield self._write(*ahead.popleft())
 
-    def _batches(self, items: Iterable[Item]) -> Iterator[_Batch]:
+    def _batches(self, items: Iterable[ToStore]) -> Iterator[_Batch]:
         batch = _Batch()
         for item in items:
             if isinstance(item, SourceFile):
@@ -137,43 +124,52 @@ class Ingest:
     def _model(self) -> EmbeddingModel:
         return self._open_model()
 
-    @cached_property
     def _embedder(self) -> RememberingModel:
-        return RememberingModel(self._model, self._cache, counter(self._model))
+        if self._remembering is None:
+            self._remembering = RememberingModel(self._model, self._cache, counter(self._model))
+        return self._remembering
 
     @cached_property
     def _fingerprint(self) -> str:
         return fingerprint(self._model, self._chunking)
 
-    def _write(self, batch: _Batch, future: Future[Embeddings] | None) -> None:
+    def _write(self, batch: _Batch, future: Future[Embeddings] | None) -> Written:
         vectors = future.result() if future else np.empty((0, 0), np.float32)
-        stored = list(self._stored(batch, vectors))
-        if stored:
-            self._write_all(stored)
+        failed: list[tuple[Incoming, str]] = []
+        stored = self._write_all(list(self._stored(batch, vectors, failed)), failed)
+        self._failed_sources |= {one.source for one, _ in failed if one.source is not None}
         if batch.removed:
             self._store.delete(sorted(batch.removed))
         whole = [file for file in batch.sources if file.path not in self._failed_sources]
         if whole:
             self._store.write([], sources=whole)
-        self._count()
         if monotonic() - self._flushed > FLUSH_S and self._flush:
             self._store.flush()
             self._flushed = monotonic()
+        computed = self._remembering.computed if self._remembering else Computed()
+        return Written(tuple(stored), tuple(failed), len(batch.removed), computed)
 
-    def _write_all(self, stored: list[tuple[Incoming, StoredDocument]]) -> None:
+    def _write_all(
+        self,
+        documents: list[tuple[Incoming, StoredDocument]],
+        failed: list[tuple[Incoming, str]],
+    ) -> list[Incoming]:
+        """Store documents, each alone where one of them cannot be stored; give those that were."""
+        if not documents:
+            return []
         try:
-            self._store.write([document for _, document in stored])
+            self._store.write([document for _, document in documents])
         except FingerprintError:
             raise
         except InputError as exc:
-            if len(stored) == 1:
-                self._fail(stored[0][0], str(exc))
-                return
-            for pair in stored:  # One of them cannot be stored: keep the others.
-                self._write_all([pair])
+            if len(documents) > 1:
+                return [one for pair in documents for one in self._write_all([pair], failed)]
+            failed.append((documents[0][0], str(exc)))
+            return []
+        return [incoming for incoming, _ in documents]
 
     def _stored(
-        self, batch: _Batch, vectors: Embeddings
+        self, batch: _Batch, vectors: Embeddings, failed: list[tuple[Incoming, str]]
     ) -> Iterator[tuple[Incoming, StoredDocument]]:
         begin = 0
         for incoming, chunks in batch.documents:
@@ -181,27 +177,19 @@ class Ingest:
             begin += len(chunks)
             if not np.isfinite(own).all():
                 reason = f"{self._model.name} gave a vector that holds NaN or Inf for it"
-                self._fail(incoming, reason)
+                failed.append((incoming, reason))
                 continue
-            yield incoming, StoredDocument(
-                incoming.document, chunks, unit(own), incoming.content_hash, self._fingerprint,
-                incoming.source,
-            )  # fmt: skip
-
-    def _fail(self, incoming: Incoming, reason: str) -> None:
-        self._failures.append(LoadFailure(incoming.document.id, reason))
-        self._tally.added -= incoming.is_new
-        self._tally.changed -= not incoming.is_new
-        if incoming.source is not None:
-            self._failed_sources.add(incoming.source)
-
-    def _count(self) -> None:
-        if "_embedder" not in vars(self):
-            return
-        self._tally.embedded = self._embedder.embedded
-        self._tally.remembered = self._embedder.remembered
-        self._tally.tokens = self._embedder.tokens
-        self._written()
+            yield (
+                incoming,
+                StoredDocument(
+                    document=incoming.document,
+                    chunks=chunks,
+                    vectors=unit(own),
+                    content_hash=incoming.content_hash,
+                    fingerprint=self._fingerprint,
+                    source=incoming.source,
+                ),
+            )
 
 
 @contextmanager

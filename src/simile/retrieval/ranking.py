@@ -56,14 +56,16 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Found:
+class RankedRows:
     """Rows of a view, best first, and by which arms they came."""
 
     ranking: Candidates
     arms: dict[str, Candidates]
 
 
-def find(view: View, vector: NDArray[np.float32] | None, question: Question, depth: int) -> Found:
+def find(
+    view: View, vector: NDArray[np.float32] | None, question: Question, depth: int
+) -> RankedRows:
     """Rank `depth` rows or more, if there are as many. `vector` may be None for mode lexical."""
     count = max(question.candidates, depth)
     mask, certain = _admitted(view, question.filter)
@@ -78,9 +80,9 @@ def find(view: View, vector: NDArray[np.float32] | None, question: Question, dep
         )
         arms["lexical"] = Candidates(rows, scores)
     if len(arms) == 1:
-        return Found(next(iter(arms.values())), arms)
+        return RankedRows(next(iter(arms.values())), arms)
     weights = {"dense": question.alpha, "lexical": 1.0 - question.alpha}
-    return Found(fuse(arms, weights, question.fusion), arms)
+    return RankedRows(fuse(arms, weights, question.fusion), arms)
 
 
 def embed_query(model: EmbeddingModel, query: str) -> NDArray[np.float32]:
@@ -145,7 +147,7 @@ def _admitted(view: View, text: str | None) -> tuple[Mask | None, Having]:
     return evaluate(tree, view), having(tree)
 
 
-def explain(found: Found, question: Question, row: int) -> dict[str, object]:
+def explain(found: RankedRows, question: Question, row: int) -> dict[str, object]:
     """How a row came to its place: rank and score in each arm, and what they brought."""
     told: dict[str, object] = {"mode": question.mode}
     if len(found.arms) > 1:

@@ -6,6 +6,7 @@ Each text is computed once, however often it comes in a call. Queries are not re
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,25 @@ from simile.errors import NotFiniteError, StoreError
 from simile.retrieval.embedded import embedded
 from simile.store import EmbeddingCache, hash_text
 from simile.types import EmbeddingModel, Embeddings
+
+
+@dataclass(frozen=True)
+class Computed:
+    """How much work a run's texts were."""
+
+    embedded: int = 0
+    """Texts that the model computed."""
+    remembered: int = 0
+    """Texts whose vectors were known."""
+    tokens: int = 0
+    """Of the embedded texts, as the model counts them."""
+
+    def __add__(self, other: "Computed") -> "Computed":
+        return Computed(
+            self.embedded + other.embedded,
+            self.remembered + other.remembered,
+            self.tokens + other.tokens,
+        )
 
 
 class RememberingModel:
@@ -29,7 +49,7 @@ class RememberingModel:
         self._cache = cache
         self._count = count
         self._lock = threading.Lock()
-        self.embedded = self.remembered = self.tokens = 0
+        self.computed = Computed()
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors, float32 (n, dim); rows that the model could not compute are NaN.
@@ -47,8 +67,7 @@ class RememberingModel:
                 with suppress(StoreError):
                     self._cache.put(self._model.fingerprint, list(missing), computed)
         with self._lock:
-            self.embedded += len(missing)
-            self.remembered += len(texts) - len(missing)
+            self.computed += Computed(len(missing), len(texts) - len(missing))
         return np.stack([known[hash] for hash in hashes])
 
     def _known(self, hashes: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
@@ -66,7 +85,7 @@ class RememberingModel:
     def _compute(self, texts: Sequence[str]) -> Embeddings:
         tokens = sum(self._count(texts))
         with self._lock:
-            self.tokens += int(tokens)
+            self.computed += Computed(tokens=int(tokens))
         try:
             return embedded(self._model, texts, "document")
         except NotFiniteError as exc:

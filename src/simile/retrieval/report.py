@@ -1,12 +1,12 @@
 """What a sync did, and what it is doing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simile.documents import LoadFailure
 from simile.retrieval.recipe import Chunking
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SyncReport:
     """What became of the documents that came by."""
 
@@ -44,7 +44,7 @@ class IndexStats:
 
 @dataclass
 class Tally:
-    """The counts while they grow; handed to who shows progress."""
+    """The counts of a change while it runs; given to what shows progress."""
 
     files: int = 0
     files_done: int = 0
@@ -57,3 +57,19 @@ class Tally:
     embedded: int = 0
     remembered: int = 0
     tokens: int = 0
+    failures: list[LoadFailure] = field(default_factory=list)
+
+    def report(self, *, chunks: int, seconds: float) -> SyncReport:
+        """Give the counts as they are now, with all chunks that the index holds."""
+        return SyncReport(
+            added=self.added,
+            changed=self.changed,
+            removed=self.removed,
+            unchanged=self.unchanged,
+            chunks=chunks,
+            embedded=self.embedded,
+            remembered=self.remembered,
+            tokens=self.tokens,
+            failures=tuple(self.failures),
+            seconds=seconds,
+        )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simile.documents import embedded_text
 from simile.errors import EngineError
-from simile.retrieval.ranking import Found, Question, embed_query, explain, find
+from simile.retrieval.ranking import Question, RankedRows, embed_query, explain, find
 from simile.retrieval.recipe import require_model
 from simile.store import Store, StoredChunk, View
 from simile.types import EmbeddingModel, Hit, Passage, RankModel
@@ -69,7 +69,7 @@ def _ranked(
     vector: NDArray[np.float32] | None,
     question: Question,
     wanted: int,
-) -> tuple[Found, list[_Place]]:
+) -> tuple[RankedRows, list[_Place]]:
     """The `wanted` best, looking ever further down the ranking where crowds are left out."""
     spread = question.per_document is not None or question.collapse is not None
     depth = max(wanted, min(wanted * _WIDER, question.candidates)) if spread else wanted
@@ -83,7 +83,7 @@ def _ranked(
         depth = min(depth * _WIDER, _DEEPEST)
 
 
-def _places(store: Store, view: View, found: Found, depth: int) -> list[_Place]:
+def _places(store: Store, view: View, found: RankedRows, depth: int) -> list[_Place]:
     rows = found.ranking.rows[:depth]
     scores = found.ranking.scores[:depth].tolist()
     ids = view.ids[rows].tolist()
@@ -129,7 +129,7 @@ def _spread(
         yield place
 
 
-def _hit(store: Store, found: Found, question: Question, place: _Place) -> Hit:
+def _hit(store: Store, found: RankedRows, question: Question, place: _Place) -> Hit:
     stored, chunk = place.stored, place.stored.chunk
     return Hit(
         document_id=stored.document_id,
@@ -149,7 +149,7 @@ def _hit(store: Store, found: Found, question: Question, place: _Place) -> Hit:
     )
 
 
-def _scores(found: Found, place: _Place) -> dict[str, float]:
+def _scores(found: RankedRows, place: _Place) -> dict[str, float]:
     scores = {name: arm.score_of(place.row) for name, arm in found.arms.items()}
     if len(found.arms) > 1:
         scores["fused"] = found.ranking.score_of(place.row)

@@ -10,29 +10,30 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simile.documents import LoadFailure, load
 from simile.documents.loaders import document_id
-from simile.retrieval.ingest import Incoming, Item, Removal
-from simile.retrieval.report import Tally
-from simile.retrieval.walk import Found, Walk
+from simile.retrieval.changes import FileRead, Incoming, Item, Removal, Unchanged
+from simile.retrieval.walk import FoundFile, Walk
 from simile.store import ManifestEntry, SourceFile
 from simile.types import Document
 
 _SETTLED_NS = 2_000_000_000
 """A file that changed so shortly ago may change again within a tick of its clock."""
-_COUNTERS = {"+": "added", "~": "changed", "-": "removed"}
 
 
-@dataclass(frozen=True)
-class Change:
-    """What happens to a document: `+` added, `~` changed, `-` removed."""
+@dataclass
+class Look:
+    """What a look at all files gives: those to read, and what is known without reading."""
 
-    sign: str
-    id: str
+    files: list[FoundFile] = field(default_factory=list)
+    unchanged: int = 0
+    """Documents of files that look as they did."""
+    failures: list[LoadFailure] = field(default_factory=list)
+    """Folders that cannot be listed."""
 
 
 class Sync:
@@ -45,17 +46,11 @@ class Sync:
         *,
         manifest: dict[str, ManifestEntry],
         sources: dict[str, SourceFile],
-        tally: Tally,
-        failures: list[LoadFailure],
-        changed: Callable[[Change], None] = lambda _: None,
     ) -> None:
         self._base = base
         self._walks = walks
         self._entries = manifest
         self._sources = sources
-        self._tally = tally
-        self._failures = failures
-        self._changed = changed
         self._by_source: dict[str, set[str]] = defaultdict(set)
         for id, entry in manifest.items():
             if entry.source is not None:
@@ -63,30 +58,28 @@ class Sync:
         self._present: set[str] = set()
         self._unread: set[str] = set()  # Files that may hold more than was seen of them,
         self._failed: set[str] = set()  # and those of which not all can be stored.
-        self._contested: dict[str, tuple[Found, set[str]]] = {}
+        self._contested: dict[str, tuple[FoundFile, set[str]]] = {}
 
-    def look(self) -> list[Found]:
-        """The files to read, after a look at all of them. InputError for a path without any."""
-        todo = []
+    def look(self) -> Look:
+        """Look at all files and read none. InputError for a path without any."""
+        look = Look()
         for walk in self._walks:
             for found in walk.files():
                 if found.source.path in self._present:
                     continue
                 self._present.add(found.source.path)
                 if self._sources.get(found.source.path) == found.source:
-                    self._tally.unchanged += len(self._by_source[found.source.path])
+                    look.unchanged += len(self._by_source[found.source.path])
                 else:
-                    todo.append(found)
+                    look.files.append(found)
             walk.require(self._by_source)
             for folder in walk.blind:
                 name = document_id(folder, self._base)
-                self._failures.append(LoadFailure(name, "it cannot be listed; what it had stays"))
-        self._tally.files = len(todo)
-        self._tally.size_bytes = sum(found.source.size_bytes for found in todo)
-        return todo
+                look.failures.append(LoadFailure(name, "it cannot be listed; what it had stays"))
+        return look
 
-    def items(self, files: Iterable[Found]) -> Iterator[Item]:
-        """What changed: documents, what is gone, and each file when all of it has come."""
+    def items(self, files: Iterable[FoundFile]) -> Iterator[Item]:
+        """Read the files; yield documents, what is gone, and each file when all of it has come."""
         for found in files:
             seen: set[str] = set()
             yield from self._documents(found, seen)
@@ -94,14 +87,13 @@ class Sync:
                 yield from self._removal(self._by_source[found.source.path] - seen)
             if self._is_whole(found.source):
                 yield found.source
-            self._tally.files_done += 1
-            self._tally.bytes_done += found.source.size_bytes
+            yield FileRead(found.source.size_bytes)
         for source, ids in self._by_source.items():
             if source not in self._present and any(walk.covers(source) for walk in self._walks):
                 yield from self._removal(set(ids))
         yield from self._moved()
 
-    def _moved(self) -> Iterator[Incoming]:
+    def _moved(self) -> Iterator[Item]:
         """Documents whose other file has given them up: rows that moved from one to the other."""
         contested, self._contested = self._contested, {}
         for path, (found, ids) in contested.items():
@@ -109,16 +101,16 @@ class Sync:
                 yield from self._documents(found, set(), only=free)
             for id in sorted(ids - free):
                 reason = f"{self._entries[id].source} gives a document with the id {id!r}, too"
-                self._failures.append(LoadFailure(path, reason))
+                yield LoadFailure(path, reason)
 
     def _documents(
-        self, found: Found, seen: set[str], *, only: Collection[str] | None = None
-    ) -> Iterator[Incoming]:
+        self, found: FoundFile, seen: set[str], *, only: Collection[str] | None = None
+    ) -> Iterator[Item]:
         path = found.source.path
         for loaded in load(found.path, acl=found.acl, root=self._base):
             if isinstance(loaded, LoadFailure):
                 if only is None:
-                    self._failures.append(loaded)
+                    yield loaded
                     self._unread.add(path)
                 continue
             if only is not None and loaded.id not in only:
@@ -129,16 +121,15 @@ class Sync:
                 self._failed.add(path)
                 continue
             if reason := self._why_not(document.id, seen):
-                self._failures.append(LoadFailure(path, reason))
+                yield LoadFailure(path, reason)
                 self._failed.add(path)
                 continue
             seen.add(document.id)
             hash, before = content_hash(document), self._entries.get(document.id)
             if before == ManifestEntry(hash, found.source.path):
-                self._tally.unchanged += 1
+                yield Unchanged()
                 continue
             self._take(document.id, ManifestEntry(hash, found.source.path))
-            self._tell("+" if before is None else "~", document.id)
             yield Incoming(document, hash, path, is_new=before is None)
 
     def _is_whole(self, file: SourceFile) -> bool:
@@ -150,7 +141,7 @@ class Sync:
         if id in seen:
             return f"it has two documents with the id {id!r}; the first was kept"
         if id in self._entries and self._entries[id].source is None:
-            return f"a document with the id {id!r} was added from elsewhere than a file"
+            return f"a document with the id {id!r} already exists and was not added from a file"
         return None
 
     def _is_contested(self, id: str, source: str) -> bool:
@@ -173,12 +164,7 @@ class Sync:
         if ids:
             for id in sorted(ids):
                 self._take(id, None)
-                self._tell("-", id)
             yield Removal(tuple(ids))
-
-    def _tell(self, sign: str, id: str) -> None:
-        setattr(self._tally, _COUNTERS[sign], getattr(self._tally, _COUNTERS[sign]) + 1)
-        self._changed(Change(sign, id))
 
 
 def content_hash(document: Document) -> str:

@@ -9,11 +9,20 @@ from time import perf_counter
 
 from simile.documents import LoadFailure
 from simile.errors import EngineError, InputError
+from simile.retrieval.changes import (
+    Change,
+    FileRead,
+    Incoming,
+    Item,
+    Removal,
+    ToStore,
+    Unchanged,
+)
 from simile.retrieval.given import why_not_storable
-from simile.retrieval.ingest import Incoming, Ingest, Item
+from simile.retrieval.ingest import Ingest
 from simile.retrieval.recipe import Chunking, chunking_of, notes, require_chunking, require_model
 from simile.retrieval.report import SyncReport, Tally
-from simile.retrieval.sync import Change, Sync, content_hash
+from simile.retrieval.sync import Sync, content_hash
 from simile.retrieval.walk import Walk
 from simile.store import EmbeddingCache, ManifestEntry, Store
 from simile.types import Document, EmbeddingModel
@@ -40,7 +49,6 @@ class Update:
         self._chunking = chunking
         self._progress = progress
         self._tally = Tally()
-        self._failures: list[LoadFailure] = []
         self._start = perf_counter()
 
     def sync(
@@ -52,11 +60,8 @@ class Update:
         """
         with self._store.writing():
             chunking = self._sizes()
-            sync = Sync(
-                base, walks, manifest=self._store.manifest(), sources=self._store.sources(),
-                tally=self._tally, failures=self._failures, changed=changed,
-            )  # fmt: skip
-            self._ingest(self._store, chunking).run(sync.items(sync.look()))
+            items = compared(self._store, walks, base, self._tally)
+            self._store_all(self._store, chunking, counted(items, self._tally, changed))
             self._store.flush()
         return self._report()
 
@@ -69,11 +74,12 @@ class Update:
             got = type(documents).__name__
             raise InputError(f"got a {got}; expected a list, or anything that gives Documents")
         with self._store.writing():
-            self._ingest(self._store, self._sizes()).run(self._changed(documents))
+            items = counted(self._changed(documents), self._tally)
+            self._store_all(self._store, self._sizes(), items)
             self._store.flush()
-        if self._failures:
-            first = f"{ascii(self._failures[0].path)}: {self._failures[0].reason}"
-            raise InputError(f"{len(self._failures)} documents were not stored, {first}")
+        if failures := self._tally.failures:
+            first = f"{ascii(failures[0].path)}: {failures[0].reason}"
+            raise InputError(f"{len(failures)} documents were not stored, {first}")
         return self._report()
 
     def reindex(self) -> SyncReport:
@@ -85,9 +91,9 @@ class Update:
         with self._store.aside() as other:
             chunking = self._chunking or chunking_of(self._store.meta()) or Chunking()
             self._tally.files = self._store.stats().documents
-            self._ingest(other, chunking, flush=False).run(self._all())
-            if self._failures:
-                first = self._failures[0]
+            self._store_all(other, chunking, counted(self._all(), self._tally), flush=False)
+            if self._tally.failures:
+                first = self._tally.failures[0]
                 raise EngineError(f"{ascii(first.path)}: {first.reason}; the index is as it was")
             self._store.adopt(other)
             self._store.flush()
@@ -99,7 +105,11 @@ class Update:
             require_chunking(meta, self._chunking)
         return self._chunking or chunking_of(meta) or Chunking()
 
-    def _ingest(self, store: Store, chunking: Chunking, *, flush: bool = True) -> Ingest:
+    def _store_all(
+        self, store: Store, chunking: Chunking, items: Iterable[ToStore], *, flush: bool = True
+    ) -> None:
+        """Store what comes, and count what became of it."""
+
         def open_model() -> EmbeddingModel:
             model = self._open_model()
             require_model(store.meta(), model)
@@ -107,10 +117,17 @@ class Update:
                 store.set_meta(name, value)
             return model
 
-        return Ingest(
-            store, open_model, chunking, cache=self._cache, tally=self._tally,
-            failures=self._failures, written=lambda: self._progress(self._tally), flush=flush,
-        )  # fmt: skip
+        tally = self._tally
+        ingest = Ingest(store, open_model, chunking, cache=self._cache, flush=flush)
+        for written in ingest.run(items):
+            tally.added += sum(one.is_new for one in written.stored)
+            tally.changed += sum(not one.is_new for one in written.stored)
+            tally.removed += written.removed
+            tally.failures += [LoadFailure(one.document.id, why) for one, why in written.failed]
+            tally.embedded = written.computed.embedded
+            tally.remembered = written.computed.remembered
+            tally.tokens = written.computed.tokens
+            self._progress(tally)
 
     def _changed(self, documents: Iterable[Document]) -> Iterator[Item]:
         manifest = self._store.manifest()
@@ -118,48 +135,76 @@ class Update:
             if not isinstance(document, Document):
                 raise InputError(f"got a {type(document).__name__}; expected a Document")
             if reason := why_not_storable(document):
-                self._failures.append(LoadFailure(str(document.id), reason))
+                yield LoadFailure(str(document.id), reason)
                 continue
             entry, before = ManifestEntry(content_hash(document), None), manifest.get(document.id)
             if before == entry:
-                self._tally.unchanged += 1
+                yield Unchanged()
                 continue
             manifest[document.id] = entry
-            self._tally.added += before is None
-            self._tally.changed += before is not None
             yield Incoming(document, entry.content_hash, is_new=before is None)
 
     def _all(self) -> Iterator[Item]:
         manifest = self._store.manifest()
         for document in self._store.documents():
             entry = manifest[document.id]
-            self._tally.changed += 1
-            self._tally.files_done += 1
             yield Incoming(document, entry.content_hash, entry.source)
+            yield FileRead(size_bytes=0)
         yield from self._store.sources().values()
 
     def _report(self) -> SyncReport:
-        counts = self._tally
-        return SyncReport(
-            counts.added, counts.changed, counts.removed, counts.unchanged,
-            self._store.stats().chunks, counts.embedded, counts.remembered, counts.tokens,
-            tuple(self._failures), perf_counter() - self._start,
-        )  # fmt: skip
+        seconds = perf_counter() - self._start
+        return self._tally.report(chunks=self._store.stats().chunks, seconds=seconds)
 
 
 def preview(
     store: Store | None, walks: Sequence[Walk], base: Path, changed: Callable[[Change], None]
 ) -> SyncReport:
     """What a sync would do, document by document; nothing is embedded or written."""
-    start, tally, failures = perf_counter(), Tally(), list[LoadFailure]()
-    sync = Sync(
-        base, walks, manifest=store.manifest() if store else {},
-        sources=store.sources() if store else {}, tally=tally, failures=failures, changed=changed,
-    )  # fmt: skip
-    for _ in sync.items(sync.look()):
-        pass
+    start, tally = perf_counter(), Tally()
+    for item in counted(compared(store, walks, base, tally), tally, changed):
+        if isinstance(item, Incoming):
+            tally.added += item.is_new
+            tally.changed += not item.is_new
+        elif isinstance(item, Removal):
+            tally.removed += len(item.ids)
     chunks = store.stats().chunks if store else 0
-    return SyncReport(
-        tally.added, tally.changed, tally.removed, tally.unchanged, chunks, 0, 0, 0,
-        tuple(failures), perf_counter() - start,
-    )  # fmt: skip
+    return tally.report(chunks=chunks, seconds=perf_counter() - start)
+
+
+def compared(
+    store: Store | None, walks: Sequence[Walk], base: Path, tally: Tally
+) -> Iterator[Item]:
+    """Compare paths with a store; yield what differs, as it is read."""
+    manifest, sources = (store.manifest(), store.sources()) if store else ({}, {})
+    sync = Sync(base, walks, manifest=manifest, sources=sources)
+    look = sync.look()
+    tally.files = len(look.files)
+    tally.size_bytes = sum(found.source.size_bytes for found in look.files)
+    yield Unchanged(look.unchanged)
+    yield from look.failures
+    yield from sync.items(look.files)
+
+
+def counted(
+    items: Iterable[Item], tally: Tally, changed: Callable[[Change], None] = lambda _: None
+) -> Iterator[ToStore]:
+    """Hand on what is to be stored; count the rest, and report each change before it is made."""
+    for item in items:
+        match item:
+            case LoadFailure():
+                tally.failures.append(item)
+            case Unchanged():
+                tally.unchanged += item.count
+            case FileRead():
+                tally.files_done += 1
+                tally.bytes_done += item.size_bytes
+            case Incoming():
+                changed(item.change)
+                yield item
+            case Removal():
+                for id in item.ids:
+                    changed(Change("-", id))
+                yield item
+            case _:
+                yield item

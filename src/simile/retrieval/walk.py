@@ -44,7 +44,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """A file to sync."""
 
     path: Path
@@ -101,7 +101,7 @@ class Walk:
     def _named(path: Path) -> Path:
         return Path(document_id(path))
 
-    def files(self) -> Iterator[Found]:
+    def files(self) -> Iterator[FoundFile]:
         """The files, in a fixed order. A file that is named itself is never skipped."""
         if self._kind == "file":
             yield self._found(self._absolute)
@@ -119,14 +119,14 @@ class Walk:
                 continue  # It was there a moment ago.
         self.blind += folder.unreadable
 
-    def _found(self, path: Path) -> Found:
+    def _found(self, path: Path) -> FoundFile:
         status = path.stat()
         acl, metadata = self._ruled(path)
         said = json.dumps([list(acl), metadata], sort_keys=True)
         rules = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
         name = document_id(path, self.selection.base)
-        return Found(path, SourceFile(name, changed_ns, status.st_size, rules), acl, metadata)
+        return FoundFile(path, SourceFile(name, changed_ns, status.st_size, rules), acl, metadata)
 
     def _ruled(self, path: Path) -> tuple[Sequence[str], dict[str, MetadataValue]]:
         """Access list and metadata of a file: nearer rules win, and of one file the later ones."""

@@ -10,7 +10,7 @@ from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.index import Index
-    from simile.retrieval.sync import Change
+    from simile.retrieval.changes import Change
 
 
 @click.command("index")
