@@ -11,8 +11,8 @@ import pytest
 from simile.analysis.classify import fit
 from simile.analysis.files import load_classifier, load_duplicates, save_classifier
 from simile.analysis.scorers import METHODS
+from simile.analysis.unit_rows import unit_rows
 from simile.analysis.validation import folds
-from simile.analysis.vectors import unit_rows
 from simile.errors import FingerprintError, InputError
 
 pytest.importorskip("sklearn")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simile.analysis.pairs import near_pairs
-from simile.analysis.vectors import unit_rows
+from simile.analysis.unit_rows import unit_rows
 
 
 def clustered(count, dim=48, *, spread=0.35, seed=0):

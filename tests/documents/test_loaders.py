@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from hypothesis import given
 
-from simile.documents import Limits, LoadFailure, chunk, load, load_stream
+from simile.documents import FileLimits, LoadFailure, chunk, load, load_stream
 from simile.types import Document
 
 from .texts import anything, count_tokens
@@ -63,7 +63,7 @@ def test_what_cannot_be_read_is_a_record(loaded, tmp_path):
 
 
 def test_a_file_beyond_the_limit_is_a_record(loaded):
-    (failure,) = loaded("a.txt", "x" * 2**20, limits=Limits(max_bytes=2**19))
+    (failure,) = loaded("a.txt", "x" * 2**20, limits=FileLimits(max_bytes=2**19))
     assert isinstance(failure, LoadFailure)
     assert "1.0 MiB" in failure.reason
 
@@ -126,7 +126,7 @@ def test_docx_that_is_broken_or_a_bomb_is_a_record(loaded):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", b" " * 2**21)
-    limits = Limits(max_bytes=2**20)
+    limits = FileLimits(max_bytes=2**20)
     for content in [b"not a zip", buffer.getvalue()]:
         (failure,) = loaded("a.docx", content, limits=limits)
         assert isinstance(failure, LoadFailure)
@@ -179,7 +179,7 @@ def test_an_acl_that_cannot_be_used_keeps_the_row_out(loaded):
 
 def test_stdin_is_one_document():
     assert list(load_stream(io.BytesIO(b"words"))) == [Document("-", "words")]
-    (failure,) = load_stream(io.BytesIO(b"words"), limits=Limits(max_bytes=2))
+    (failure,) = load_stream(io.BytesIO(b"words"), limits=FileLimits(max_bytes=2))
     assert isinstance(failure, LoadFailure)
 
 

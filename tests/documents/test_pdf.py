@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simile.documents import Limits, LoadFailure, chunk, load
+from simile.documents import FileLimits, LoadFailure, chunk, load
 from simile.documents.pdf import run_child
 from simile.errors import InputError, MissingExtraError
 from simile.extras import optional
@@ -39,7 +39,7 @@ def test_pages_keep_their_offsets(tmp_path):
 )
 def test_what_cannot_be_read_is_a_record(tmp_path, content, reason):
     (tmp_path / "a.pdf").write_bytes(content)
-    limits = Limits(max_bytes=3_000)
+    limits = FileLimits(max_bytes=3_000)
     (failure,) = load(tmp_path / "a.pdf", limits=limits)
     assert isinstance(failure, LoadFailure)
     assert reason in failure.reason
@@ -52,7 +52,7 @@ def test_more_text_than_the_limit_is_a_reason(tmp_path):
     path.write_bytes(pdf("A long text. " * 10))
     program = Path(module.__file__).with_name("pdf_child.py")
     with pytest.raises(InputError, match="longer than 100 characters"):
-        run_child(program, path, Limits(max_bytes=100))
+        run_child(program, path, FileLimits(max_bytes=100))
 
 
 def child(tmp_path, body):
@@ -64,7 +64,7 @@ def child(tmp_path, body):
 def test_a_child_that_hangs_is_stopped(tmp_path):
     program = child(tmp_path, "while True: pass")
     with pytest.raises(InputError, match=r"more than 0.3 s"):
-        run_child(program, tmp_path / "x", Limits(child_seconds=0.3))
+        run_child(program, tmp_path / "x", FileLimits(child_seconds=0.3))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
@@ -78,14 +78,14 @@ def test_a_child_that_wants_too_much_memory_fails_alone(tmp_path):
 
     program = child(tmp_path, body.format(folder=os.path.dirname(module.__file__)))
     with pytest.raises(InputError, match="out of memory"):
-        run_child(program, tmp_path / "x", Limits(child_bytes=2**28))
+        run_child(program, tmp_path / "x", FileLimits(child_bytes=2**28))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals need POSIX")
 def test_a_child_that_crashes_is_a_reason(tmp_path):
     program = child(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(InputError, match="status -9"):
-        run_child(program, tmp_path / "x", Limits())
+        run_child(program, tmp_path / "x", FileLimits())
 
 
 def test_a_missing_library_names_its_extra():
@@ -109,7 +109,7 @@ def test_a_bomb_is_a_record(tmp_path):
         + b"\nendstream\nendobj\ntrailer << /Root 1 0 R >>\n%%EOF"
     )
     (tmp_path / "sound.pdf").write_bytes(pdf("Text."))
-    limits = Limits(child_bytes=2**28)
+    limits = FileLimits(child_bytes=2**28)
     assert [type(found) for found in load(tmp_path / "sound.pdf", limits=limits)] == [Document]
     (failure,) = load(tmp_path / "a.pdf", limits=limits)
     assert isinstance(failure, LoadFailure)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from simile.errors import InputError
-from simile.evaluation.datasets import Pair, read_corpus, read_judged, read_sts
+from simile.evaluation.datasets import SentencePair, read_corpus, read_judged, read_sts
 from simile.evaluation.judged import Judged, absent
 from simile.evaluation.metrics import Span
 from simile.types import Document
@@ -156,7 +156,7 @@ def test_a_corpus_is_streamed(tmp_path):
 
 def test_pairs_are_read_without_quoting(tmp_path):
     path = written(tmp_path / "sts.tsv", "score\ts1\ts2", '2.5\tA "b\tc"', "0\tx\ty")
-    assert read_sts(path) == [Pair('A "b', 'c"', 2.5), Pair("x", "y", 0.0)]
+    assert read_sts(path) == [SentencePair('A "b', 'c"', 2.5), SentencePair("x", "y", 0.0)]
 
 
 @pytest.mark.parametrize(

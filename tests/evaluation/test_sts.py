@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.fake import FakeEmbedder
 
-from simile.evaluation.datasets import Pair
+from simile.evaluation.datasets import SentencePair
 from simile.evaluation.sts import correlate, pearson, ranks, spearman
 
 # Anscombe 1973, the first set; its correlation is in the paper.
@@ -40,7 +40,11 @@ def test_what_never_varies_has_no_correlation():
 
 
 def test_cosines_that_follow_the_scores_correlate():
-    pairs = [Pair("a b", "a b", 5.0), Pair("a b", "a c", 3.0), Pair("a b", "c d", 0.0)]
+    pairs = [
+        SentencePair("a b", "a b", 5.0),
+        SentencePair("a b", "a c", 3.0),
+        SentencePair("a b", "c d", 0.0),
+    ]
     seen = []
     found = correlate(FakeEmbedder(), pairs, progress=lambda *done: seen.append(done))
     assert found.spearman == pytest.approx(1) and found.pearson > 0.98 and seen == [(3, 3)]

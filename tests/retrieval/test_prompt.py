@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simile.errors import InputError
-from simile.retrieval.prompt import SYSTEM, Source, Template, messages, pack
+from simile.retrieval.prompt import SYSTEM, CitedPassage, Template, messages, pack
 from simile.types import Document, Hit
 
 TEXT = "\n\n".join(f"Paragraph {number} says what it says." for number in range(12))
@@ -33,7 +33,7 @@ def packed(hits, *, read=DOCUMENTS.get, budget=10_000):
 
 
 def source(text, number=1, id="a"):
-    return Source(number, id, None, 0, len(text), text, (1, 1), None, 1.0)
+    return CitedPassage(number, id, None, 0, len(text), text, (1, 1), None, 1.0)
 
 
 def test_passages_are_numbered_best_first():

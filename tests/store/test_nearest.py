@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simile.store.codes import encode, same_codes
-from simile.store.nearest import LIMITS, Limits, nearest
+from simile.store.nearest import LIMITS, NearestLimits, nearest
 from simile.store.products import Blocks, products
 
-PLAIN = Limits(few=10**9)
+PLAIN = NearestLimits(few=10**9)
 WAYS = {
     "default": LIMITS,
     "plain": PLAIN,
-    "plain in small blocks": Limits(few=10**9, blocks=Blocks(rows=3, gather=0.5)),
-    "plain on threads": Limits(few=10**9, blocks=Blocks(rows=3, threaded=1, threads=3)),
-    "codes": Limits(few=20, most=1, blocks=Blocks(rows=16, gather=0)),
-    "codes, copied": Limits(few=10, most=1, blocks=Blocks(rows=5, gather=1)),
-    "codes, a row at a time": Limits(few=30, most=1, blocks=Blocks(rows=1, gather=0)),
-    "codes on threads": Limits(few=20, most=1, blocks=Blocks(rows=7, threaded=1, threads=3)),
-    "codes, many left": Limits(few=3, most=1, blocks=Blocks(rows=11)),
+    "plain in small blocks": NearestLimits(few=10**9, blocks=Blocks(rows=3, gather=0.5)),
+    "plain on threads": NearestLimits(few=10**9, blocks=Blocks(rows=3, threaded=1, threads=3)),
+    "codes": NearestLimits(few=20, most=1, blocks=Blocks(rows=16, gather=0)),
+    "codes, copied": NearestLimits(few=10, most=1, blocks=Blocks(rows=5, gather=1)),
+    "codes, a row at a time": NearestLimits(few=30, most=1, blocks=Blocks(rows=1, gather=0)),
+    "codes on threads": NearestLimits(few=20, most=1, blocks=Blocks(rows=7, threaded=1, threads=3)),
+    "codes, many left": NearestLimits(few=3, most=1, blocks=Blocks(rows=11)),
 }
 KINDS = ["normal", "grid", "twins", "near", "sparse", "mixed", "tiny", "huge", "zero", "constant"]
 
@@ -99,7 +99,11 @@ def test_many_rows(kind, share):
     query = vectors[7] + rows_of("normal", (1, 48), chance)[0]
     admitted = chance.random(len(vectors)) < share
     expected = assert_exact(query, vectors, admitted, 20, PLAIN)
-    for limits in (LIMITS, Limits(few=50), Limits(few=50, blocks=Blocks(threaded=1, threads=2))):
+    for limits in (
+        LIMITS,
+        NearestLimits(few=50),
+        NearestLimits(few=50, blocks=Blocks(threaded=1, threads=2)),
+    ):
         found = nearest(query, vectors, encode(vectors), admitted, k=20, limits=limits)
         np.testing.assert_array_equal(found, expected)
 

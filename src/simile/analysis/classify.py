@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from simile.analysis.blas import one_blas_thread
 from simile.analysis.scorers import METHODS, PROTOTYPES, Labels, Scorer, centroids, nearest_centroid
+from simile.analysis.unit_rows import unit_rows
 from simile.analysis.validation import (
-    Limits,
+    RefusalLimits,
     best_temperature,
     centroid_cosines,
     folds,
@@ -24,7 +25,6 @@ from simile.analysis.validation import (
     probabilities,
     refused_unknown,
 )
-from simile.analysis.vectors import unit_rows
 from simile.errors import FingerprintError, InputError
 from simile.extras import optional
 from simile.types import Embeddings
@@ -69,7 +69,7 @@ class Classifier:
     centres: Embeddings
     """float32 (labels, dim): the centroid of each label's examples."""
     temperature: float
-    limits: Limits
+    limits: RefusalLimits
     fitted: Fitted
     fingerprint: str = ""
     """Of the model that made the vectors."""
@@ -99,7 +99,7 @@ class Classifier:
         """
         if min_confidence is not None and not 0 <= min_confidence <= 1:
             raise InputError(f"the least confidence is {min_confidence}; expected 0 to 1")
-        bounds = self.limits if min_confidence is None else Limits(min_confidence)
+        bounds = self.limits if min_confidence is None else RefusalLimits(min_confidence)
         unit = unit_rows(vectors)
         if len(unit) and unit.shape[1] != self.centres.shape[1]:
             got = f"{unit.shape[1]} wide; the classifier's are {self.centres.shape[1]}"
@@ -109,7 +109,7 @@ class Classifier:
             found += self._block(unit[start : start + _BLOCK], bounds)
         return found
 
-    def _block(self, unit: Embeddings, bounds: Limits) -> list[Prediction]:
+    def _block(self, unit: Embeddings, bounds: RefusalLimits) -> list[Prediction]:
         chances = probabilities(self.scorer.logits(unit), self.temperature)
         best = chances.argmax(axis=1)
         sure = chances.max(axis=1) >= bounds.confidence
@@ -150,7 +150,7 @@ def fit(
     if len(names) == len(unit):
         scorer: Scorer = nearest_centroid(unit, numbers, len(names))
         fitted = Fitted(len(unit), PROTOTYPES, {})
-        return Classifier(names, scorer, centres, 1.0, Limits(), fitted, fingerprint, model)
+        return Classifier(names, scorer, centres, 1.0, RefusalLimits(), fitted, fingerprint, model)
     optional(
         "sklearn.linear_model", extra="analysis"
     )  # Brings a BLAS of its own, which can be told once it is there.
@@ -162,7 +162,7 @@ def fit(
 
 def _try(
     unit: Embeddings, labels: Labels, count: int, seed: int, progress: Callable[[float], None]
-) -> tuple[Fitted, float, Limits]:
+) -> tuple[Fitted, float, RefusalLimits]:
     """Compare the methods, and learn from the best one's answers how sure it may be."""
     tried = np.sort(np.random.default_rng(seed).permutation(len(unit))[:MAX_TRIED])
     some, of_some = unit[tried], labels[tried]

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simile.analysis.density import Labels, density_labels
 from simile.analysis.neighbours import averaged, nearest_rows
-from simile.analysis.vectors import unit_rows
+from simile.analysis.unit_rows import unit_rows
 from simile.analysis.words import label_words
 from simile.errors import InputError
 from simile.extras import optional

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from simile.analysis.forest import Forest, components
 from simile.analysis.nearest import approximate_pairs
 from simile.analysis.pairs import Pairs, near_pairs
-from simile.analysis.vectors import unit_rows
+from simile.analysis.unit_rows import unit_rows
 from simile.errors import InputError
 from simile.types import Embeddings
 

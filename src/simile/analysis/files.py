@@ -19,7 +19,7 @@ from simile.analysis.classify import Classifier, Fitted
 from simile.analysis.dedupe import NearDuplicates
 from simile.analysis.pairs import Pairs
 from simile.analysis.scorers import Linear, Neighbours, Scorer
-from simile.analysis.validation import Limits
+from simile.analysis.validation import RefusalLimits
 from simile.atomic import replacing
 from simile.errors import InputError
 
@@ -57,7 +57,7 @@ def load_classifier(path: Path) -> Classifier:
     notes, arrays = _read(path, _CLASSIFIER)
     try:
         labels = tuple(map(str, notes["labels"]))
-        temperature, bounds = float(notes["temperature"]), Limits(**notes["limits"])
+        temperature, bounds = float(notes["temperature"]), RefusalLimits(**notes["limits"])
         numbers = (temperature, bounds.confidence, bounds.cosine)
         if len(set(labels)) < 2 or temperature <= 0 or not all(map(math.isfinite, numbers)):
             raise _damaged(path, "its labels, temperature or limits")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simile.analysis.vectors import unit_rows
+from simile.analysis.unit_rows import unit_rows
 from simile.extras import optional
 from simile.types import Embeddings
 

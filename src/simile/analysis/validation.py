@@ -20,7 +20,7 @@ _REFUSED = 0.01
 
 
 @dataclass(frozen=True)
-class Limits:
+class RefusalLimits:
     """Below either of them an answer is "none of these"."""
 
     confidence: float = 0.0
@@ -83,18 +83,23 @@ def centroid_cosines(
 
 def limits(
     confidence: NDArray[np.float64], cosine: NDArray[np.float32], right: NDArray[np.bool_]
-) -> Limits:
+) -> RefusalLimits:
     """As high as they can be without costing more than a few of the right answers."""
     if not right.any():
-        return Limits()
-    return Limits(
+        return RefusalLimits()
+    return RefusalLimits(
         float(np.quantile(confidence[right], _REFUSED)),
         float(np.quantile(cosine[right], _REFUSED)),
     )
 
 
 def refused_unknown(
-    fit: Fit, unit: Embeddings, labels: Labels, count: int, bounds: Limits, temperature: float
+    fit: Fit,
+    unit: Embeddings,
+    labels: Labels,
+    count: int,
+    bounds: RefusalLimits,
+    temperature: float,
 ) -> float | None:
     """Share of examples answered "none of these" where their label was not known.
 

@@ -3,6 +3,6 @@
 from simile.documents.chunking import chunk, embedded_text
 from simile.documents.folder import Folder
 from simile.documents.loaders import LoadFailure, load, load_stream
-from simile.documents.reading import Limits
+from simile.documents.reading import FileLimits
 
-__all__ = ["Folder", "Limits", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]
+__all__ = ["Folder", "FileLimits", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simile.documents.fields import title_of
-from simile.documents.reading import Limits, read_bytes, too_large
+from simile.documents.reading import FileLimits, read_bytes, too_large
 from simile.errors import InputError
 from simile.extras import optional
 from simile.types import Document
@@ -26,7 +26,7 @@ _BROKEN = (
 """What python-docx lets through of a damaged file; lxml's errors are SyntaxErrors."""
 
 
-def read_docx(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+def read_docx(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
     """The text of a Word file; InputError if it is none, encrypted, or unpacks to too much."""
     library = optional("docx", extra="docx")
     data = read_bytes(path, limits)
@@ -40,7 +40,7 @@ def read_docx(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Docu
     return Document(name, text, title, {}, tuple(acl))
 
 
-def _check_size(data: bytes, limits: Limits) -> None:
+def _check_size(data: bytes, limits: FileLimits) -> None:
     """A zip bomb says how large it is: zipfile reads no more of a member than it declares."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simile.documents.fields import title_of
-from simile.documents.reading import Limits, decode, read_bytes
+from simile.documents.reading import FileLimits, decode, read_bytes
 from simile.extras import optional
 from simile.types import Document
 
@@ -26,7 +26,7 @@ _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]{2,40})", 
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
-def read_html(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+def read_html(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
     """The visible text of a page. InputError if the file is larger than the limit."""
     parser = optional("selectolax.lexbor", extra="html").LexborHTMLParser
     tree = parser(_decoded(read_bytes(path, limits)))

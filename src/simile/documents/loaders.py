@@ -17,7 +17,7 @@ from simile.documents.html import read_html
 from simile.documents.pdf import read_pdf
 from simile.documents.reading import (
     DEFAULT_LIMITS,
-    Limits,
+    FileLimits,
     decode,
     looks_binary,
     read_bytes,
@@ -42,7 +42,7 @@ class LoadFailure:
 
 
 Loaded = Document | LoadFailure
-_Reader = Callable[[Path, str, Sequence[str], Limits], Document]
+_Reader = Callable[[Path, str, Sequence[str], FileLimits], Document]
 _Rows = Iterator[tuple[str, object]]
 
 
@@ -51,7 +51,7 @@ def load(
     *,
     acl: Sequence[str] = PUBLIC,
     root: Path | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: FileLimits = DEFAULT_LIMITS,
 ) -> Iterator[Loaded]:
     """The documents of one file, lazily; a LoadFailure for each thing that cannot be read.
 
@@ -74,7 +74,7 @@ def load_stream(
     *,
     name: str = "-",
     acl: Sequence[str] = PUBLIC,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: FileLimits = DEFAULT_LIMITS,
 ) -> Iterator[Loaded]:
     """The text that comes from stdin, as one document. Blocks until the stream ends."""
     data = stream.read(limits.max_bytes + 1)
@@ -94,7 +94,7 @@ def document_id(path: Path, root: Path | None = None) -> str:
     return os.fsencode(shown.as_posix()).decode("utf-8", errors="backslashreplace")
 
 
-def _load(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Iterator[Loaded]:
+def _load(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Iterator[Loaded]:
     if not path.is_file():
         raise InputError("not a file" if path.exists() else "no such file")
     suffix = path.suffix.lower()
@@ -109,7 +109,7 @@ def _load(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Iterator
             yield LoadFailure(f"{name}#{row_name}", str(exc))
 
 
-def _rows(path: Path, suffix: str, limits: Limits) -> _Rows | None:
+def _rows(path: Path, suffix: str, limits: FileLimits) -> _Rows | None:
     if suffix in CSV:
         return csv_rows(path, limits)
     if suffix in NDJSON:
@@ -127,11 +127,11 @@ def _row_document(row: object, name: str, acl: Sequence[str]) -> Document:
     return document_of(row, name, acl)
 
 
-def _read_plain(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+def _read_plain(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
     return Document(name, read_text(path, limits), acl=tuple(acl))
 
 
-def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
     fields, text = split_front_matter(read_text(path, limits))
     metadata = fields.get("metadata")
     return Document(

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from simile.documents.fields import title_of
-from simile.documents.reading import Limits, too_large
+from simile.documents.reading import FileLimits, too_large
 from simile.errors import InputError, MissingExtraError
 from simile.types import Document
 
@@ -24,7 +24,7 @@ _BETWEEN = "\n\n"
 _REASON_STATUS = 3
 
 
-def read_pdf(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Document:
+def read_pdf(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
     """The text of a PDF, with the offset of each page. Blocks until the child is done.
 
     InputError: encrypted, broken, no text in it, or more time or memory than the limits.
@@ -42,7 +42,7 @@ def read_pdf(path: Path, name: str, acl: Sequence[str], limits: Limits) -> Docum
     return Document(name, text, title, {}, tuple(acl), tuple(starts))
 
 
-def run_child(program: Path, path: Path, limits: Limits) -> dict[str, list[object]]:
+def run_child(program: Path, path: Path, limits: FileLimits) -> dict[str, list[object]]:
     """What the child program says of the file; InputError if it fails or must be stopped."""
     # -P: the program's folder must not come before the standard library on sys.path.
     command = [sys.executable, "-P", str(program), str(path.absolute())]

@@ -22,7 +22,7 @@ _HEAD = 8_192
 
 
 @dataclass(frozen=True)
-class Limits:
+class FileLimits:
     """How much one file may cost; what asks for more is a failure that says so."""
 
     max_bytes: int = 64 * 2**20
@@ -36,7 +36,7 @@ class Limits:
     """Of memory for that child (address space; not enforced on Windows)."""
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = FileLimits()
 
 
 def encoding_of(head: bytes) -> str:
@@ -60,7 +60,7 @@ def looks_binary(data: bytes) -> bool:
     return encoding_of(data) == "utf-8" and b"\0" in data[:_HEAD]
 
 
-def read_bytes(path: Path, limits: Limits) -> bytes:
+def read_bytes(path: Path, limits: FileLimits) -> bytes:
     """The file's bytes; InputError if there are more than the limit. Blocks."""
     with path.open("rb") as file:
         data = file.read(limits.max_bytes + 1)
@@ -69,16 +69,16 @@ def read_bytes(path: Path, limits: Limits) -> bytes:
     return data
 
 
-def read_text(path: Path, limits: Limits) -> str:
+def read_text(path: Path, limits: FileLimits) -> str:
     """The file's text; InputError if it is binary or larger than the limit. Blocks."""
     if is_binary(path):
         raise InputError("a binary file; expected text")
     return decode(read_bytes(path, limits))
 
 
-def too_large(size_bytes: int, limits: Limits) -> str:
+def too_large(size_bytes: int, limits: FileLimits) -> str:
     """The sentence for a file beyond the limit."""
     return (
         f"{size_bytes / 2**20:,.1f} MiB is more than the limit of "
-        f"{limits.max_bytes / 2**20:,.0f} MiB for one text (Limits.max_bytes): split it"
+        f"{limits.max_bytes / 2**20:,.0f} MiB for one text (FileLimits.max_bytes): split it"
     )

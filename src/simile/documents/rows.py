@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from simile.documents.fields import acl_of, metadata_of, title_of
-from simile.documents.reading import Limits, decode, encoding_of, is_binary
+from simile.documents.reading import FileLimits, decode, encoding_of, is_binary
 from simile.errors import InputError
 from simile.types import Document
 
@@ -41,7 +41,7 @@ def document_of(row: Mapping[str, object], default_id: str, acl: Sequence[str]) 
     )
 
 
-def csv_rows(path: Path, limits: Limits) -> Iterator[tuple[str, object]] | None:
+def csv_rows(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]] | None:
     """Name (`row 2`) and fields of each row, or an InputError if it has too many of them.
 
     None if there is no column `text`. Streams.
@@ -57,7 +57,7 @@ def csv_rows(path: Path, limits: Limits) -> Iterator[tuple[str, object]] | None:
     return _named(reader, columns)
 
 
-def _csv_reader(path: Path, encoding: str, limits: Limits) -> Iterator[list[str]]:
+def _csv_reader(path: Path, encoding: str, limits: FileLimits) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), limits.max_row_bytes))  # Per process.
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding=encoding, errors="replace", newline="") as file:
@@ -85,7 +85,7 @@ def _typed(name: str, value: str) -> object:
     return float(value) if "." in value else int(value)
 
 
-def ndjson_rows(path: Path, limits: Limits) -> Iterator[tuple[str, object]] | None:
+def ndjson_rows(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]] | None:
     """Name (`line 1`) and value of each line, an InputError where a line is broken; or None.
 
     None if the first line that is not empty is no object with a `text`. Streams.
@@ -97,7 +97,7 @@ def ndjson_rows(path: Path, limits: Limits) -> Iterator[tuple[str, object]] | No
     return chain([first], lines)
 
 
-def _json_lines(path: Path, limits: Limits) -> Iterator[tuple[str, object]]:
+def _json_lines(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]]:
     with path.open("rb") as file:
         number = 0
         while line := file.readline(limits.max_row_bytes + 1):

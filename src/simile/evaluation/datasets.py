@@ -10,7 +10,7 @@ from math import isfinite
 from pathlib import Path
 
 from simile.errors import InputError
-from simile.evaluation.judged import Judged, Line, lines_of
+from simile.evaluation.judged import Judged, JudgedLine, lines_of
 from simile.evaluation.metrics import Span
 from simile.types import Document
 
@@ -18,7 +18,7 @@ _QRELS = ("qrels.tsv", "qrels/test.tsv", "qrels.txt")
 
 
 @dataclass(frozen=True)
-class Pair:
+class SentencePair:
     """Two sentences, and how alike people found them."""
 
     first: str
@@ -76,13 +76,13 @@ def read_beir(queries: Path, qrels: Path, spans: Path | None = None) -> list[Jud
     return _some(found, qrels)
 
 
-def read_qrels(path: Path) -> tuple[dict[str, dict[str, int]], dict[str, Line]]:
+def read_qrels(path: Path) -> tuple[dict[str, dict[str, int]], dict[str, JudgedLine]]:
     """Grades by query and document, and the line on which each query is first judged.
 
     Lines of `query document grade` (a heading may come first) or TREC's `query 0 document grade`.
     """
     grades: dict[str, dict[str, int]] = {}
-    where: dict[str, Line] = {}
+    where: dict[str, JudgedLine] = {}
     heading_may_come = True
     for line in lines_of(path):
         fields = line.text.split("\t") if "\t" in line.text else line.text.split()
@@ -114,7 +114,7 @@ def read_corpus(path: Path) -> Iterator[Document]:
         yield Document(id, text, title=title or None)
 
 
-def read_sts(path: Path) -> list[Pair]:
+def read_sts(path: Path) -> list[SentencePair]:
     """Lines of score, sentence, sentence with tabs between; a heading may come first."""
     pairs = []
     for line in lines_of(path):
@@ -131,13 +131,13 @@ def read_sts(path: Path) -> list[Pair]:
             line.fail(f"the score is {fields[0]!r}; expected a number")
         if not isfinite(score) or not fields[1].strip() or not fields[2].strip():
             line.fail("a score that is not finite, or a blank sentence")
-        pairs.append(Pair(fields[1], fields[2], score))
+        pairs.append(SentencePair(fields[1], fields[2], score))
     if len(pairs) < 2:
         raise InputError(f"{path} has {len(pairs)} pairs; expected two or more")
     return pairs
 
 
-def _judged(line: Line, seen: "_Once") -> Judged:
+def _judged(line: JudgedLine, seen: "_Once") -> Judged:
     fields = line.fields()
     id = line.string(fields, "id", "_id") if fields.keys() & {"id", "_id"} else str(line.number)
     spans = line.spans(fields)
@@ -153,7 +153,7 @@ def _judged(line: Line, seen: "_Once") -> Judged:
     return Judged(query, relevant, spans, frozenset(principals), filter, seen(line, id))
 
 
-def _grades(line: Line, given: object) -> dict[str, int]:
+def _grades(line: JudgedLine, given: object) -> dict[str, int]:
     if isinstance(given, list):
         ids = [line.string({"a relevant id": id}, "a relevant id") for id in given]
         if len(set(ids)) < len(ids):
@@ -181,7 +181,7 @@ class _Once:
         self._noun = noun
         self._seen: set[str] = set()
 
-    def __call__(self, line: Line, id: str) -> str:
+    def __call__(self, line: JudgedLine, id: str) -> str:
         if id in self._seen:
             line.fail(f"a second {self._noun} with the id {id!r}")
         self._seen.add(id)

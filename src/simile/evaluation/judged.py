@@ -28,7 +28,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Line:
+class JudgedLine:
     """One line of a file; `fail` says where it stands."""
 
     path: Path
@@ -76,7 +76,7 @@ def _whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def lines_of(path: Path) -> Iterator[Line]:
+def lines_of(path: Path) -> Iterator[JudgedLine]:
     """The lines that are not blank, without their ends. Streams; InputError if unreadable."""
     try:
         with path.open("rb") as file:
@@ -84,8 +84,8 @@ def lines_of(path: Path) -> Iterator[Line]:
             while data := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
                 if len(data) > MAX_LINE_BYTES:
-                    Line(path, number, "").fail(f"longer than {MAX_LINE_BYTES:,} bytes")
-                line = Line(path, number, _decoded(path, number, data))
+                    JudgedLine(path, number, "").fail(f"longer than {MAX_LINE_BYTES:,} bytes")
+                line = JudgedLine(path, number, _decoded(path, number, data))
                 if line.text.strip():
                     yield line
     except OSError as exc:

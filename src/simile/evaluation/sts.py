@@ -11,7 +11,7 @@ from math import isnan
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simile.evaluation.datasets import Pair
+from simile.evaluation.datasets import SentencePair
 from simile.numerics import unit
 from simile.types import EmbeddingModel, Role
 
@@ -39,7 +39,7 @@ class Correlation:
 
 def correlate(
     model: EmbeddingModel,
-    pairs: Sequence[Pair],
+    pairs: Sequence[SentencePair],
     *,
     role: Role = "query",
     progress: Callable[[int, int], None] = lambda done, total: None,

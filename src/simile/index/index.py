@@ -13,7 +13,13 @@ from simile.index.opened import OpenedIndex
 from simile.retrieval.ask import MIN_COSINE, SEEN_PER_PASSAGE, Answer, distinct, relevant
 from simile.retrieval.changes import Change
 from simile.retrieval.fusion import Fusion
-from simile.retrieval.prompt import DEFAULT_BUDGET_TOKENS, DEFAULT_TEMPLATE, Source, Template, pack
+from simile.retrieval.prompt import (
+    DEFAULT_BUDGET_TOKENS,
+    DEFAULT_TEMPLATE,
+    CitedPassage,
+    Template,
+    pack,
+)
 from simile.retrieval.ranking import (
     DEFAULT_ALPHA,
     DEFAULT_K,
@@ -191,7 +197,7 @@ class Index:
         seen = min(k * SEEN_PER_PASSAGE, MAX_K)
         hits = self.search(question, k=seen, principals=who, filter=filter, rerank=rerank)
         near = relevant(distinct(hits, k), min_cosine)
-        sources: Sequence[Source] = ()
+        sources: Sequence[CitedPassage] = ()
         if near:
             count = counter(self._opened.model())
             sources = pack(

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from simile.errors import ModelNotFoundError, RemoteEngineError, TextTooLongError
+from simile.providers.answers import to_vectors
 from simile.providers.http import JsonApi
 from simile.providers.remote import PROBE, RemoteEmbedder, fingerprint_of
 from simile.providers.tries import RefusedError, TryLimits
-from simile.providers.vectors import to_vectors
 from simile.types import Embeddings
 
 _NUM_CTX = re.compile(r"^num_ctx\s+(\d+)\s*$", re.MULTILINE)

@@ -12,10 +12,10 @@ import numpy as np
 
 from simile.config import DEFAULT_OPENAI_BASE_URL
 from simile.errors import ConfigError, ModelNotFoundError, RemoteEngineError, TextTooLongError
+from simile.providers.answers import to_vectors
 from simile.providers.http import JsonApi
 from simile.providers.remote import RemoteEmbedder, fingerprint_of
 from simile.providers.tries import RefusedError, TryLimits
-from simile.providers.vectors import to_vectors
 from simile.types import Embeddings
 
 MAX_TOKENS = 8191

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from simile.errors import InputError, RemoteEngineError
 from simile.providers import texts as outgoing
+from simile.providers.answers import check_finite
 from simile.providers.http import JsonApi
-from simile.providers.vectors import check_finite
 from simile.providers.workers import Workers
 from simile.types import Embeddings, EmbedResult, Role
 

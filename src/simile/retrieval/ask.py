@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from simile.errors import InputError
-from simile.retrieval.prompt import DEFAULT_TEMPLATE, Source, Template, messages
+from simile.retrieval.prompt import DEFAULT_TEMPLATE, CitedPassage, Template, messages
 from simile.types import ChatModel, Hit, Message
 
 MIN_COSINE = 0.2
@@ -39,7 +39,7 @@ Keep its language and its terms. Answer with the question alone."""
 class Citations:
     """Which passages an answer names."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[CitedPassage, ...]
     """Those that were sent, in the order of their numbers."""
     unknown: tuple[int, ...]
     """Numbers that no passage had."""
@@ -51,7 +51,7 @@ class Answer:
     def __init__(
         self,
         question: str,
-        sources: Sequence[Source],
+        sources: Sequence[CitedPassage],
         chat: ChatModel | None,
         template: Template = DEFAULT_TEMPLATE,
     ) -> None:

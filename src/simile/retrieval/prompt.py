@@ -52,7 +52,7 @@ DEFAULT_TEMPLATE = Template()
 
 
 @dataclass(frozen=True)
-class Source:
+class CitedPassage:
     """A passage that was sent, by the number that an answer cites."""
 
     number: int
@@ -72,14 +72,14 @@ def pack(
     count_tokens: CountTokens,
     *,
     budget_tokens: int,
-) -> tuple[Source, ...]:
+) -> tuple[CitedPassage, ...]:
     """The best passages that fit, best first; hits that touch in a document are one passage.
 
     `read` gives a document that may be read. A passage that does not fit is left out, and a
     smaller one may follow; the best one is cut rather than left out. InputError if not even its
     first character fits.
     """
-    sources: list[Source] = []
+    sources: list[CitedPassage] = []
     for hit in hits:
         grown = _with(sources, _source(hit), read)
         if sum(count_tokens([source.text for source in grown])) <= budget_tokens:
@@ -90,7 +90,7 @@ def pack(
 
 
 def messages(
-    question: str, sources: Sequence[Source], template: Template = DEFAULT_TEMPLATE
+    question: str, sources: Sequence[CitedPassage], template: Template = DEFAULT_TEMPLATE
 ) -> list[Message]:
     """What is sent: the system part, then passages and question as the user's."""
     fence = _fence(sources)
@@ -101,15 +101,15 @@ def messages(
     return [Message("system", template.system), Message("user", filled)]
 
 
-def _source(hit: Hit) -> Source:
-    return Source(
+def _source(hit: Hit) -> CitedPassage:
+    return CitedPassage(
         0, hit.document_id, hit.title, hit.start, hit.end, hit.text, hit.lines, hit.page, hit.score
     )
 
 
 def _with(
-    sources: Sequence[Source], new: Source, read: Callable[[str], Document | None]
-) -> list[Source]:
+    sources: Sequence[CitedPassage], new: CitedPassage, read: Callable[[str], Document | None]
+) -> list[CitedPassage]:
     """The sources and a new one, which joins the first that it touches."""
     for place, source in enumerate(sources):
         joined = _joined(source, new, read) if source.document_id == new.document_id else None
@@ -120,7 +120,9 @@ def _with(
     return [*sources, new]
 
 
-def _joined(one: Source, other: Source, read: Callable[[str], Document | None]) -> Source | None:
+def _joined(
+    one: CitedPassage, other: CitedPassage, read: Callable[[str], Document | None]
+) -> CitedPassage | None:
     """One passage in place of two with nothing but blanks between them; None for all others."""
     document = read(one.document_id)
     if document is None or any(
@@ -141,7 +143,7 @@ def _joined(one: Source, other: Source, read: Callable[[str], Document | None]) 
     )
 
 
-def _cut(source: Source, count_tokens: CountTokens, budget_tokens: int) -> Source:
+def _cut(source: CitedPassage, count_tokens: CountTokens, budget_tokens: int) -> CitedPassage:
     """The longest head of a passage within the budget, found by halving."""
     fits, beyond = 0, len(source.text)
     while beyond - fits > 1:
@@ -157,12 +159,12 @@ def _cut(source: Source, count_tokens: CountTokens, budget_tokens: int) -> Sourc
     return replace(source, end=source.start + fits, text=text, lines=lines)
 
 
-def _head(source: Source) -> str:
+def _head(source: CitedPassage) -> str:
     title = f" {source.title}" if source.title else ""
     return " ".join(f"[{source.number}] {source.document_id}{title}".split())
 
 
-def _fence(sources: Sequence[Source]) -> str:
+def _fence(sources: Sequence[CitedPassage]) -> str:
     """A line that is in none of the passages: it is made from all of them."""
     said = "\0".join(f"{source.document_id}\0{source.title}\0{source.text}" for source in sources)
     while True:  # Again, should somebody have found a text that holds its own digest.

@@ -10,9 +10,9 @@ from simile.store.content import content_problems
 from simile.store.database import Database
 from simile.store.inverted import HEAD as INVERTED_HEAD
 from simile.store.inverted import load_inverted
-from simile.store.source import Source
-from simile.store.vectors import HEAD as MATRIX_HEAD
-from simile.store.vectors import is_older, load_matrix
+from simile.store.matrix import HEAD as MATRIX_HEAD
+from simile.store.matrix import is_older, load_matrix
+from simile.store.reader import StoreReader
 
 _ORPHANS = {
     "chunks without a document": "chunks WHERE document NOT IN (SELECT id FROM documents)",
@@ -45,7 +45,7 @@ def check_store(
             connection.execute(sql)
     problems += [f"{count} {what}" for what, count in orphans.items()]
     with database.snapshot() as connection:
-        problems += content_problems(connection, Source(connection).dim)
+        problems += content_problems(connection, StoreReader(connection).dim)
         problems += _matrix_problems(connection, folder)
         problems += _inverted_problems(connection, folder, language)
     return tuple(problems)
@@ -68,7 +68,7 @@ def _orphans(database: Database) -> dict[str, int]:
 
 
 def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    source = Source(connection)
+    source = StoreReader(connection)
     matrix = load_matrix(folder, source.index)
     if matrix is None:
         damaged = (folder / MATRIX_HEAD).exists() and not is_older(folder)
@@ -92,7 +92,7 @@ def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
 
 
 def _inverted_problems(connection: sqlite3.Connection, folder: Path, language: str) -> list[str]:
-    source = Source(connection)
+    source = StoreReader(connection)
     inverted = load_inverted(folder, source.index, language)
     if inverted is None:
         return ["the inverted index is damaged"] if (folder / INVERTED_HEAD).exists() else []

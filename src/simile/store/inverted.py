@@ -21,7 +21,7 @@ from simile.errors import StoreError
 from simile.store.folder import is_own
 from simile.store.heads import read_head, write_head
 from simile.store.protocol import Having
-from simile.store.source import Source
+from simile.store.reader import StoreReader
 from simile.store.terms import QueryTerms, make_analyzer, metadata_term, parse_query, segment
 
 HEAD = "inverted.head"
@@ -73,7 +73,7 @@ class Inverted:
 
 
 def update_inverted(
-    folder: Path, source: Source, language: str, *, rebuild: bool = False
+    folder: Path, source: StoreReader, language: str, *, rebuild: bool = False
 ) -> Inverted:
     """Bring the folder's index to the source's generation. Only for the holder of the lock."""
     head = None if rebuild else _head(folder, source.index, language)
@@ -97,7 +97,7 @@ def load_inverted(folder: Path, index: str, language: str) -> Inverted | None:
     return None if head is None else _open(folder, head, language, exact=False)
 
 
-def inverted_in_memory(source: Source, language: str) -> Inverted:
+def inverted_in_memory(source: StoreReader, language: str) -> Inverted:
     """The same index without files, for readers of a folder they cannot write now."""
     index = tantivy.Index(_schema())
     _opened(index, language, 0)
@@ -106,7 +106,7 @@ def inverted_in_memory(source: Source, language: str) -> Inverted:
     return _opened(index, language, source.generation)
 
 
-def _rebuild(folder: Path, source: Source, language: str) -> Inverted:
+def _rebuild(folder: Path, source: StoreReader, language: str) -> Inverted:
     name = f"inverted-{source.generation}-{os.urandom(4).hex()}"
     (folder / name).mkdir()
     head = {"index": source.index, "language": language, "format": _FORMAT, "folder": name}
@@ -120,7 +120,7 @@ def _rebuild(folder: Path, source: Source, language: str) -> Inverted:
 
 
 def _fill(
-    folder: Path, source: Source, head: dict[str, Any], opened: Inverted, dead: list[int]
+    folder: Path, source: StoreReader, head: dict[str, Any], opened: Inverted, dead: list[int]
 ) -> Inverted:
     try:
         _add(opened.index, source, head["last_id"], dead)
@@ -132,7 +132,7 @@ def _fill(
     return _opened(opened.index, head["language"], source.generation)
 
 
-def _add(index: tantivy.Index, source: Source, after: int, dead: list[int]) -> None:
+def _add(index: tantivy.Index, source: StoreReader, after: int, dead: list[int]) -> None:
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for begin in range(0, len(dead), _DELETE_BLOCK):  # by_term misses unsigned fields in 0.27
         part = dead[begin : begin + _DELETE_BLOCK]

@@ -29,7 +29,7 @@ _USUAL = (1e-9, 1e9)
 
 
 @dataclass(frozen=True)
-class Limits:
+class NearestLimits:
     """Where one way becomes faster than another; the answer is the same."""
 
     few: int = 4000
@@ -39,7 +39,7 @@ class Limits:
     blocks: Blocks = Blocks()
 
 
-LIMITS = Limits()
+LIMITS = NearestLimits()
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def nearest(
     admitted: NDArray[np.bool_],
     *,
     k: int,
-    limits: Limits = LIMITS,
+    limits: NearestLimits = LIMITS,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The k best admitted rows and their scores, best first, equal ones by row.
 
@@ -95,7 +95,10 @@ def nearest(
 
 
 def _multiply_all(
-    query: NDArray[np.floating], vectors: Embeddings, admitted: NDArray[np.bool_], limits: Limits
+    query: NDArray[np.floating],
+    vectors: Embeddings,
+    admitted: NDArray[np.bool_],
+    limits: NearestLimits,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     def multiply(begin: int, end: int) -> list[NDArray[np.float32]]:
         walk = block_products(query, vectors, admitted, (begin, end), blocks=limits.blocks)
@@ -122,7 +125,7 @@ def _coded(query: NDArray[np.float32], codes: Codes) -> _Query:
 
 
 def _scan_all(
-    query: _Query, codes: Codes, admitted: NDArray[np.bool_], *, k: int, limits: Limits
+    query: _Query, codes: Codes, admitted: NDArray[np.bool_], *, k: int, limits: NearestLimits
 ) -> _Found:
     """The rows whose upper bound reaches the k-th greatest lower bound; at least k."""
 

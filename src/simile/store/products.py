@@ -38,7 +38,7 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Block:
+class RowBlock:
     """Products of some rows of a matrix."""
 
     begin: int
@@ -77,7 +77,7 @@ def block_products(
     span: tuple[int, int],
     *,
     blocks: Blocks,
-) -> Iterator[Block]:
+) -> Iterator[RowBlock]:
     """Products of the admitted rows in a span of the matrix; nothing for blocks without any.
 
     The matrix is converted to the query's dtype.
@@ -96,7 +96,7 @@ def block_products(
             part = np.take(part, some, axis=0, out=copy[:count], mode="clip")
         elif count < end - begin:
             hidden = ~admitted[begin:end]
-        yield Block(
+        yield RowBlock(
             begin, end, chosen, products(query, part.astype(query.dtype, copy=False)), hidden
         )
 

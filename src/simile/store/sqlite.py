@@ -19,7 +19,7 @@ from simile.errors import (
     StoreError,
 )
 from simile.store import inverted as inverted_file
-from simile.store import vectors as vectors_file
+from simile.store import matrix as matrix_file
 from simile.store.check import check_store
 from simile.store.database import Database, mapped
 from simile.store.folder import clear, make_folder, size_of
@@ -33,6 +33,7 @@ from simile.store.protocol import (
     StoredDocument,
     StoreStats,
 )
+from simile.store.reader import StoreReader
 from simile.store.records import (
     CHUNK,
     DOCUMENT,
@@ -43,7 +44,6 @@ from simile.store.records import (
     read_document,
     require_storable,
 )
-from simile.store.source import Source
 from simile.store.terms import make_analyzer
 from simile.store.view import SqliteView
 from simile.types import Document
@@ -234,7 +234,7 @@ class SqliteStore:
         current = self._writer.try_acquire()
         try:
             with self._database.snapshot() as connection:
-                source = Source(connection)
+                source = StoreReader(connection)
                 if self._view and not current and self._view_state == (source.generation, False):
                     return self._view
                 matrix, inverted = self._derived(source, current=current, rebuild=rebuild)
@@ -249,17 +249,17 @@ class SqliteStore:
         return SqliteView(source.generation, matrix, inverted, self._database)
 
     def _derived(
-        self, source: Source, *, current: bool, rebuild: bool
-    ) -> tuple[vectors_file.Matrix, inverted_file.Inverted]:
+        self, source: StoreReader, *, current: bool, rebuild: bool
+    ) -> tuple[matrix_file.Matrix, inverted_file.Inverted]:
         if current:
             return (
-                vectors_file.update_matrix(self.folder, source, rebuild=rebuild),
+                matrix_file.update_matrix(self.folder, source, rebuild=rebuild),
                 inverted_file.update_inverted(self.folder, source, self.language, rebuild=rebuild),
             )
-        matrix = vectors_file.load_matrix(self.folder, source.index)
+        matrix = matrix_file.load_matrix(self.folder, source.index)
         inverted = inverted_file.load_inverted(self.folder, source.index, self.language)
         return (
-            matrix or vectors_file.matrix_in_memory(source),
+            matrix or matrix_file.matrix_in_memory(source),
             inverted or inverted_file.inverted_in_memory(source, self.language),
         )
 

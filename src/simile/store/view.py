@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from simile.errors import InputError
 from simile.store.database import Database, mapped
 from simile.store.inverted import Hits, Inverted
+from simile.store.matrix import Matrix
 from simile.store.nearest import nearest
 from simile.store.protocol import PUBLIC, Column, Having, Mask
-from simile.store.vectors import Matrix
 from simile.types import Embeddings, MetadataValue
 
 _FEW = 4000

@@ -17,7 +17,7 @@ CHUNK_NUMBERS = 2**20
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockFormat:
     """One format of tensors."""
 
     kind: str
@@ -27,22 +27,22 @@ class Block:
     """NumPy's name for it, where a block is a plain number."""
 
 
-BLOCKS: Mapping[int, Block] = {
-    0: Block("F32", 1, 4, "<f4"),
-    1: Block("F16", 1, 2, "<f2"),
-    30: Block("BF16", 1, 2, "<u2"),
-    2: Block("Q4_0", 32, 18),
-    3: Block("Q4_1", 32, 20),
-    6: Block("Q5_0", 32, 22),
-    7: Block("Q5_1", 32, 24),
-    8: Block("Q8_0", 32, 34),
-    10: Block("Q2_K", 256, 84),
-    11: Block("Q3_K", 256, 110),
-    12: Block("Q4_K", 256, 144),
-    13: Block("Q5_K", 256, 176),
-    14: Block("Q6_K", 256, 210),
-    20: Block("IQ4_NL", 32, 18),
-    23: Block("IQ4_XS", 256, 136),
+BLOCKS: Mapping[int, BlockFormat] = {
+    0: BlockFormat("F32", 1, 4, "<f4"),
+    1: BlockFormat("F16", 1, 2, "<f2"),
+    30: BlockFormat("BF16", 1, 2, "<u2"),
+    2: BlockFormat("Q4_0", 32, 18),
+    3: BlockFormat("Q4_1", 32, 20),
+    6: BlockFormat("Q5_0", 32, 22),
+    7: BlockFormat("Q5_1", 32, 24),
+    8: BlockFormat("Q8_0", 32, 34),
+    10: BlockFormat("Q2_K", 256, 84),
+    11: BlockFormat("Q3_K", 256, 110),
+    12: BlockFormat("Q4_K", 256, 144),
+    13: BlockFormat("Q5_K", 256, 176),
+    14: BlockFormat("Q6_K", 256, 210),
+    20: BlockFormat("IQ4_NL", 32, 18),
+    23: BlockFormat("IQ4_XS", 256, 136),
 }
 """By the format's number. A quantizer uses some in place of others where a row is not a multiple
 of 256: a Q4_K file of all-minilm is mostly Q5_0."""

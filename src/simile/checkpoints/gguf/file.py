@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.checkpoints.gguf.blocks import BLOCKS, Block, name_of, read_blocks
+from simile.checkpoints.gguf.blocks import BLOCKS, BlockFormat, name_of, read_blocks
 from simile.checkpoints.gguf.reader import DamagedHeader, HeaderReader, TensorEntry
 from simile.checkpoints.mapped_file import MappedFile
 from simile.checkpoints.tensors import StoredTensor
@@ -70,7 +70,7 @@ def _views(
     return views
 
 
-def _block(path: Path, entry: TensorEntry) -> Block:
+def _block(path: Path, entry: TensorEntry) -> BlockFormat:
     if entry.kind in BLOCKS:
         return BLOCKS[entry.kind]
     kinds = ", ".join(block.kind for block in BLOCKS.values())

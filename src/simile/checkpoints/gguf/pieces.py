@@ -8,7 +8,7 @@ import binascii
 from base64 import b64decode
 from typing import Any
 
-from simile.checkpoints.gguf.reader import Texts
+from simile.checkpoints.gguf.reader import StringArray
 from simile.checkpoints.gguf.vocabulary import Vocabulary, texts_of
 from simile.errors import CheckpointError, UnsupportedModelError
 
@@ -83,6 +83,6 @@ def _charsmap(vocabulary: Vocabulary) -> bytes:
         return bytes(found.tobytes())
     try:
         letters = "".join(texts_of(vocabulary.keys, "precompiled_charsmap"))
-        return b64decode(letters if isinstance(found, Texts) else str(found), validate=True)
+        return b64decode(letters if isinstance(found, StringArray) else str(found), validate=True)
     except (binascii.Error, ValueError) as exc:
         raise CheckpointError(f"{vocabulary.keys.where}: precompiled_charsmap: {exc}") from exc

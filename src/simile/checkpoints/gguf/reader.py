@@ -37,7 +37,7 @@ class TruncatedHeader(DamagedHeader):
 
 
 @dataclass(frozen=True)
-class Texts:
+class StringArray:
     """An array of strings, such as a vocabulary; none is made before all are asked for."""
 
     data: memoryview
@@ -88,7 +88,7 @@ class HeaderReader:
         self._value_count = self._count(_ENTRY_BYTES)
 
     def values(self) -> dict[str, Any]:
-        """Read the metadata: numbers, strings, Texts and, for arrays of numbers, memoryviews."""
+        """Read the metadata: numbers, strings, and arrays as StringArray or memoryview."""
         values = {}
         for _ in range(self._value_count):
             name = self._text()
@@ -136,7 +136,7 @@ class HeaderReader:
         start = self._at
         if kind == _TEXT:
             self._step_over_texts(count)
-            return Texts(self._data, start, count)
+            return StringArray(self._data, start, count)
         self._move(count * item_bytes)
         return self._data[start : self._at].cast(_format(kind))
 

@@ -6,7 +6,7 @@ Source: ggml-org/llama.cpp, gguf-py/gguf/constants.py (read 2026-11).
 from dataclasses import dataclass
 
 from simile.checkpoints.configuration import Configuration
-from simile.checkpoints.gguf.reader import Texts
+from simile.checkpoints.gguf.reader import StringArray
 from simile.errors import CheckpointError
 
 UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
@@ -61,4 +61,4 @@ def read_vocabulary(keys: Configuration, unknown: int | None) -> Vocabulary:
 def texts_of(keys: Configuration, name: str) -> list[str]:
     """Read an array of strings, empty where it is absent or something else."""
     found = keys.values.get(name)
-    return found.read() if isinstance(found, Texts) else []
+    return found.read() if isinstance(found, StringArray) else []

@@ -14,7 +14,7 @@ from simile.texts import shortened
 
 if TYPE_CHECKING:
     from simile.analysis.clustering import Clustering
-    from simile.cli.parts.texts import Texts
+    from simile.cli.parts.texts import NamedTexts
 
 _SHOWN_CHARS = 80
 
@@ -65,14 +65,14 @@ def command(
     return 0 if found.clusters else 1
 
 
-def _print_members(given: "Texts", found: "Clustering") -> None:
+def _print_members(given: "NamedTexts", found: "Clustering") -> None:
     for id, label, nearest in zip(
         given.ids, found.labels.tolist(), found.nearest.tolist(), strict=True
     ):
         print_json({"id": id, "cluster": label, "nearest": nearest})
 
 
-def _print_json(given: "Texts", found: "Clustering") -> None:
+def _print_json(given: "NamedTexts", found: "Clustering") -> None:
     for one in found.clusters:
         near = [{"id": given.ids[row], "text": given.texts[row]} for row in one.nearest]
         print_json(

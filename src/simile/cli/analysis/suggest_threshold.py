@@ -30,7 +30,7 @@ def command(file: Path, cut: float | None, model: str, *, as_json: bool) -> None
     With --cut the label is a number, as in STS-B (there 0 to 5, and it may come first).
     """
     from simile.analysis.suggest import suggest_threshold
-    from simile.analysis.vectors import unit_rows
+    from simile.analysis.unit_rows import unit_rows
     from simile.cli.parts.texts import embed_shown
     from simile.embedder import Embedder
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simile.index import Index
     from simile.retrieval.ask import Answer
-    from simile.retrieval.prompt import Source
+    from simile.retrieval.prompt import CitedPassage
 
 
 def print_answer(index: "Index", answer: "Answer") -> int:
@@ -35,7 +35,7 @@ def _print_sources(index: "Index", answer: "Answer") -> None:
         print(f"[{source.number}] {_place(index, source)}")
 
 
-def _place(index: "Index", source: "Source") -> str:
+def _place(index: "Index", source: "CitedPassage") -> str:
     from simile.cli.parts.folder import shown_path
 
     page = f", page {source.page}" if source.page is not None else ""

@@ -7,7 +7,7 @@ import click
 
 if TYPE_CHECKING:
     from simile.analysis.clustering import Clustering
-    from simile.cli.parts.texts import Texts
+    from simile.cli.parts.texts import NamedTexts
 
 
 def clustered(
@@ -16,7 +16,7 @@ def clustered(
     principals: tuple[str, ...],
     model: str,
     how: tuple[int | None, int | None, int],
-) -> "tuple[Texts, Clustering]":
+) -> "tuple[NamedTexts, Clustering]":
     """The texts with their vectors, and their clusters; `how`: count, least size, seed."""
     from dataclasses import replace
 

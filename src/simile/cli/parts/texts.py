@@ -24,8 +24,8 @@ _BATCH = 8_192
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Texts with their names; those of an index have vectors already."""
+class NamedTexts:
+    """NamedTexts with their names; those of an index have vectors already."""
 
     ids: list[str]
     """Of a line its number, of a row its id, of a file its path, of a chunk `document#from-to`."""
@@ -44,7 +44,9 @@ class Texts:
         return vectors[[distinct[text] for text in self.texts]]
 
 
-def read_texts(source: str | None, index: Path | None, principals: Sequence[str] = ()) -> Texts:
+def read_texts(
+    source: str | None, index: Path | None, principals: Sequence[str] = ()
+) -> NamedTexts:
     """Read a file, a folder or `-`; without any, an index. InputError for what cannot be read."""
     if source is None:
         return _of_index(index, principals)
@@ -89,7 +91,7 @@ def bar(total: float, unit: str) -> "tqdm":  # type: ignore[name-defined]  # noq
     )  # fmt: skip
 
 
-def _of_index(folder: Path | None, principals: Sequence[str]) -> Texts:
+def _of_index(folder: Path | None, principals: Sequence[str]) -> NamedTexts:
     from simile.cli.parts.folder import open_index
 
     ids, texts, parts = [], [], []
@@ -101,10 +103,10 @@ def _of_index(folder: Path | None, principals: Sequence[str]) -> Texts:
                 ids.append(f"{one.document_id}#{one.chunk.start}-{one.chunk.end}")
                 texts.append(one.chunk.text)
     none = np.empty((0, stats.dim or 0), np.float32)
-    return Texts(ids, texts, np.concatenate([none, *parts]), stats.model)
+    return NamedTexts(ids, texts, np.concatenate([none, *parts]), stats.model)
 
 
-def _of_lines(lines: Iterable[bytes]) -> Texts:
+def _of_lines(lines: Iterable[bytes]) -> NamedTexts:
     """One text a line, or `{"text": …}` if the first is such; blank lines are no texts."""
     from simile.documents.rows import document_of, has_text, parse_json
 
@@ -127,10 +129,10 @@ def _of_lines(lines: Iterable[bytes]) -> Texts:
         else:
             ids.append(str(number))
             texts.append(text)
-    return Texts(ids, texts)
+    return NamedTexts(ids, texts)
 
 
-def _of_documents(paths: Iterable[Path], root: Path) -> Texts:
+def _of_documents(paths: Iterable[Path], root: Path) -> NamedTexts:
     """One text a document; what cannot be read is told on stderr, and left out."""
     from simile.documents import LoadFailure, load
 
@@ -145,7 +147,7 @@ def _of_documents(paths: Iterable[Path], root: Path) -> Texts:
                 texts.append(one.text)
     if not texts:
         raise InputError(f"{root} has no text that can be read")
-    return Texts(ids, texts)
+    return NamedTexts(ids, texts)
 
 
 def _files(root: Path) -> Iterator[Path]:

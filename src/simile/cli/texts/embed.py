@@ -42,7 +42,7 @@ def command(
     output: Path | None,
 ) -> None:
     """Print one vector per TEXT as a JSON array; `-` reads one text per line from stdin."""
-    from simile.cli.parts.vectors import open_output
+    from simile.cli.parts.output import open_output
     from simile.embedder import Embedder
 
     source: Iterable[str] = _lines() if texts == ("-",) else texts

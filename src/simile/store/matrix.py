@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simile.store.codes import Codes, encode
 from simile.store.folder import is_own
 from simile.store.heads import read_head, write_head
-from simile.store.source import Source
+from simile.store.reader import StoreReader
 from simile.types import Embeddings
 
 HEAD = "vectors.head"
@@ -39,7 +39,7 @@ class Matrix:
     alive: NDArray[np.bool_]
 
 
-def update_matrix(folder: Path, source: Source, *, rebuild: bool = False) -> Matrix:
+def update_matrix(folder: Path, source: StoreReader, *, rebuild: bool = False) -> Matrix:
     """Bring the folder's matrix to the source's generation. Only for the holder of the lock."""
     head = None if rebuild else _usable_head(folder, source)
     if head is None:
@@ -68,7 +68,7 @@ def is_older(folder: Path) -> bool:
     return head is not None and head[0].get("format") != _FORMAT
 
 
-def matrix_in_memory(source: Source) -> Matrix:
+def matrix_in_memory(source: StoreReader) -> Matrix:
     """The same matrix without a file, for readers of a folder they cannot write now."""
     pairs, blobs = [np.empty((0, 2), np.int64)], [b""]
     for part, blob in source.vectors(0):
@@ -81,7 +81,7 @@ def matrix_in_memory(source: Source) -> Matrix:
     return Matrix(source.generation, ids, documents, vectors, encode(vectors), alive)
 
 
-def _rebuild(folder: Path, source: Source) -> Matrix:
+def _rebuild(folder: Path, source: StoreReader) -> Matrix:
     base = f"{source.generation}-{os.urandom(4).hex()}"
     fields = {"index": source.index, "dim": source.dim, "rows": 0, "last_id": 0, "base": base}
     fields |= {"format": _FORMAT} | {f"crc_{kind}": 0 for kind in _KINDS}
@@ -96,7 +96,7 @@ def _rebuild(folder: Path, source: Source) -> Matrix:
 
 
 def _extend(
-    folder: Path, source: Source, fields: dict[str, Any], alive: NDArray[np.bool_]
+    folder: Path, source: StoreReader, fields: dict[str, Any], alive: NDArray[np.bool_]
 ) -> Matrix:
     new = fields | {"generation": source.generation, "last_id": source.last_id}
     paths = {kind: _file(folder, fields, kind) for kind in _KINDS}
@@ -119,7 +119,7 @@ def _extend(
     return _load(folder, new, tail)
 
 
-def _blocks(source: Source, after: int) -> Iterator[tuple[int, dict[str, bytes]]]:
+def _blocks(source: StoreReader, after: int) -> Iterator[tuple[int, dict[str, bytes]]]:
     """Rows, and what to append to each file."""
     for pairs, blob in source.vectors(after):
         codes = encode(np.frombuffer(blob, np.float32).reshape(len(pairs), source.dim))
@@ -132,7 +132,7 @@ def _row_sizes(fields: dict[str, Any]) -> dict[str, int]:
     return dict(zip(_KINDS, (dim * 4, 16, dim, 12), strict=True))
 
 
-def _usable_head(folder: Path, source: Source) -> tuple[dict[str, Any], bytes] | None:
+def _usable_head(folder: Path, source: StoreReader) -> tuple[dict[str, Any], bytes] | None:
     head = _sound_head(folder, source.index)
     if head is None or not source.knows_dead_since(head[0]["generation"]):
         return None

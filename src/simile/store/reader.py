@@ -24,7 +24,7 @@ class SourceText:
     metadata: Mapping[str, MetadataValue]
 
 
-class Source:
+class StoreReader:
     """Reads one connection whose transaction is held open by the caller."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
