@@ -6,6 +6,7 @@ the disk. Source: Ollama, types/model/name.go, read 2026-08.
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import PurePosixPath
 
@@ -102,11 +103,12 @@ class ModelName:
         return PurePosixPath(*map(_safe_folder_name, parts))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ModelName) and self._folded() == other._folded()
+        return isinstance(other, ModelName) and self._folded == other._folded
 
     def __hash__(self) -> int:
-        return hash(self._folded())
+        return hash(self._folded)
 
+    @cached_property
     def _folded(self) -> tuple[str, ...]:
         return tuple(part.lower() for part in (self.host, self.namespace, self.model, self.tag))
 
