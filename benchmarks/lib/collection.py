@@ -1,6 +1,6 @@
 """Make a collection of any size from a seed: vectors, texts, access lists, metadata, queries.
 
-The vectors lie around a few hundred centres, as embeddings do, and nearer to those of their own
+The vectors lie around a few hundred centers, as embeddings do, and nearer to those of their own
 document; the words of the texts follow Zipf's law. Knows nothing of any engine.
 """
 
@@ -26,9 +26,9 @@ FILTER = "year >= 2010 and lang in ('en', 'de')"
 FROM_YEAR, LANGUAGES_WANTED = 2010, ("en", "de")
 
 _SEED = 20_261_120
-_CENTRES = 300
+_CENTERS = 300
 _OF_DOCUMENT, _OF_CHUNK, _OF_QUERY = 0.6, 0.8, 0.9
-"""Lengths of the noise around a centre (1.0): cosines .5 within a centre, .68 in a document."""
+"""Lengths of the noise around a center (1.0): cosines .5 within a center, .68 in a document."""
 _BLOCK = 10_000
 _VOCABULARY = 50_000
 _ZIPF, _ZIPF_SHIFT = 1.07, 2.7
@@ -107,12 +107,12 @@ def build(chunks: int, queries: int, *, random: bool) -> Collection:
 
 def _vectors(rng: np.random.Generator, documents: int, *, random: bool) -> NDArray[np.float32]:
     made = np.empty((documents * PER_DOCUMENT, DIM), np.float32)
-    centres = _directions(rng, _CENTRES)
+    centers = _directions(rng, _CENTERS)
     for begin in range(0, documents, _BLOCK):
         count = min(_BLOCK, documents - begin)
         part = _directions(rng, count * PER_DOCUMENT)
         if not random:
-            near = centres[rng.integers(_CENTRES, size=count)]
+            near = centers[rng.integers(_CENTERS, size=count)]
             near = near + np.float32(_OF_DOCUMENT) * _directions(rng, count)
             part = _unit(near.repeat(PER_DOCUMENT, axis=0) + np.float32(_OF_CHUNK) * part)
         made[begin * PER_DOCUMENT : (begin + count) * PER_DOCUMENT] = part

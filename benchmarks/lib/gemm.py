@@ -1,7 +1,7 @@
 """Measure the matrix products that OpenVINO reaches here: what an engine on it could do at most.
 
 A chain of products with constant matrices, so that converting the input to bf16 counts for little.
-In int8 every input and matrix is quantised as the engine does it.
+In int8 every input and matrix is quantized as the engine does it.
 """
 
 from typing import Any
@@ -26,10 +26,10 @@ def measure(precision: str, shape: tuple[int, int, int]) -> float:
     from simile.engine.compile import choose
 
     rows, inner, outer = shape
-    quantised = precision == "int8"
-    hint = choose("auto") if quantised else precision
+    quantized = precision == "int8"
+    hint = choose("auto") if quantized else precision
     options = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": cores()}
-    chain = _chain(*shape, quantised=quantised)
+    chain = _chain(*shape, quantized=quantized)
     compiled = Core().compile_model(chain, "CPU", {**options, "NUM_STREAMS": 1})
     request = compiled.create_infer_request()
     request.set_input_tensor(_tensor(np.ones((rows, inner), np.float32)))
@@ -44,7 +44,7 @@ def _tensor(values: Any) -> Any:
     return Tensor(values)
 
 
-def _chain(rows: int, inner: int, outer: int, *, quantised: bool) -> Any:
+def _chain(rows: int, inner: int, outer: int, *, quantized: bool) -> Any:
     from openvino import Model, opset13
 
     random = np.random.default_rng(0)
@@ -55,14 +55,14 @@ def _chain(rows: int, inner: int, outer: int, *, quantised: bool) -> Any:
             # Scaled so that the values neither grow nor vanish.
             weights = random.standard_normal((width, height), np.float32) / width**0.5
             matrix: Any = opset13.constant(weights)
-            if quantised:
-                value = _quantise(value, INPUT_RANGE, INPUT_LEVELS)
-                matrix = _quantise(matrix, float(abs(weights).max()), MATRIX_LEVELS)
+            if quantized:
+                value = _quantize(value, INPUT_RANGE, INPUT_LEVELS)
+                matrix = _quantize(matrix, float(abs(weights).max()), MATRIX_LEVELS)
             value = opset13.matmul(value, matrix, False, False)
     return Model([opset13.result(value)], [start], "chain")
 
 
-def _quantise(value: Any, largest: float, levels: int) -> Any:
+def _quantize(value: Any, largest: float, levels: int) -> Any:
     from openvino import opset13
 
     limits = [opset13.constant(np.float32(limit)) for limit in (-largest, largest)]

@@ -53,7 +53,7 @@ def _pack(plain: Path, packed: Path) -> None:
     options = llama_cpp.llama_model_quantize_default_params()
     options.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0
     if llama_cpp.llama_model_quantize(str(plain).encode(), str(packed).encode(), options):
-        raise RuntimeError(f"llama.cpp could not quantise {plain.name}")
+        raise RuntimeError(f"llama.cpp could not quantize {plain.name}")
 
 
 def write(folder: Path, target: Path) -> None:

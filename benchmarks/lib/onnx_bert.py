@@ -1,6 +1,6 @@
 """Turn a BERT checkpoint into ONNX, and texts into vectors with ONNX Runtime as fastembed does.
 
-Its options: batches in the order given, padded to the longest, all graph optimisations, as many
+Its options: batches in the order given, padded to the longest, all graph optimizations, as many
 threads inside an operator as cores; pooling and norm in numpy. Also sorted by length, as a user
 who knows what padding costs would ask. Source: qdrant/fastembed, fastembed/common/onnx_model.py
 and fastembed/text/pooled_normalized_embedding.py (read 2026-11).

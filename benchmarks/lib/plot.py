@@ -24,8 +24,8 @@ def draw(found: dict[str, Any], path: Path) -> None:
         for place, count in enumerate(cores):
             lines = [at + (place - (len(cores) - 1) / 2) * 0.4 for at in range(len(engines))]
             widths = [rates.get((engine, text, count), 0) for engine in engines]
-            colours = [_colour(engine, place) for engine in engines]
-            bars = panel.barh(lines, widths, 0.8 / len(cores), color=colours)
+            colors = [_color(engine, place) for engine in engines]
+            bars = panel.barh(lines, widths, 0.8 / len(cores), color=colors)
             labels = [f"{width:,.0f}" if width else "" for width in widths]
             panel.bar_label(bars, labels, padding=2, fontsize=7)
         panel.set_title(f"{text} texts", fontsize=10)
@@ -41,5 +41,5 @@ def draw(found: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def _colour(engine: str, place: int) -> str:
+def _color(engine: str, place: int) -> str:
     return (OURS if engine.startswith("simile") else PEERS)[min(place, 1)]

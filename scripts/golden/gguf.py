@@ -1,7 +1,7 @@
 """Turn random weights into small GGUF files, and the tokens and vectors that llama.cpp gives.
 
 Needs `pip install gguf llama-cpp-python`. The tensors are named and shaped as llama.cpp's loader
-expects them; metadata as its converter writes it. Texts that llama.cpp tokenises otherwise than the
+expects them; metadata as its converter writes it. Texts that llama.cpp tokenizes otherwise than the
 original models do (words of over 100 characters, composed letters) are left out.
 
 `make` writes tests/golden/gguf-bert, gguf-gemma and gguf-qwen3 anew: model.gguf and expected.json.

@@ -63,7 +63,7 @@ def make() -> None:
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE that normalises, as the real ones do."""
+    """A byte-level BPE that normalizes, as the real ones do."""
     vocab, merges = byte_pairs()
     fast = Tokenizer(models.BPE(vocab=vocab, merges=merges))
     fast.normalizer = normalizers.NFC()

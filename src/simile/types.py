@@ -105,7 +105,7 @@ class Hit:
     lines: tuple[int, int]
     title: str | None = None
     context: Passage | None = None
-    """The chunk with its neighbours, where they were asked for."""
+    """The chunk with its neighbors, where they were asked for."""
     explanation: Mapping[str, object] | None = None
     """How it came to its place, where that was asked for."""
 

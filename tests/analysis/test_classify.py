@@ -20,10 +20,10 @@ DIM, LABELS = 24, 12
 
 
 def examples(each, *, seed=0, spread=0.8):
-    centres = np.random.default_rng(7).standard_normal((LABELS, DIM))
+    centers = np.random.default_rng(7).standard_normal((LABELS, DIM))
     chance = np.random.default_rng(seed)
     labels = np.repeat(np.arange(LABELS), each)
-    vectors = centres[labels] + spread * chance.standard_normal((len(labels), DIM))
+    vectors = centers[labels] + spread * chance.standard_normal((len(labels), DIM))
     return unit_rows(vectors), [f"label {label}" for label in labels]
 
 
@@ -123,7 +123,7 @@ def test_a_damaged_or_foreign_file_is_refused(tmp_path):
         load_duplicates(path)
     with np.load(path) as file:
         arrays = dict(file)
-    np.savez(path, **(arrays | {"centres": arrays["centres"][:, :3]}))
+    np.savez(path, **(arrays | {"centers": arrays["centers"][:, :3]}))
     with pytest.raises(InputError, match="damaged"):
         load_classifier(path)
 

@@ -9,14 +9,14 @@ import pytest
 from simile.analysis import cluster
 from simile.errors import InputError, MissingExtraError
 
-CENTRES = np.random.default_rng(7).standard_normal((6, 32)).astype(np.float32)
+CENTERS = np.random.default_rng(7).standard_normal((6, 32)).astype(np.float32)
 SIZES = (40, 35, 30, 25, 20, 15)
 
 
 def blobs(spread=0.25, strays=0):
     chance = np.random.default_rng(1)
     labels = np.repeat(np.arange(len(SIZES)), SIZES)
-    rows = CENTRES[labels] + spread * chance.standard_normal((len(labels), 32))
+    rows = CENTERS[labels] + spread * chance.standard_normal((len(labels), 32))
     far = chance.standard_normal((strays, 32))
     return np.concatenate([rows, far]).astype(np.float32), np.append(labels, [-1] * strays)
 
@@ -49,7 +49,7 @@ def test_one_seed_one_answer(count):
     assert first.clusters == second.clusters
 
 
-def test_the_rows_nearest_the_centre_are_given_nearest_first():
+def test_the_rows_nearest_the_center_are_given_nearest_first():
     rows, labels = blobs()
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     for one in cluster(rows, shown=3).clusters:
@@ -69,7 +69,7 @@ def test_clusters_that_lie_apart_are_stable_and_those_of_noise_are_not(count):
 def test_one_vector_is_an_outlier_and_none_are_no_clusters():
     assert cluster(np.ones((1, 3))).labels.tolist() == [-1]
     empty = cluster(np.ones((0, 3)))
-    assert (empty.labels.shape, empty.clusters, empty.centres.shape) == ((0,), (), (0, 3))
+    assert (empty.labels.shape, empty.clusters, empty.centers.shape) == ((0,), (), (0, 3))
     assert cluster(np.ones((1, 3)), count=1).labels.tolist() == [0]
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.analysis.test_pairs import brute_force, clustered
 
 from simile.analysis import forest
-from simile.analysis.dedupe import near_duplicates, normalised
+from simile.analysis.dedupe import near_duplicates, normalized
 from simile.analysis.files import load_duplicates, save_duplicates
 from simile.errors import InputError
 
@@ -56,11 +56,11 @@ def test_the_same_text_but_for_white_space_is_an_exact_duplicate_at_any_threshol
 
 
 def test_normal_form_joins_composed_and_decomposed_letters():
-    assert normalised("cafe\u0301") == normalised("caf\u00e9")
-    assert normalised("Cafe") != normalised("cafe")
+    assert normalized("cafe\u0301") == normalized("caf\u00e9")
+    assert normalized("Cafe") != normalized("cafe")
 
 
-def test_a_chain_names_the_neighbour_and_the_true_cosine():
+def test_a_chain_names_the_neighbor_and_the_true_cosine():
     angles = np.radians([0, 20, 40])
     vectors = np.column_stack([np.cos(angles), np.sin(angles)])
     [group] = near_duplicates(vectors, floor=0.9).groups(0.9)

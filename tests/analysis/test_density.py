@@ -1,4 +1,4 @@
-"""HDBSCAN on the graph of neighbours agrees with HDBSCAN on all distances."""
+"""HDBSCAN on the graph of neighbors agrees with HDBSCAN on all distances."""
 
 import numpy as np
 from sklearn.cluster import HDBSCAN
@@ -17,8 +17,8 @@ def same_groups(first, second):
 
 def test_clusters_are_those_of_all_distances():
     chance = np.random.default_rng(3)
-    centres = chance.standard_normal((8, 16))
-    rows = unit(centres.repeat(40, axis=0) + 0.15 * chance.standard_normal((320, 16)))
+    centers = chance.standard_normal((8, 16))
+    rows = unit(centers.repeat(40, axis=0) + 0.15 * chance.standard_normal((320, 16)))
     found = density_labels(rows, min_size=10, seed=0)
     cosines = rows.astype(np.float64) @ rows.T
     every = np.sqrt(np.maximum(2 - 2 * cosines, 0))

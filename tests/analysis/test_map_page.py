@@ -22,8 +22,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 def a_map(rows=60, texts=None):
     chance = np.random.default_rng(0)
-    centres = chance.standard_normal((3, 8))
-    vectors = centres[np.arange(rows) % 3] + 0.1 * chance.standard_normal((rows, 8))
+    centers = chance.standard_normal((3, 8))
+    vectors = centers[np.arange(rows) % 3] + 0.1 * chance.standard_normal((rows, 8))
     words = ["bank transfer", "grey cat", "blue sky"]
     texts = texts or [f"{words[row % 3]} number {row}" for row in range(rows)]
     places = chance.random((rows, 2)).astype(np.float32)

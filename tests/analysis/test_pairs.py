@@ -11,9 +11,9 @@ from simile.analysis.unit_rows import unit_rows
 
 def clustered(count, dim=48, *, spread=0.35, seed=0):
     chance = np.random.default_rng(seed)
-    centres = chance.standard_normal((max(1, count // 8), dim))
+    centers = chance.standard_normal((max(1, count // 8), dim))
     noise = chance.standard_normal((count, dim))
-    return unit_rows(centres[chance.integers(len(centres), size=count)] + spread * noise)
+    return unit_rows(centers[chance.integers(len(centers), size=count)] + spread * noise)
 
 
 def brute_force(unit, floor):

@@ -1,4 +1,4 @@
-"""The class that a folder names decides how its tokenizer normalises and splits."""
+"""The class that a folder names decides how its tokenizer normalizes and splits."""
 
 import base64
 import shutil
@@ -15,7 +15,7 @@ SAME = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 def pieces(tmp_path, family, text, *, file=None, config=None):
-    """Tokenise by the golden tokenizer, its two files changed."""
+    """Tokenize by the golden tokenizer, its two files changed."""
     for name in SAME:
         shutil.copy(GOLDEN / family / name, tmp_path)
     change_json(tmp_path / "tokenizer.json", **(file or {}))

@@ -77,7 +77,7 @@ def test_an_emoji_with_joiners_is_not_cut():
         assert part.text.count(family) * len(family) == len(part.text)
 
 
-def test_a_small_section_joins_its_neighbour():
+def test_a_small_section_joins_its_neighbor():
     text = f"# A\n\n## B\n\nshort\n\n## C\n\n{sentence('long', 80)}"
     parts = chunks_of(text)
     assert len(parts) == 1

@@ -41,7 +41,7 @@ def test_text_and_code_stay_verbatim(tmp_path_factory, text):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_byte_order_marks_are_honoured(loaded, encoding):
+def test_byte_order_marks_are_honored(loaded, encoding):
     assert loaded("a.txt", "naïve 検索\r\n".encode(encoding)) == [
         Document("a.txt", "naïve 検索\r\n")
     ]

@@ -1,4 +1,4 @@
-"""Vectors cut to fewer numbers: scaled, normalised before where trained so, refused."""
+"""Vectors cut to fewer numbers: scaled, normalized before where trained so, refused."""
 
 import asyncio
 
@@ -17,8 +17,8 @@ TEXTS = ["the sky is blue", "a cat", ""]
 
 def layer_norm(vectors):
     """Exact, as PyTorch's `layer_norm(vectors, (dim,))`."""
-    centred = vectors - vectors.mean(axis=1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5)
+    centered = vectors - vectors.mean(axis=1, keepdims=True)
+    return centered / np.sqrt((centered**2).mean(axis=1, keepdims=True) + 1e-5)
 
 
 def unit(vectors):

@@ -55,7 +55,7 @@ def test_products_of_the_largest_numbers_are_exact(model):
 def test_vectors_are_near_those_of_f32(model, vectors):
     cosine = (embed(model) * vectors).sum(axis=1)
     assert cosine.min() > 0.98
-    assert cosine.max() < 0.9999999, "nothing was quantised"
+    assert cosine.max() < 0.9999999, "nothing was quantized"
 
 
 def test_ranges_are_found_once(model, vectors, monkeypatch):
@@ -109,7 +109,7 @@ FAMILIES = sorted(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_is_quantised_and_stays_near_f32(family):
+def test_every_family_is_quantized_and_stays_near_f32(family):
     found = open_folder(str(GOLDEN / family))
     rows = []
     for precision in ("f32", "int8"):
@@ -119,4 +119,4 @@ def test_every_family_is_quantised_and_stays_near_f32(family):
         embedder.close()
     cosine = (rows[0] * rows[1]).sum(axis=1)
     assert cosine.min() > 0.98
-    assert cosine.max() < 0.99999, "nothing was quantised"
+    assert cosine.max() < 0.99999, "nothing was quantized"

@@ -1,7 +1,7 @@
 """Many callers, one engine: what shares a batch, who goes first, and what happens when things fail.
 
 The stub reads a character as a token and its vector is (sum, tokens); a gated runner computes a
-batch when the test lets it. Nothing here sleeps: `settle` waits until a text has been tokenised.
+batch when the test lets it. Nothing here sleeps: `settle` waits until a text has been tokenized.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import pytest
 
 from simile.engine import lanes
 from simile.engine import scheduler as limits
-from simile.engine.long_calls import TOKENISE_TEXTS
+from simile.engine.long_calls import TOKENIZE_TEXTS
 from simile.engine.scheduler import Scheduler
 from simile.errors import EngineClosedError, EngineError, TextTooLongError
 from simile.models.tokenizer import Text, TokenizedText
@@ -74,9 +74,9 @@ class Engine:
         self.slices: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
         self.markers = 0
         self.runner = runners[0]
-        self.scheduler = Scheduler(self.tokenise, runners, dim=2)
+        self.scheduler = Scheduler(self.tokenize, runners, dim=2)
 
-    def tokenise(self, texts: Sequence[Text], windows: Sequence[int]) -> list[TokenizedText]:
+    def tokenize(self, texts: Sequence[Text], windows: Sequence[int]) -> list[TokenizedText]:
         words = [str(text) for text in texts]
         self.slices.put(words)
         if "unreadable" in words:
@@ -92,7 +92,7 @@ class Engine:
     def settle(self, text: str, *, bulk: bool = False) -> None:
         """Wait until a text waits in its lane's pool, or was handed to a runner.
 
-        Texts are tokenised in order, slice by slice: when a later one of its lane is, it is there.
+        Texts are tokenized in order, slice by slice: when a later one of its lane is, it is there.
         The later ones are too long to share a batch with it.
         """
         self._wait_for(text)
@@ -294,9 +294,9 @@ def test_work_whose_caller_has_gone_is_dropped(gated):
         answer(gone)
 
 
-def test_texts_of_a_caller_who_has_gone_are_not_even_tokenised(gated):
+def test_texts_of_a_caller_who_has_gone_are_not_even_tokenized(gated):
     gated.plug()
-    rest = many(limits.MAX_WAITING_TOKENS // 7 + 5 * TOKENISE_TEXTS)
+    rest = many(limits.MAX_WAITING_TOKENS // 7 + 5 * TOKENIZE_TEXTS)
     gone = gated.submit(rest)
     gated._wait_for(rest[0])
     gone.cancel()
@@ -327,14 +327,14 @@ def test_texts_behind_dropped_work_are_answered(waits, make):
     gated.runner.next_batch()
     size = 64
     full = limits.MAX_WAITING_TOKENS // size
-    gone = gated.submit([f"{n}".ljust(size) for n in range(full + TOKENISE_TEXTS)])
-    tokenised = 0
-    while tokenised < full:
+    gone = gated.submit([f"{n}".ljust(size) for n in range(full + TOKENIZE_TEXTS)])
+    tokenized = 0
+    while tokenized < full:
         event = waits.get(timeout=WAIT_S)
-        tokenised += sum(len(text) == size for text in event) if isinstance(event, list) else 0
-    assert waits.get(timeout=WAIT_S) == ("simile-tokenise", None), "it waits for room"
+        tokenized += sum(len(text) == size for text in event) if isinstance(event, list) else 0
+    assert waits.get(timeout=WAIT_S) == ("simile-tokenize", None), "it waits for room"
     behind = gated.submit(many(BULK))
-    assert waits.get(timeout=WAIT_S) == ("simile-tokenise", None), "there is none for this one"
+    assert waits.get(timeout=WAIT_S) == ("simile-tokenize", None), "there is none for this one"
     gone.cancel()
     gated.runner.open()
     assert len(answer(behind).vectors) == BULK
@@ -434,21 +434,21 @@ def test_the_tokenizer_stops_when_enough_waits(gated):
     texts = [f"{n}".ljust(size) for n in range(count)]
     gated.plug()
     future = gated.submit(texts)
-    tokenised = computed = 0
+    tokenized = computed = 0
     full = limits.MAX_WAITING_TOKENS // size
-    while tokenised < full:
-        tokenised += sum(len(text) == size for text in gated.slices.get(timeout=WAIT_S))
+    while tokenized < full:
+        tokenized += sum(len(text) == size for text in gated.slices.get(timeout=WAIT_S))
     # The runner is held, so only its own batch may have left the pool: no more than one slice
-    # beyond the limit is ever tokenised, however long the runner takes.
+    # beyond the limit is ever tokenized, however long the runner takes.
     while not future.done():
         gated.runner.gate.release()
         computed += sum(len(text) == size for text in gated.runner.next_batch())
-        tokenised += sum(len(text) == size for words in drain(gated.slices) for text in words)
-        ahead_at_slice.append(tokenised - computed)
+        tokenized += sum(len(text) == size for words in drain(gated.slices) for text in words)
+        ahead_at_slice.append(tokenized - computed)
         if computed == count:
             gated.runner.open()
             break
-    assert max(ahead_at_slice) <= full + TOKENISE_TEXTS + limits.MAX_BATCH_TOKENS // size
+    assert max(ahead_at_slice) <= full + TOKENIZE_TEXTS + limits.MAX_BATCH_TOKENS // size
     assert len(answer(future).vectors) == count
 
 
@@ -585,7 +585,7 @@ def test_an_idle_engine_gives_memory_back_once(monkeypatch, waits):
     runner = Runner()
     engine = Engine(runner)
     engine.scheduler.close()
-    scheduler = Scheduler(engine.tokenise, [runner], dim=2, rest=lambda: waits.put(("rest", 0)))
+    scheduler = Scheduler(engine.tokenize, [runner], dim=2, rest=lambda: waits.put(("rest", 0)))
     for _ in range(2):
         scheduler.embed(["cat"], window=WINDOW)
         while waits.get(timeout=WAIT_S) != ("rest", 0):
@@ -630,7 +630,7 @@ def test_a_rest_that_fails_stops_nothing(monkeypatch):
 
     engine = Engine(Runner())
     engine.scheduler.close()
-    scheduler = Scheduler(engine.tokenise, [engine.runner], dim=2, rest=rest)
+    scheduler = Scheduler(engine.tokenize, [engine.runner], dim=2, rest=rest)
     for _ in range(2):
         assert_right(scheduler.submit(["cat"], window=WINDOW), ["cat"])
         assert rested.get(timeout=WAIT_S) == "now"

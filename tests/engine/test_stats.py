@@ -30,7 +30,7 @@ def test_batches_tokens_and_padding_are_counted():
     assert stats.batch_texts.read()[1] == 3
     assert stats.batch_tokens.read()[1] == 8
     assert stats.padded_tokens == 1
-    for histogram in (stats.inference_s, stats.tokenise_s, stats.queue_s):
+    for histogram in (stats.inference_s, stats.tokenize_s, stats.queue_s):
         assert sum(histogram.read()[0]) == 2
     assert result.queue_s > 0
     assert result.inference_s > 0

@@ -44,7 +44,7 @@ def test_qrels_are_read_with_and_without_heading_and_as_trec_writes_them(tmp_pat
     ]
 
 
-def test_a_judgement_that_is_said_twice_alike_counts_once(tmp_path):
+def test_a_judgment_that_is_said_twice_alike_counts_once(tmp_path):
     [judged] = read_judged(collection(tmp_path, "q2\td1\t1\nq2\td1\t1\n"))
     assert judged.relevant == {"d1": 1}
 
@@ -54,7 +54,7 @@ def test_queries_that_nobody_judged_are_left_out(tmp_path):
     assert judged.query == "moon"
 
 
-def test_spans_beside_the_queries_are_their_judgements(tmp_path):
+def test_spans_beside_the_queries_are_their_judgments(tmp_path):
     collection(tmp_path, "q2\td9\t1\n")
     line = {"query_id": "q1", "doc_id": "d1", "spans": [{"start": 3, "end": 5, "text": "xy"}]}
     written(tmp_path / "spans.jsonl", line)
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_folder_is_said_with_its_line(tmp_path, qrels, quer
         read_judged(collection(tmp_path, qrels, queries))
 
 
-def test_a_folder_without_judgements_and_a_missing_file_are_input_errors(tmp_path):
+def test_a_folder_without_judgments_and_a_missing_file_are_input_errors(tmp_path):
     with pytest.raises(InputError, match=r"has none of qrels.tsv"):
         read_judged(tmp_path)
     with pytest.raises(InputError, match=r"no.jsonl cannot be read: No such file"):

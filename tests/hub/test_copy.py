@@ -13,7 +13,7 @@ def test_copy_is_the_same_model_under_another_name(folder_hub):
     first = folder_hub.pull("tiny")
     copy = folder_hub.copy("TINY", "Mine:v2")
     assert (copy.name, copy.digest, copy.size_bytes) == ("Mine:v2", first.digest, first.size_bytes)
-    assert (copy.source, copy.licence) == (first.source, first.licence)
+    assert (copy.source, copy.license) == (first.source, first.license)
     assert os.path.samefile(copy.path / "config.json", first.path / "config.json")
     assert folder_hub.find("mine:V2") == copy
     assert [model.name for model in folder_hub.models()] == ["Mine:v2", "tiny:latest"]

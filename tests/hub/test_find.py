@@ -40,7 +40,7 @@ def test_pulled_model_is_found_in_any_case(folder_hub, files):
     folder_hub.pull("tiny")
     model = folder_hub.find("TINY:Latest")
     assert model.name == "tiny:latest"
-    assert model.licence == "MIT"
+    assert model.license == "MIT"
     assert model.prompts == {"query": "q: "}
     assert model.size_bytes == sum(map(len, files.values()))
     assert (model.path / "1_Pooling" / "config.json").is_file()
@@ -174,3 +174,13 @@ def test_a_gguf_file_that_cannot_be_used_is_refused(home, tmp_path):
         Hub(home).find(str(path))
     with pytest.raises(ModelNotFoundError, match="does not exist"):
         Hub(home).find(str(tmp_path / "absent.gguf"))
+
+
+def test_manifests_of_before_are_read(folder_hub):
+    """They spelled the key of the license in the British way."""
+    model = folder_hub.pull("tiny")
+    manifest = model.path / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    assert '"license"' in text
+    manifest.write_text(text.replace('"license"', '"licence"'), encoding="utf-8")
+    assert folder_hub.find("tiny").digest == model.digest

@@ -4,7 +4,7 @@ import pytest
 from tests.gguf_files import write_gguf
 from tests.hub.sources.test_huggingface import REPO, serve_repo
 
-from simile.checkpoints.files import choose, is_quantisation
+from simile.checkpoints.files import choose, is_quantization
 from simile.errors import CheckpointError, DownloadError, UnsupportedModelError
 from simile.hub.hub import Hub, PullProgress
 
@@ -28,7 +28,7 @@ def far(monkeypatch, server, weights):
     return server
 
 
-def test_the_file_of_a_quantisation_is_pulled_and_no_other(home, far, weights):
+def test_the_file_of_a_quantization_is_pulled_and_no_other(home, far, weights):
     model = Hub(home).pull(f"hf.co/{REPO}:q8_0")
     assert (model.name, model.path.name) == (f"hf.co/{REPO}:q8_0", "tiny.Q8_0.gguf")
     assert model.path.read_bytes() == weights
@@ -36,11 +36,11 @@ def test_the_file_of_a_quantisation_is_pulled_and_no_other(home, far, weights):
     assert got == {f"/{REPO}/resolve/main/tiny.Q8_0.gguf"}
 
 
-def test_without_a_quantisation_the_most_exact_is_pulled(home, far):
+def test_without_a_quantization_the_most_exact_is_pulled(home, far):
     assert Hub(home).pull(f"hf.co/{REPO}").path.name == "tiny-f16.gguf"
 
 
-def test_a_quantisation_that_is_not_there_is_said(home, far):
+def test_a_quantization_that_is_not_there_is_said(home, far):
     with pytest.raises(DownloadError, match=r"no GGUF file Q6_K; it has .*tiny\.Q8_0\.gguf"):
         Hub(home).pull(f"hf.co/{REPO}:Q6_K")
 
@@ -70,7 +70,7 @@ def test_a_folder_with_a_gguf_file_can_be_pulled_by_name(home, tmp_path, weights
 
 
 @pytest.mark.parametrize(
-    ("offered", "quantisation", "taken"),
+    ("offered", "quantization", "taken"),
     [
         (["a-Q8_0.gguf", "a-Q4_K_M.gguf"], None, "a-Q8_0.gguf"),
         (["a-f32.gguf", "a-bf16.gguf", "a-q8_0.gguf"], None, "a-bf16.gguf"),
@@ -80,8 +80,8 @@ def test_a_folder_with_a_gguf_file_can_be_pulled_by_name(home, tmp_path, weights
         (["config.json", "model.safetensors", "a-Q8_0.gguf"], "Q8_0", "a-Q8_0.gguf"),
     ],
 )
-def test_which_file_is_taken(offered, quantisation, taken):
-    assert choose(offered, quantisation=quantisation) == [taken]
+def test_which_file_is_taken(offered, quantization, taken):
+    assert choose(offered, quantization=quantization) == [taken]
 
 
 def test_safetensors_come_before_gguf():
@@ -100,5 +100,5 @@ def test_files_between_which_nothing_decides_are_not_guessed_among(offered):
     [("Q8_0", True), ("q4_k_m", True), ("F16", True), ("IQ4_XS", True), ("UD-Q4_K_XL", True)]
     + [("latest", False), ("main", False), ("v1.5", False), ("refs", False), ("f16x", False)],
 )
-def test_tags_that_name_a_quantisation(tag, is_one):
-    assert is_quantisation(tag) is is_one
+def test_tags_that_name_a_quantization(tag, is_one):
+    assert is_quantization(tag) is is_one

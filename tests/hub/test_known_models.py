@@ -1,4 +1,4 @@
-"""The catalogue: every entry can be named, found and pulled; lookups and suggestions."""
+"""The catalog: every entry can be named, found and pulled; lookups and suggestions."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ def test_every_entry_is_well_formed(entry):
         for tag in entry.tags:
             assert known(f"{name}:{tag}") is entry
     assert re.fullmatch(r"[\w.-]+/[\w.-]+", entry.repo)
-    assert entry.licence in {"Apache-2.0", "MIT", "LicenseRef-Gemma"}
+    assert entry.license in {"Apache-2.0", "MIT", "LicenseRef-Gemma"}
     assert set(entry.prompts) <= ROLES
     assert all(prompt.endswith((" ", "Query:")) for prompt in entry.prompts.values())
     assert list(entry.dimensions) == sorted(set(entry.dimensions), reverse=True) or isinstance(

@@ -22,7 +22,7 @@ from simile.hub.names import ModelName
 from simile.hub.ollama_folder import OllamaFolder
 
 KIND = "application/vnd.ollama.image."
-LICENCE = b"\n   Apache License\n   Version 2.0, January 2004\n"
+LICENSE = b"\n   Apache License\n   Version 2.0, January 2004\n"
 KNOWN = KnownModel(
     ("tiny",), ("latest",), "acme/Tiny", "MIT", {"query": "q: "}, dimensions=(64, 32)
 )
@@ -65,7 +65,7 @@ def weights(tmp_path) -> bytes:
 def here(tmp_path, weights):
     """Ollama's folder with an embedding model, in the library and elsewhere, and a chat model."""
     ollama = Ollama(tmp_path / "ollama")
-    layers = [("model", weights), ("license", LICENCE), ("params", b'{"num_ctx": 256}')]
+    layers = [("model", weights), ("license", LICENSE), ("params", b'{"num_ctx": 256}')]
     content = ollama.manifest([*layers, ("template", b"{{ .Prompt }}")])
     path = ollama.add("registry.ollama.ai/library/Tiny/latest", content)
     ollama.add("hf.co/acme/tiny/Q8_0", ollama.manifest([("model", weights)]))
@@ -91,7 +91,7 @@ def test_a_model_of_ollamas_is_found_in_place(here, weights):
     entries = [here.content["config"], *here.content["layers"]]
     assert model.size_bytes == sum(entry["size"] for entry in entries)
     assert model.modified_at.timestamp() == pytest.approx(here.manifest.stat().st_mtime)
-    assert (model.source, model.licence, model.window) == ("Ollama", "Apache-2.0", 256)
+    assert (model.source, model.license, model.window) == ("Ollama", "Apache-2.0", 256)
     assert (model.prompts, model.dimensions) == ({"query": "q: "}, (64, 32))
     assert everything_below(here.ollama.folder) == before
     assert not here.home.exists()

@@ -40,7 +40,7 @@ def test_folder_of_an_unknown_name_can_be_pulled(home, tmp_path, kit, files):
     kit.write_files(tmp_path / "mine" / "my-bert", files | {"vocab.txt": b"[PAD]"})
     model = Hub(home, [tmp_path / "mine"]).pull("my-bert")
     assert model.name == "my-bert:latest"
-    assert (model.licence, model.prompts) == (None, {})
+    assert (model.license, model.prompts) == (None, {})
     assert (model.path / "vocab.txt").is_file()
 
 

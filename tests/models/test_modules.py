@@ -372,7 +372,7 @@ def test_the_default_prompt_is_for_roles_that_the_file_does_not_name(tmp_path):
         ({"query": "own q: "}, ("own q: ", "")),
     ],
 )
-def test_blank_prompts_alone_leave_it_to_the_catalogue(tmp_path, own, prefixes):
+def test_blank_prompts_alone_leave_it_to_the_catalog(tmp_path, own, prefixes):
     folder = write_tiny_bert(tmp_path)
     write_json(folder / "config_sentence_transformers.json", {"prompts": own})
     known = {"query": "cat q: ", "clustering": "cat c: "}
@@ -388,7 +388,7 @@ def test_a_width_that_is_none_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["nomic_bert", "bert"])
-def test_a_nomic_vector_is_normalised_before_it_is_cut(tmp_path, kind):
+def test_a_nomic_vector_is_normalized_before_it_is_cut(tmp_path, kind):
     if kind == "bert":
         facts = read_facts(open_folder(str(write_tiny_bert(tmp_path))))
     else:

@@ -13,7 +13,7 @@ from simile.models.tokenizer import Tokenizer
 CLS, SEP, UNK = (SPECIALS.index(name) for name in ("[CLS]", "[SEP]", "[UNK]"))
 ID = {piece: number for number, piece in enumerate((*SPECIALS, *VOCAB))}
 WHOLE = 10**9
-"""A window that cuts nothing, and makes the whole text be tokenised."""
+"""A window that cuts nothing, and makes the whole text be tokenized."""
 
 PARTS = st.one_of(
     st.sampled_from([*VOCAB, " ", "  ", "\n", "\t", "\u3000", "\u00a0", "the cat ", ". ", "-"]),
@@ -52,7 +52,7 @@ def ids_of(tokenizer, text, window=WHOLE):
 
 
 @given(text=TEXTS, repeat=st.integers(1, 6), window=st.integers(3, 9))
-def test_a_long_text_is_cut_as_if_all_of_it_were_tokenised(either, text, repeat, window):
+def test_a_long_text_is_cut_as_if_all_of_it_were_tokenized(either, text, repeat, window):
     text *= repeat
     whole = ids_of(either, text)
     [cut] = either.encode([text], [window])
@@ -61,7 +61,7 @@ def test_a_long_text_is_cut_as_if_all_of_it_were_tokenised(either, text, repeat,
 
 
 @given(texts=st.lists(TEXTS, max_size=6), window=st.integers(3, 40))
-def test_texts_of_one_call_are_tokenised_as_alone(tokenizer, texts, window):
+def test_texts_of_one_call_are_tokenized_as_alone(tokenizer, texts, window):
     together = tokenizer.encode(texts, [window] * len(texts))
     assert [t.ids.tolist() for t in together] == [ids_of(tokenizer, t, window) for t in texts]
 

@@ -1,4 +1,4 @@
-"""Ranked rows to hits: spans, neighbours, crowds left out, explanations."""
+"""Ranked rows to hits: spans, neighbors, crowds left out, explanations."""
 
 from contextlib import closing
 from random import Random
@@ -77,7 +77,7 @@ def in_a_row(tmp_path):
     [("three", 1, "two three four"), ("one", 1, "one two"), ("five", 2, "three four five"),
      ("three", 2, "one two three four five"), ("two", 99, "one two three four five")],
 )  # fmt: skip
-def test_context_is_the_neighbours_of_the_same_document(in_a_row, word, context, expected):
+def test_context_is_the_neighbors_of_the_same_document(in_a_row, word, context, expected):
     hit = in_a_row.search(f"{word} a", k=1, context=context)[0]
     assert hit.text == f"{word} a"
     assert hit.context.text == "\n\n".join(f"{part} a" for part in expected.split())
@@ -235,7 +235,7 @@ class Deleting:
 
 
 def test_context_is_never_that_of_another_text(tmp_path):
-    """Its chunks were fetched; the document was replaced before its neighbours were."""
+    """Its chunks were fetched; the document was replaced before its neighbors were."""
     with indexed(tmp_path / "i", [Document("gone", "red\n\nfish")]) as index:
         ranker = Deleting(lambda: make_other(index._opened.store()))
         [hit] = index.search("red", k=1, context=3, rerank=ranker)

@@ -57,7 +57,7 @@ MODEL = LocalModel(
     size_bytes=45_960_996,
     modified_at=datetime(2026, 5, 4, 3, 2, 1, 120_000, tzinfo=UTC),
     source="a test",
-    licence="Apache-2.0",
+    license="Apache-2.0",
 )
 
 Rows = list[list[str]]

@@ -217,7 +217,7 @@ def test_dimensions_cut_the_vectors(http):
     assert np.linalg.norm(vector) == pytest.approx(1)
 
 
-def test_a_nomic_vector_is_normalised_before_it_is_cut(http, residency):
+def test_a_nomic_vector_is_normalized_before_it_is_cut(http, residency):
     whole = np.array(embed(http, input="a b c").json()["embeddings"][0])
     embedder = residency.one.embedder
     embedder.facts = replace(embedder.facts, layer_norm_before_cut=True)

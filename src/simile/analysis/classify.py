@@ -1,4 +1,4 @@
-"""Labelled vectors to a classifier, and vectors to labels with a confidence.
+"""Labeled vectors to a classifier, and vectors to labels with a confidence.
 
 One vector for each label (its name, a description, an example) is a prototype: the nearest wins.
 Of more examples each method is tried on those it did not see, and the best is taken. Knows arrays
@@ -66,7 +66,7 @@ class Classifier:
 
     labels: tuple[str, ...]
     scorer: Scorer
-    centres: Embeddings
+    centers: Embeddings
     """float32 (labels, dim): the centroid of each label's examples."""
     temperature: float
     limits: RefusalLimits
@@ -101,8 +101,8 @@ class Classifier:
             raise InputError(f"the least confidence is {min_confidence}; expected 0 to 1")
         bounds = self.limits if min_confidence is None else RefusalLimits(min_confidence)
         unit = unit_rows(vectors)
-        if len(unit) and unit.shape[1] != self.centres.shape[1]:
-            got = f"{unit.shape[1]} wide; the classifier's are {self.centres.shape[1]}"
+        if len(unit) and unit.shape[1] != self.centers.shape[1]:
+            got = f"{unit.shape[1]} wide; the classifier's are {self.centers.shape[1]}"
             raise InputError(f"the vectors are {got}: another model made them")
         found: list[Prediction] = []
         for start in range(0, len(unit), _BLOCK):
@@ -113,7 +113,7 @@ class Classifier:
         chances = probabilities(self.scorer.logits(unit), self.temperature)
         best = chances.argmax(axis=1)
         sure = chances.max(axis=1) >= bounds.confidence
-        near = (unit @ self.centres.T).max(axis=1) >= bounds.cosine
+        near = (unit @ self.centers.T).max(axis=1) >= bounds.cosine
         return [
             Prediction(
                 self.labels[place] if known else None,
@@ -146,18 +146,18 @@ def fit(
         raise InputError(f"there are {len(names)} labels; expected two or more to tell apart")
     places = {name: place for place, name in enumerate(names)}
     numbers = np.array([places[label] for label in labels])
-    centres = centroids(unit, numbers, len(names))
+    centers = centroids(unit, numbers, len(names))
     if len(names) == len(unit):
         scorer: Scorer = nearest_centroid(unit, numbers, len(names))
         fitted = Fitted(len(unit), PROTOTYPES, {})
-        return Classifier(names, scorer, centres, 1.0, RefusalLimits(), fitted, fingerprint, model)
+        return Classifier(names, scorer, centers, 1.0, RefusalLimits(), fitted, fingerprint, model)
     optional(
         "sklearn.linear_model", extra="analysis"
     )  # Brings a BLAS of its own, which can be told once it is there.
     with one_blas_thread() or nullcontext():
         fitted, temperature, bounds = _try(unit, numbers, len(names), seed, progress)
         scorer = METHODS[fitted.method](unit, numbers, len(names))
-    return Classifier(names, scorer, centres, temperature, bounds, fitted, fingerprint, model)
+    return Classifier(names, scorer, centers, temperature, bounds, fitted, fingerprint, model)
 
 
 def _try(

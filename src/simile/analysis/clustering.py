@@ -1,6 +1,6 @@
 """Vectors to clusters: how large, how stable, which rows lie amid, which words tell them apart.
 
-Rows are first averaged with their neighbours, which sharpens what clusters there are; then HDBSCAN
+Rows are first averaged with their neighbors, which sharpens what clusters there are; then HDBSCAN
 finds how many, or k-means as many as asked for (k-means++: Arthur & Vassilvitskii 2007; mini-batch
 for many rows: Sculley 2010), by scikit-learn. Knows arrays and texts; not where they came from.
 """
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simile.analysis.density import Labels, density_labels
-from simile.analysis.neighbours import averaged, nearest_rows
+from simile.analysis.neighbors import averaged, nearest_rows
 from simile.analysis.unit_rows import unit_rows
 from simile.analysis.words import label_words
 from simile.errors import InputError
 from simile.extras import optional
 from simile.types import Embeddings
 
-NEIGHBOURS = 10
+NEIGHBORS = 10
 """With which a row is averaged, twice over; found by trial on Banking77 (docs/analysis.md)."""
 _ROUNDS = 2
 _FEW_ROWS = 20_000
@@ -44,7 +44,7 @@ class Cluster:
     the rows, at most 20,000, are clustered anew (Hennig 2007). From .75 on it is stable, below .5
     it dissolves."""
     nearest: tuple[int, ...]
-    """The rows nearest the centre, nearest first."""
+    """The rows nearest the center, nearest first."""
     words: tuple[str, ...]
     """Which tell it from the others, best first; none without texts."""
 
@@ -57,9 +57,9 @@ class Clustering:
     """int32 (n,): the cluster of each row; -1 for an outlier."""
     clusters: tuple[Cluster, ...]
     nearest: Labels
-    """int32 (n,): the cluster with the nearest centre for an outlier, its own for other rows; -1
+    """int32 (n,): the cluster with the nearest center for an outlier, its own for other rows; -1
     only where there is no cluster, or the row is zero."""
-    centres: Embeddings
+    centers: Embeddings
     """float32 (clusters, dim), of length 1."""
     method: str
     """`hdbscan` or `kmeans`."""
@@ -90,17 +90,17 @@ def cluster(
     stability: list[float] = []
     if len(there):
         labels[there], stability = _labels(unit[there], method, progress)
-    centres, cosines, nearest = _centres(unit, labels, len(stability))
+    centers, cosines, nearest = _centers(unit, labels, len(stability))
     nearest[~unit.any(axis=1)] = -1
-    words = [()] * len(centres) if texts is None else label_words(
-        texts, labels, len(centres), count=shown
+    words = [()] * len(centers) if texts is None else label_words(
+        texts, labels, len(centers), count=shown
     )  # fmt: skip
     clusters = tuple(
         Cluster(label, len(rows), stability[label], tuple(rows[:shown].tolist()), words[label])
-        for label, rows in enumerate(_by_cosine(labels, cosines, len(centres)))
+        for label, rows in enumerate(_by_cosine(labels, cosines, len(centers)))
     )
     progress(1.0)
-    return Clustering(labels, clusters, nearest, centres, method.name)
+    return Clustering(labels, clusters, nearest, centers, method.name)
 
 
 def _require(count: int | None, min_size: int | None, seed: int, rows: int) -> None:
@@ -126,14 +126,14 @@ class _Method:
     def name(self) -> str:
         return "hdbscan" if self.count is None else "kmeans"
 
-    def neighbours(self, rows: int) -> int:
+    def neighbors(self, rows: int) -> int:
         """With how many a row is averaged: fewer than half a cluster is expected to have."""
         expected = self.min_size if self.count is None else rows // (2 * self.count)
-        return min(NEIGHBOURS, expected, rows - 1)
+        return min(NEIGHBORS, expected, rows - 1)
 
     def labels(self, unit: Embeddings, starts: int, progress: Callable[[float], None]) -> Labels:
         """int32 (n,), -1 for none, in any order."""
-        rows, k = unit, self.neighbours(len(unit))
+        rows, k = unit, self.neighbors(len(unit))
         if k > 0:
             rows = averaged(
                 unit, nearest_rows(unit, k, seed=self.seed, progress=progress)[0], _ROUNDS
@@ -191,17 +191,17 @@ def _kmeans(rows: Embeddings, count: int, starts: int, seed: int) -> Labels:
 
 
 def _fenced(unit: Embeddings, labels: Labels) -> Labels:
-    """Leave out what lies far from its cluster's centre, and take in what lies near one.
+    """Leave out what lies far from its cluster's center, and take in what lies near one.
 
     Averaging draws strays in, and HDBSCAN leaves rows out between clusters, so it is the vectors
     themselves that decide: by Tukey's outer fence (1977), _FENCE quartile ranges below the lower
-    quartile of the members' cosines to the centre.
+    quartile of the members' cosines to the center.
     """
-    centres, cosines, nearest = _centres(unit, labels, int(labels.max()) + 1)
-    if not len(centres):
+    centers, cosines, nearest = _centers(unit, labels, int(labels.max()) + 1)
+    if not len(centers):
         return labels
-    least = np.empty(len(centres), np.float32)
-    for label, rows in enumerate(_by_cosine(labels, cosines, len(centres))):
+    least = np.empty(len(centers), np.float32)
+    for label, rows in enumerate(_by_cosine(labels, cosines, len(centers))):
         low, high = np.percentile(cosines[rows], (25, 75))
         least[label] = low - _FENCE * (high - low) - _EQUAL
     return np.where(cosines >= least[nearest], nearest, -1).astype(np.int32)
@@ -217,29 +217,29 @@ def _by_size(labels: Labels) -> Labels:
     return number[labels]
 
 
-def _centres(
+def _centers(
     unit: Embeddings, labels: Labels, clusters: int
 ) -> tuple[Embeddings, Embeddings, Labels]:
-    """Centres of length 1; of each row the cosine to its own or the nearest, and which that is."""
+    """Centers of length 1; of each row the cosine to its own or the nearest, and which that is."""
     nearest, cosines = labels.copy(), np.zeros(len(unit), np.float32)
-    centres = np.zeros((clusters, unit.shape[1]), np.float32)
+    centers = np.zeros((clusters, unit.shape[1]), np.float32)
     if not clusters:
-        return centres, cosines, nearest
+        return centers, cosines, nearest
     members = np.flatnonzero(labels >= 0)
     order = members[np.argsort(labels[members], kind="stable")]
     starts = np.searchsorted(labels[order], np.arange(clusters))
     sums = np.add.reduceat(unit[order], starts, axis=0, dtype=np.float64)
-    centres[:] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-30)
+    centers[:] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-30)
     for start in range(0, len(unit), _BLOCK):
-        products = unit[start : start + _BLOCK] @ centres.T
+        products = unit[start : start + _BLOCK] @ centers.T
         own = nearest[start : start + _BLOCK]
         own[:] = np.where(own < 0, products.argmax(axis=1), own)
         cosines[start : start + _BLOCK] = products[np.arange(len(own)), own]
-    return centres, cosines, nearest
+    return centers, cosines, nearest
 
 
 def _by_cosine(labels: Labels, cosines: Embeddings, clusters: int) -> list[Any]:
-    """The rows of each cluster, nearest to the centre first."""
+    """The rows of each cluster, nearest to the center first."""
     order = np.lexsort((-cosines, labels))
     ends = np.searchsorted(labels[order], np.arange(clusters + 1))
     return [order[begin:end] for begin, end in zip(ends[:-1], ends[1:], strict=True)]

@@ -25,7 +25,7 @@ from simile.types import Embeddings
 THRESHOLD = 0.92
 FLOOR = 0.85
 EXACT_ROWS = 200_000
-"""Up to so many vectors all pairs are looked at; beyond, a nearest-neighbour library looks."""
+"""Up to so many vectors all pairs are looked at; beyond, a nearest-neighbor library looks."""
 
 Reason = Literal["exact", "near", "chain"]
 _SAME_TEXT = np.inf
@@ -156,7 +156,7 @@ def near_duplicates(
     forest = Forest(len(unit))
     rank = np.arange(len(unit), dtype=np.int32)
     if texts is not None:
-        normal = [normalised(text) for text in texts]
+        normal = [normalized(text) for text in texts]
         forest.add(_equal([text.encode("utf-8", "replace") for text in normal], _SAME_TEXT))
         sizes = np.array([len(text) for text in normal])
         rank[np.lexsort((rank, -sizes))] = np.arange(len(unit), dtype=np.int32)
@@ -200,7 +200,7 @@ def _search(
     return sample
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """NFC, and white space as one blank: what texts that are exact duplicates have in common."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 

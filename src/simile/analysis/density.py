@@ -1,4 +1,4 @@
-"""Rows to clusters of any shape and number: HDBSCAN on the graph of nearest neighbours.
+"""Rows to clusters of any shape and number: HDBSCAN on the graph of nearest neighbors.
 
 All distances of 100,000 rows would not fit; those of a row to its nearest ones say where it is
 dense. Parts of the graph that hang together nowhere are joined by the rows at their middles.
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.analysis.neighbours import nearest_rows
+from simile.analysis.neighbors import nearest_rows
 from simile.extras import optional
 from simile.types import Embeddings
 
-NEIGHBOURS = 15
+NEIGHBORS = 15
 _MIN_DISTANCE = 1e-6
 """Of equal rows; a distance of 0 would be no edge."""
 
@@ -24,9 +24,9 @@ Graph = Any
 
 
 def _distances(unit: Embeddings, seed: int) -> Graph:
-    neighbours, cosines = nearest_rows(unit, min(NEIGHBOURS, len(unit) - 1), seed=seed)
-    count, k = neighbours.shape
-    return _with_edges(None, np.repeat(np.arange(count), k), neighbours.ravel(), cosines, count)
+    neighbors, cosines = nearest_rows(unit, min(NEIGHBORS, len(unit) - 1), seed=seed)
+    count, k = neighbors.shape
+    return _with_edges(None, np.repeat(np.arange(count), k), neighbors.ravel(), cosines, count)
 
 
 def density_labels(unit: Embeddings, *, min_size: int, seed: int) -> Labels:

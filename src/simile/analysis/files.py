@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simile.analysis.classify import Classifier, Fitted
 from simile.analysis.dedupe import NearDuplicates
 from simile.analysis.pairs import Pairs
-from simile.analysis.scorers import Linear, Neighbours, Scorer
+from simile.analysis.scorers import Linear, Neighbors, Scorer
 from simile.analysis.validation import RefusalLimits
 from simile.atomic import replacing
 from simile.errors import InputError
@@ -49,7 +49,7 @@ def save_classifier(path: Path, classifier: Classifier) -> None:
         "model": classifier.model,
         "k": None if isinstance(scorer, Linear) else scorer.k,
     }
-    _write(path, _CLASSIFIER, notes, {**arrays, "centres": classifier.centres})
+    _write(path, _CLASSIFIER, notes, {**arrays, "centers": classifier.centers})
 
 
 def load_classifier(path: Path) -> Classifier:
@@ -61,12 +61,14 @@ def load_classifier(path: Path) -> Classifier:
         numbers = (temperature, bounds.confidence, bounds.cosine)
         if len(set(labels)) < 2 or temperature <= 0 or not all(map(math.isfinite, numbers)):
             raise _damaged(path, "its labels, temperature or limits")
-        count, dim = len(labels), arrays["centres"].shape[1]
-        _require(path, arrays["centres"], (count, dim), "f")
+        if "centres" in arrays:  # Files written before December 2026.
+            arrays["centers"] = arrays.pop("centres")
+        count, dim = len(labels), arrays["centers"].shape[1]
+        _require(path, arrays["centers"], (count, dim), "f")
         return Classifier(
             labels,
             _scorer(path, notes, arrays, count, dim),
-            arrays["centres"],
+            arrays["centers"],
             temperature,
             bounds,
             Fitted(**notes["fitted"]),
@@ -86,8 +88,8 @@ def _scorer(path: Path, notes: Mapping[str, Any], arrays: Arrays, count: int, di
     _require(path, arrays["examples"], (rows, dim), "f")
     _require(path, arrays["numbers"], (rows,), "i", below=count)
     if not rows or int(notes["k"]) < 1:
-        raise _damaged(path, f"{notes['k']} neighbours of {rows} examples")
-    return Neighbours(arrays["examples"], arrays["numbers"], count, int(notes["k"]))
+        raise _damaged(path, f"{notes['k']} neighbors of {rows} examples")
+    return Neighbors(arrays["examples"], arrays["numbers"], count, int(notes["k"]))
 
 
 def save_duplicates(path: Path, found: NearDuplicates) -> None:

@@ -13,7 +13,7 @@ from simile.analysis.pairs import Pairs
 from simile.extras import optional
 from simile.types import Embeddings
 
-_NEIGHBOURS = 32
+_NEIGHBORS = 32
 _PROBES = 24
 _PER_LIST = 64
 """Training vectors for each list."""
@@ -46,7 +46,7 @@ def _search(
     search: Callable[..., tuple[NDArray[np.float32], NDArray[np.int64]]] = index.search  # type: ignore[attr-defined]
     for start in range(0, len(unit), _BLOCK):
         block = unit[start : start + _BLOCK]
-        _, found = search(block, min(_NEIGHBOURS + 1, len(unit)))
+        _, found = search(block, min(_NEIGHBORS + 1, len(unit)))
         first = np.repeat(np.arange(start, start + len(block)), found.shape[1])
         second = found.reshape(-1)
         there = (second >= 0) & (first != second)

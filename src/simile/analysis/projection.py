@@ -61,15 +61,15 @@ def project(
 
 
 def _components(unit: Embeddings) -> Embeddings:
-    """Centred rows on their principal axes, at most 50 and none without any spread."""
+    """Centered rows on their principal axes, at most 50 and none without any spread."""
     mean = unit.mean(axis=0, dtype=np.float64) if len(unit) else np.zeros(unit.shape[1])
-    centred = (unit - mean).astype(np.float32)
-    spread, axes = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
+    centered = (unit - mean).astype(np.float32)
+    spread, axes = np.linalg.eigh(centered.T.astype(np.float64) @ centered)
     kept = np.flatnonzero(spread > 1e-9 * max(1.0, len(unit)))[::-1][:_COMPONENTS]
     chosen = axes[:, kept]
     # An axis may point either way; which, must not be left to the library.
     chosen *= np.where(chosen.sum(axis=0) < 0, -1, 1)
-    return centred @ chosen.astype(np.float32)
+    return centered @ chosen.astype(np.float32)
 
 
 def _first_two(rows: Embeddings) -> Embeddings:

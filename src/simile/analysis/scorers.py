@@ -1,4 +1,4 @@
-"""Vectors of labelled examples to what scores a label: centroids, neighbours, logistic regression.
+"""Vectors of labeled examples to what scores a label: centroids, neighbors, logistic regression.
 
 All end as a few arrays, so that a classifier can be kept without code in it. Scores are logits:
 higher is nearer, and their softmax, sharpened later, a confidence. Knows arrays and label numbers.
@@ -38,7 +38,7 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """The examples themselves, of which the k nearest vote, the nearer the more."""
 
     examples: Embeddings
@@ -65,7 +65,7 @@ class Neighbours:
         return logits
 
 
-Scorer = Linear | Neighbours
+Scorer = Linear | Neighbors
 Fit = Callable[[Embeddings, Labels, int], Scorer]
 
 
@@ -83,9 +83,9 @@ def nearest_centroid(unit: Embeddings, labels: Labels, count: int) -> Linear:
     return Linear(weights.astype(np.float32), _absent(labels, count))
 
 
-def nearest_neighbours(unit: Embeddings, labels: Labels, count: int, *, k: int) -> Neighbours:
+def nearest_neighbors(unit: Embeddings, labels: Labels, count: int, *, k: int) -> Neighbors:
     """The votes of the k nearest examples."""
-    return Neighbours(unit, labels, count, k)
+    return Neighbors(unit, labels, count, k)
 
 
 def logistic_regression(unit: Embeddings, labels: Labels, count: int, *, c: float) -> Linear:
@@ -118,7 +118,7 @@ def _absent(labels: Labels, count: int) -> NDArray[np.float32]:
 PROTOTYPES = "prototypes"
 METHODS: dict[str, Fit] = {
     "nearest centroid": nearest_centroid,
-    "5 nearest neighbours": partial(nearest_neighbours, k=5),
+    "5 nearest neighbors": partial(nearest_neighbors, k=5),
     **{
         f"logistic regression (C={c})": partial(logistic_regression, c=float(c))
         for c in (1, 10, 30, 100)

@@ -1,4 +1,4 @@
-"""Labelled vectors to what each method would have said of those it did not see.
+"""Labeled vectors to what each method would have said of those it did not see.
 
 Stratified cross-validation; a temperature for the confidences (Guo et al. 2017, section 4.2); and
 the limits below which an answer is "none of these", for which labels that are left out altogether
@@ -76,8 +76,8 @@ def centroid_cosines(
     nearest = np.full(len(labels), np.nan, np.float32)
     for part in np.unique(fold[fold >= 0]):
         unseen = fold == part
-        centres = centroids(unit[~unseen], labels[~unseen], count)
-        nearest[unseen] = (unit[unseen] @ centres.T).max(axis=1)
+        centers = centroids(unit[~unseen], labels[~unseen], count)
+        nearest[unseen] = (unit[unseen] @ centers.T).max(axis=1)
     return nearest
 
 
@@ -112,7 +112,7 @@ def refused_unknown(
         out = labels % FOLDS == part
         logits = fit(unit[~out], labels[~out], count).logits(unit[out])
         sure = probabilities(logits, temperature).max(axis=1) >= bounds.confidence
-        centres = centroids(unit[~out], labels[~out], count)
-        near = (unit[out] @ centres.T).max(axis=1) >= bounds.cosine
+        centers = centroids(unit[~out], labels[~out], count)
+        near = (unit[out] @ centers.T).max(axis=1) >= bounds.cosine
         refused[out] = ~(sure & near)
     return float(refused.mean())

@@ -1,6 +1,6 @@
 """The `modernbert` architecture as an OpenVINO graph: token ids to one vector per token.
 
-gte-modernbert, Granite r2. Layers that normalise before, gate their middle, turn queries and keys
+gte-modernbert, Granite r2. Layers that normalize before, gate their middle, turn queries and keys
 by their places, and look at the whole text or only at a window around each token.
 Warner et al. 2024, https://arxiv.org/abs/2412.13663; names and keys as transformers 4 and 5 write
 them.

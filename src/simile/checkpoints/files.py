@@ -51,7 +51,7 @@ _GGUF = re.compile(r"[^/]+\.gguf", re.IGNORECASE)
 _GGUF_IN_PARTS = re.compile(r"-\d+-of-\d+\.gguf$|mmproj", re.IGNORECASE)
 
 
-_QUANTISATION = re.compile(r"(UD-)?(F16|F32|BF16|I?Q\d\w*)", re.IGNORECASE)
+_QUANTIZATION = re.compile(r"(UD-)?(F16|F32|BF16|I?Q\d\w*)", re.IGNORECASE)
 
 
 _BEST_FIRST = ("F16", "BF16", "Q8_0", "F32", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q4_0")
@@ -61,25 +61,25 @@ _BEST_FIRST = ("F16", "BF16", "Q8_0", "F32", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M
 _PICKLED = re.compile(r"(\d+_\w+/)?(pytorch_model.*\.bin|.*\.pt)")
 
 
-def is_quantisation(text: str) -> bool:
+def is_quantization(text: str) -> bool:
     """Whether a tag names one GGUF file among several (`Q8_0`, `F16`) and not a revision."""
-    return _QUANTISATION.fullmatch(text) is not None
+    return _QUANTIZATION.fullmatch(text) is not None
 
 
 def choose(
-    offered: Iterable[str], pinned: Iterable[str] = (), *, quantisation: str | None = None
+    offered: Iterable[str], pinned: Iterable[str] = (), *, quantization: str | None = None
 ) -> list[str]:
     """Pick the files to take: the pinned ones, or else those that an encoder is read from.
 
-    One GGUF file is taken where a quantisation is asked for, or there are no safetensors; one ONNX
+    One GGUF file is taken where a quantization is asked for, or there are no safetensors; one ONNX
     file, with its data, where there is neither.
     CheckpointError says what is missing, and that pickled weights are refused where there are only
     those.
     """
     names = set(offered)
     wanted = sorted(pinned)
-    if not wanted and (quantisation or not any(_WEIGHTS.fullmatch(name) for name in names)):
-        wanted = _choose_gguf(names, quantisation)
+    if not wanted and (quantization or not any(_WEIGHTS.fullmatch(name) for name in names)):
+        wanted = _choose_gguf(names, quantization)
     wanted = wanted or relevant(names)
     missing = sorted(set(wanted) - names)
     if any(_GGUF.fullmatch(name) for name in wanted) and not missing:
@@ -98,15 +98,15 @@ def choose(
     return wanted
 
 
-def _choose_gguf(names: Iterable[str], quantisation: str | None) -> list[str]:
+def _choose_gguf(names: Iterable[str], quantization: str | None) -> list[str]:
     found = sorted(n for n in names if _GGUF.fullmatch(n) and not _GGUF_IN_PARTS.search(n))
-    for wanted in (quantisation,) if quantisation else _BEST_FIRST:
+    for wanted in (quantization,) if quantization else _BEST_FIRST:
         ending = re.compile(rf"(^|[-._]){re.escape(wanted)}\.gguf$", re.IGNORECASE)
         if match := next((name for name in found if ending.search(name)), None):
             return [match]
-    if quantisation:
+    if quantization:
         raise CheckpointError(
-            f"it has no GGUF file {quantisation}; it has {', '.join(found) or 'none'}"
+            f"it has no GGUF file {quantization}; it has {', '.join(found) or 'none'}"
         )
     return found if len(found) == 1 else []
 

@@ -1,7 +1,7 @@
 """Turn a model folder's tokenizer files into a tokenizer of the tokenizers library.
 
 Truncation and padding that are baked into the files are switched off: windows and batches are ours.
-Where the files name a class of tokenizer, its own normaliser and splitting win over those of
+Where the files name a class of tokenizer, its own normalizer and splitting win over those of
 tokenizer.json, as in transformers 5 (tokenization_utils_tokenizers.py, read 2026-11).
 """
 
@@ -54,7 +54,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _follow_class(fast: Any, name: str, config: dict[str, Any]) -> None:
-    """Normalise and split as the class does, told by tokenizer_config.json."""
+    """Normalize and split as the class does, told by tokenizer_config.json."""
     from tokenizers import pre_tokenizers
 
     match name.removesuffix("Fast"), type(fast.model).__name__:
@@ -95,7 +95,7 @@ def _word_piece(vocab: Path) -> Any:
 
 
 def _bert_normalizer(config: dict[str, Any]) -> Any:
-    """Normalise as tokenizer_config.json says: it wins over tokenizer.json for BERT's class."""
+    """Normalize as tokenizer_config.json says: it wins over tokenizer.json for BERT's class."""
     from tokenizers import normalizers
 
     return normalizers.BertNormalizer(

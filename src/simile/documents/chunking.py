@@ -60,7 +60,7 @@ def chunk(
 
     A chunk has at most `max_tokens`, and with its heading path at most `window_tokens` (the
     model's limit, special tokens deducted). A section below `min_tokens` is joined to a
-    neighbour if it fits. Chunks overlap by whole sentences or lines, only if `overlap_tokens`.
+    neighbor if it fits. Chunks overlap by whole sentences or lines, only if `overlap_tokens`.
     `kind` is by default what the id's suffix tells. InputError: sizes that contradict each other.
     """
     require_sizes(max_tokens, min_tokens, overlap_tokens)

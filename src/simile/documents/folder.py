@@ -1,6 +1,6 @@
 """The files of a folder that are worth reading, in a fixed order, and why the others are not.
 
-Honours .gitignore (gitignore(5), read 2026-11) in every folder down from the root or from the
+Honors .gitignore (gitignore(5), read 2026-11) in every folder down from the root or from the
 repository around it. Links are followed to files and folders, but never into a folder above.
 """
 

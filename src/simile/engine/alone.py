@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from simile.engine.batching import pad
-from simile.engine.runner import BatchRunner, Text, Tokenise
+from simile.engine.runner import BatchRunner, Text, Tokenize
 from simile.engine.stats import EngineStats
 from simile.errors import EngineError, InputError, TextTooLongError
 from simile.types import EmbedResult
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def embed_alone(
     text: Text,
-    tokenise: Tokenise[Text],
+    tokenize: Tokenize[Text],
     runner: BatchRunner,
     stats: EngineStats,
     *,
@@ -31,21 +31,21 @@ def embed_alone(
     """Embed; TextTooLongError (only if not truncate), EngineError if it failed."""
     start_s = perf_counter()
     try:
-        (tokenised,) = tokenise([text], [window])
-        if tokenised.truncated and not truncate:
+        (tokenized,) = tokenize([text], [window])
+        if tokenized.truncated and not truncate:
             raise TextTooLongError(TOO_LONG)
-        inputs = pad([tokenised])
+        inputs = pad([tokenized])
         run_s = perf_counter()
         vectors = runner.run(*inputs)
     except (InputError, EngineError):
         raise
     except Exception as exc:
         raise as_engine_error(exc) from exc
-    seconds, tokens = perf_counter() - run_s, len(tokenised.ids)
-    stats.tokenise_s.add(run_s - start_s)
+    seconds, tokens = perf_counter() - run_s, len(tokenized.ids)
+    stats.tokenize_s.add(run_s - start_s)
     stats.queue_s.add(0.0)
     stats.add_batch(texts=1, tokens=tokens, size=inputs[0].size, seconds=seconds)
-    counts, truncated = np.array([tokens], np.int32), np.array([tokenised.truncated])
+    counts, truncated = np.array([tokens], np.int32), np.array([tokenized.truncated])
     return EmbedResult(vectors, counts, truncated, queue_s=0.0, inference_s=seconds)
 
 

@@ -1,7 +1,7 @@
-"""Turn tokenised texts of mixed length into padded batches that waste little.
+"""Turn tokenized texts of mixed length into padded batches that waste little.
 
 Keeps texts sorted by length and cuts a batch around the text that has waited longest, so that its
-neighbours are of nearly its length and none waits for ever. Knows no threads and no model.
+neighbors are of nearly its length and none waits for ever. Knows no threads and no model.
 """
 
 from bisect import bisect_left
@@ -30,7 +30,7 @@ half a megabyte, which 8 sizes would halve for 1.5 % more padding."""
 
 @dataclass(slots=True)
 class Waiting(Generic[Owner]):
-    """One distinct text, tokenised, and those who wait for its vector."""
+    """One distinct text, tokenized, and those who wait for its vector."""
 
     key: int
     """Sorts by length, then by arrival."""
@@ -44,7 +44,7 @@ class Waiting(Generic[Owner]):
 
 
 class Pool(Generic[Owner]):
-    """Tokenised texts that wait for a batch."""
+    """Tokenized texts that wait for a batch."""
 
     def __init__(self) -> None:
         self._keys: list[int] = []

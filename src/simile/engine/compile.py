@@ -110,7 +110,7 @@ class CompiledEncoder:
 
     def _compile(self, precision: str, streams: int) -> Any:
         options = {
-            # What is not quantised, in the fastest that the CPU has.
+            # What is not quantized, in the fastest that the CPU has.
             "INFERENCE_PRECISION_HINT": choose("auto") if precision == "int8" else precision,
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": _cores(),

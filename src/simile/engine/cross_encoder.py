@@ -135,7 +135,7 @@ class LocalReranker:
     def _quantized(self, encoder: CrossEncoder, model: LocalModel) -> Buildable:
         from simile.engine.quantize import QuantizedEncoder
 
-        def tokenise(texts: list[str]) -> list[TokenizedText]:
+        def tokenize(texts: list[str]) -> list[TokenizedText]:
             """Read each text with the beginning of the next for a query."""
             pairs = [
                 Pair(self._tokenizer.query(query[:200]), text)
@@ -143,7 +143,7 @@ class LocalReranker:
             ]
             return self._tokenizer.encode(pairs, [self.max_tokens] * len(pairs))
 
-        return QuantizedEncoder(encoder, tokenise, model.derived)
+        return QuantizedEncoder(encoder, tokenize, model.derived)
 
     def _fingerprint(self, digest: str) -> str:
         parts = {

@@ -216,10 +216,10 @@ class LocalEmbedder:
     def _quantized(self, encoder: Encoder, model: LocalModel) -> Buildable:
         from simile.engine.quantize import QuantizedEncoder
 
-        def tokenise(texts: list[str]) -> list[TokenizedText]:
+        def tokenize(texts: list[str]) -> list[TokenizedText]:
             return self._tokenizer.encode(texts, [self.max_tokens] * len(texts))
 
-        return QuantizedEncoder(encoder, tokenise, model.derived)
+        return QuantizedEncoder(encoder, tokenize, model.derived)
 
     def _fingerprint(self, digest: str) -> str:
         parts = {

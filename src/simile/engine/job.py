@@ -25,7 +25,7 @@ class Job(Generic[Text]):
         self.texts = list(places)
         self.window = window
         self.truncate = truncate
-        self.tokenised = 0
+        self.tokenized = 0
         """How many of `texts` have been handed to the tokenizer."""
         self.future: Future[EmbedResult] = Future()
         self._unanswered = Lock()
@@ -45,7 +45,7 @@ class Job(Generic[Text]):
         return not self.future.done()
 
     def count(self, place: int, tokens: int, truncated: bool) -> None:
-        """Note how a text was tokenised."""
+        """Note how a text was tokenized."""
         self._token_counts[place] = tokens
         self._truncated[place] = truncated
 

@@ -11,8 +11,8 @@ from typing import Generic
 from simile.engine.job import Job, Owner
 from simile.engine.runner import Text
 
-TOKENISE_TEXTS = 64
-TOKENISE_CHARS = 16_384
+TOKENIZE_TEXTS = 64
+TOKENIZE_CHARS = 16_384
 """Of a long call at a time: a slice keeps all cores busy for some milliseconds, and the next long
 call's turn comes after it."""
 
@@ -39,14 +39,14 @@ class LongCalls(Generic[Text]):
         """Take the next slice of texts, and let the next call begin the slice after it."""
         taken: list[Owner[Text]] = []
         chars = 0
-        while self._jobs and len(taken) < TOKENISE_TEXTS and chars < TOKENISE_CHARS:
+        while self._jobs and len(taken) < TOKENIZE_TEXTS and chars < TOKENIZE_CHARS:
             job = self._jobs[0]
-            if not job.wanted or job.tokenised == len(job.texts):
+            if not job.wanted or job.tokenized == len(job.texts):
                 self._jobs.popleft()
                 continue
-            taken.append((job, job.tokenised))
-            chars += len(job.texts[job.tokenised])
-            job.tokenised += 1
+            taken.append((job, job.tokenized))
+            chars += len(job.texts[job.tokenized])
+            job.tokenized += 1
         self._jobs.rotate(-1)
         return taken
 

@@ -19,13 +19,13 @@ _LEAST_LENGTH = np.float32(1e-12)
 def cut(vectors: Embeddings, dimensions: int, *, layer_norm: bool = False) -> Embeddings:
     """Keep the first numbers of each row (n, dim), scaled to length 1; a row of zeros stays so.
 
-    With layer_norm each whole row is normalised before, as nomic-embed-text-v1.5's card does it.
+    With layer_norm each whole row is normalized before, as nomic-embed-text-v1.5's card does it.
     Gives vectors as they are where there is nothing to cut.
     """
     if not 0 < dimensions < vectors.shape[1]:
         return vectors
     if layer_norm:
-        # Layer normalisation also divides, by what the length takes out again.
+        # Layer normalization also divides, by what the length takes out again.
         vectors = vectors - vectors.mean(axis=1, keepdims=True)
     head = vectors[:, :dimensions]
     lengths = np.sqrt(np.einsum("ij,ij->i", head, head))[:, None]

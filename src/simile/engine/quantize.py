@@ -3,7 +3,7 @@
 Static: the ranges of the numbers are found once, from texts that come with this package. Each
 column of a product's input is first made smaller, and of its matrix larger, by the same factor, so
 that a few large columns do not cost all others their digits: SmoothQuant, Xiao et al. 2022,
-https://arxiv.org/abs/2211.10438, equations 3 and 4. The quantised numbers themselves: Jacob et al.
+https://arxiv.org/abs/2211.10438, equations 3 and 4. The quantized numbers themselves: Jacob et al.
 2017, https://arxiv.org/abs/1712.05877. Knows OpenVINO's graphs; does not know the checkpoint, nor
 which of its families the graph is of.
 """
@@ -57,12 +57,12 @@ class QuantizedEncoder:
     def __init__(
         self,
         encoder: Buildable,
-        tokenise: Callable[[list[str]], list[TokenizedText]],
+        tokenize: Callable[[list[str]], list[TokenizedText]],
         derived: Path | None,
     ) -> None:
         """`derived` is the folder in which the ranges are kept; without one they are not."""
         self._encoder = encoder
-        self._tokenise = tokenise
+        self._tokenize = tokenize
         self._cached = derived / f"int8-{RECIPE}.npz" if derived else None
 
     def graph(self) -> Model:
@@ -71,10 +71,10 @@ class QuantizedEncoder:
         inputs = _inputs(graph)
         ranges = _read(self._cached, len(inputs))
         if ranges is None:
-            ranges = _measure(graph, inputs, self._tokenise(calibration_texts()))
+            ranges = _measure(graph, inputs, self._tokenize(calibration_texts()))
             _write(self._cached, ranges)
         for value, found in zip(inputs, ranges, strict=True):
-            _quantise(value, found)
+            _quantize(value, found)
         graph.validate_nodes_and_infer_types()
         return graph
 
@@ -137,17 +137,17 @@ def _inputs_of(text: TokenizedText) -> list[NDArray[np.int32]]:
     return [text.ids[None], np.ones_like(text.ids)[None], *types]
 
 
-def _quantise(value: Any, ranges: Ranges) -> None:
-    """Put quantised input and matrices into all products that this value goes into."""
+def _quantize(value: Any, ranges: Ranges) -> None:
+    """Put quantized input and matrices into all products that this value goes into."""
     products = [t.get_node() for t in value.get_target_inputs() if _is_product(t.get_node())]
     matrices = [_matrix(one) for one in products]
     factor = _smoothing(ranges, matrices)
     low = min(float((ranges.low / factor).min()), 0.0)
     high = max(float((ranges.high / factor).max()), 0.0)
     limits = [_floats(low), _floats(high)]
-    quantised = ops.fake_quantize(_smooth(value, factor), *limits, *limits, INPUT_LEVELS)
+    quantized = ops.fake_quantize(_smooth(value, factor), *limits, *limits, INPUT_LEVELS)
     for product, matrix in zip(products, matrices, strict=True):
-        product.input(0).replace_source_output(quantised.output(0))
+        product.input(0).replace_source_output(quantized.output(0))
         whole, step = _in_8_bits(matrix * factor)
         if not product.get_attributes()["transpose_b"]:
             whole, step = whole.T.copy(), step.T.copy()

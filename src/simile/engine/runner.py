@@ -8,7 +8,7 @@ from simile.types import Embeddings
 
 Text = TypeVar("Text", bound=Sized)
 """What becomes one row of a batch; its length in characters."""
-Tokenise = Callable[[Sequence[Text], Sequence[int]], list[TokenizedText]]
+Tokenize = Callable[[Sequence[Text], Sequence[int]], list[TokenizedText]]
 
 
 class BatchRunner(Protocol):

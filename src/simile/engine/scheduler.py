@@ -23,7 +23,7 @@ from simile.engine.job import Job, Owner
 from simile.engine.lanes import BULK, SHARES, SHORT, SHORT_CHARS, Lanes, lane_of
 from simile.engine.long_calls import LongCalls
 from simile.engine.rest import Rest
-from simile.engine.runner import BatchRunner, Text, Tokenise
+from simile.engine.runner import BatchRunner, Text, Tokenize
 from simile.engine.stats import EngineStats
 from simile.errors import EngineClosedError, TextTooLongError
 from simile.types import Embeddings, EmbedResult
@@ -43,7 +43,7 @@ class Scheduler(Generic[Text]):
 
     def __init__(
         self,
-        tokenise: Tokenise[Text],
+        tokenize: Tokenize[Text],
         runners: Sequence[BatchRunner],
         *,
         dim: int,
@@ -55,7 +55,7 @@ class Scheduler(Generic[Text]):
 
         `rest` is called between batches now and then, and when there is nothing to do.
         """
-        self._tokenise = tokenise
+        self._tokenize = tokenize
         self._runners = list(runners)
         """Those that are free."""
         self._runner_count = len(self._runners)
@@ -69,10 +69,10 @@ class Scheduler(Generic[Text]):
         self._last_short_s = -MIXED_S
         self._closed = False
         self._lock = Lock()
-        self._may_tokenise = Condition(self._lock)
+        self._may_tokenize = Condition(self._lock)
         self._may_run = Condition(self._lock)
         self._threads = [
-            Thread(target=self._tokenise_loop, name="simile-tokenise", daemon=True),
+            Thread(target=self._tokenize_loop, name="simile-tokenize", daemon=True),
             *(Thread(target=self._run_loop, name="simile-run", daemon=True) for _ in self._runners),
         ]
         for thread in self._threads:
@@ -90,12 +90,12 @@ class Scheduler(Generic[Text]):
         if not job.texts:
             job.finish()
         elif (lane := lane_of(job.texts)) != BULK:
-            self._tokenise_into(lane, [(job, n) for n in range(len(job.texts))])
+            self._tokenize_into(lane, [(job, n) for n in range(len(job.texts))])
         else:
             with self._lock:
                 self._refuse_if_closed()
                 self._long.add(job)
-                self._may_tokenise.notify()
+                self._may_tokenize.notify()
             known = ref(job)  # A future that held its job would keep the vectors alive in a cycle.
             job.future.add_done_callback(lambda _: self._forget(known()))
         return job.future
@@ -112,7 +112,7 @@ class Scheduler(Generic[Text]):
             return self.submit(texts, window=window, truncate=truncate).result()
         try:
             return embed_alone(
-                texts[0], self._tokenise, runner, self._stats, window=window, truncate=truncate
+                texts[0], self._tokenize, runner, self._stats, window=window, truncate=truncate
             )
         finally:
             self._give_back(runner)
@@ -121,7 +121,7 @@ class Scheduler(Generic[Text]):
         """Fail what waits and stop the threads; blocks until the batches in flight are done."""
         with self._lock:
             self._closed = True
-            self._may_tokenise.notify_all()
+            self._may_tokenize.notify_all()
             self._may_run.notify_all()
         for thread in self._threads:
             thread.join()
@@ -144,22 +144,22 @@ class Scheduler(Generic[Text]):
         if self._closed:
             raise EngineClosedError("the model was unloaded; ask for it again")
 
-    def _tokenise_into(self, lane: int, owners: list[Owner[Text]]) -> None:
+    def _tokenize_into(self, lane: int, owners: list[Owner[Text]]) -> None:
         start_s = perf_counter()
         try:
-            tokenised = self._tokenise(
+            tokenized = self._tokenize(
                 [job.texts[place] for job, place in owners], [job.window for job, _ in owners]
             )
         except Exception as exc:
             _fail(owners, exc)
             return
-        self._stats.tokenise_s.add(perf_counter() - start_s)
+        self._stats.tokenize_s.add(perf_counter() - start_s)
         too_long = []
         with self._lock:
             self._refuse_if_closed()
             if lane == SHORT:
                 self._last_short_s = start_s
-            for (job, place), text in zip(owners, tokenised, strict=True):
+            for (job, place), text in zip(owners, tokenized, strict=True):
                 if text.truncated and not job.truncate:
                     too_long.append(job)
                     continue
@@ -169,10 +169,10 @@ class Scheduler(Generic[Text]):
         for job in too_long:
             job.fail(TextTooLongError(TOO_LONG))
 
-    def _tokenise_loop(self) -> None:
+    def _tokenize_loop(self) -> None:
         while owners := self._wait_for_texts():
             try:
-                self._tokenise_into(BULK, owners)
+                self._tokenize_into(BULK, owners)
             except EngineClosedError as exc:
                 _fail(owners, exc)
 
@@ -183,7 +183,7 @@ class Scheduler(Generic[Text]):
                 has_room = self._lanes.tokens(BULK) < MAX_WAITING_TOKENS
                 if has_room and (owners := self._long.take()):
                     return owners
-                self._may_tokenise.wait()
+                self._may_tokenize.wait()
             return []
 
     def _run_loop(self) -> None:
@@ -247,7 +247,7 @@ class Scheduler(Generic[Text]):
         others = MIXED_BATCH_TOKENS if is_mixed else most
         batch = self._lanes.take((most, others, others), lambda owner: owner[0].wanted)
         if self._long:  # Room for more tokens, also where only unwanted texts were taken out.
-            self._may_tokenise.notify()
+            self._may_tokenize.notify()
         if not batch:
             return None
         if self._lanes.waits:

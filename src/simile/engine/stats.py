@@ -42,7 +42,7 @@ class EngineStats:
     def __init__(self) -> None:
         self.queue_s = Histogram(SECONDS)
         """Per call: from asking until its first batch began."""
-        self.tokenise_s = Histogram(SECONDS)
+        self.tokenize_s = Histogram(SECONDS)
         """Per slice of texts."""
         self.inference_s = Histogram(SECONDS)
         """Per batch, as the next two."""

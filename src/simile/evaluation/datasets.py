@@ -35,7 +35,7 @@ def read_judged(path: Path) -> list[Judged]:
         return read_judged_lines(path)
     qrels = next((path / name for name in _QRELS if (path / name).exists()), None)
     if qrels is None:
-        raise InputError(f"{path} has none of {', '.join(_QRELS)}; expected judgements")
+        raise InputError(f"{path} has none of {', '.join(_QRELS)}; expected judgments")
     spans = path / "spans.jsonl"
     return read_beir(path / "queries.jsonl", qrels, spans if spans.exists() else None)
 
@@ -56,7 +56,7 @@ def read_beir(queries: Path, qrels: Path, spans: Path | None = None) -> list[Jud
 
     `spans` are lines of `{"query_id", "doc_id", "spans": [{"start", "end"}]}`.
     """
-    judgements, where = read_qrels(qrels)
+    judgments, where = read_qrels(qrels)
     gold: dict[str, list[Span]] = {}
     for line in lines_of(spans) if spans else ():
         fields = line.fields()
@@ -69,10 +69,10 @@ def read_beir(queries: Path, qrels: Path, spans: Path | None = None) -> list[Jud
         id = seen(line, line.string(fields, "_id", "id"))
         if where.pop(id, None):
             of_spans = tuple(gold.get(id, ()))
-            relevant = judgements.get(id) or _documents(of_spans)
+            relevant = judgments.get(id) or _documents(of_spans)
             found.append(Judged(line.string(fields, "text"), relevant, of_spans, id=id))
     for id, line in where.items():
-        line.fail(f"a judgement of the query {id!r}, which is not in {queries}")
+        line.fail(f"a judgment of the query {id!r}, which is not in {queries}")
     return _some(found, qrels)
 
 

@@ -1,4 +1,4 @@
-"""One query's ranking and its judgements to numbers; higher is better.
+"""One query's ranking and its judgments to numbers; higher is better.
 
 As trec_eval 9 computes them (`ndcg_cut`, `recall`, `P`, `recip_rank`, `map`, `success`): what is
 not judged is not relevant, a grade of 1 or more is. Knows ids and spans; not where they come from.

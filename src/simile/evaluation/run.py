@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 Search = Callable[[Judged, Arm, int], Sequence[Hit]]
 """The best chunks of an arm, best first, for one judged query: at most so many."""
 Scores = NDArray[np.float64]
-"""float64 (queries,), in their order; NaN where the query has no judgement of this kind."""
+"""float64 (queries,), in their order; NaN where the query has no judgment of this kind."""
 
 METRICS: dict[str, Callable[[Sequence[str], Judged], float]] = {
     "ndcg@10": lambda ids, judged: metrics.ndcg(ids, judged.relevant, 10),
@@ -174,5 +174,5 @@ def measure(judged: Judged, chunks: Sequence[Span], names: Iterable[str]) -> dic
 
 
 def mean(scores: Scores) -> float:
-    """Over the queries that have a judgement of this kind."""
+    """Over the queries that have a judgment of this kind."""
     return float(np.nanmean(scores))

@@ -11,7 +11,7 @@ from simile.analysis import Map, cluster, project, write_map
 from simile.analysis.classify import fit
 from simile.analysis.dedupe import near_duplicates
 
-LABELLED = {
+LABELED = {
     "card": (
         "My card has not arrived yet.",
         "When will my new card come?",
@@ -58,8 +58,8 @@ def main() -> None:
     parser.add_argument("--model", default="all-minilm")
     parser.add_argument("--map", type=Path, default=Path("map.html"), help="where the map goes")
     options = parser.parse_args()
-    texts = [text for some in LABELLED.values() for text in some]
-    labels = [label for label, some in LABELLED.items() for _ in some]
+    texts = [text for some in LABELED.values() for text in some]
+    labels = [label for label, some in LABELED.items() for _ in some]
     with Embedder(options.model) as embedder:
         vectors = embedder.embed(texts, role="document")
         asked = embedder.embed(ASKED, role="document")

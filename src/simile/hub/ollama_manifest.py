@@ -24,7 +24,7 @@ _FILES = {"params": "params.json", "license": "LICENSE", "model": MODEL_FILE}
 """Kind of layer to the name it has here; the large one last. Templates are for chat."""
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{1,39}")
-_LICENCES = (
+_LICENSES = (
     (re.compile(r"\s*Apache License\s+Version 2\.0\b"), "Apache-2.0"),
     (re.compile(r"\s*(The )?MIT License\b"), "MIT"),
 )
@@ -96,12 +96,12 @@ def read_window(params: Path) -> int | None:
     return window if type(window) is int and window > 0 else None
 
 
-def read_licence(text: Path) -> str | None:
-    """Give the SPDX name of a licence from its text, if that is a well-known one."""
+def read_license(text: Path) -> str | None:
+    """Give the SPDX name of a license from its text, if that is a well-known one."""
     try:
         content = text.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    known = next((name for pattern, name in _LICENCES if pattern.match(content)), None)
+    known = next((name for pattern, name in _LICENSES if pattern.match(content)), None)
     first = content.strip().partition("\n")[0].strip()
     return known or (first if _SPDX.fullmatch(first) else None)

@@ -23,7 +23,7 @@ def pull(
     name: ModelName,
     sources: Sequence[PullSource],
     *,
-    licence: str | None,
+    license: str | None,
     report: Report,
     refresh: bool,
 ) -> None:
@@ -44,7 +44,7 @@ def pull(
             manifest = Manifest(
                 name=name.display,
                 source=delivery.origin,
-                licence=licence or delivery.licence,
+                license=license or delivery.license,
                 pulled_at=datetime.now(UTC),
                 files=delivery.files,
                 copied_from=delivery.copied_from,

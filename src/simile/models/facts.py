@@ -49,7 +49,7 @@ class ModelFacts:
     dimensions: Sequence[int] = ()
     """Widths that its vectors may be cut to, where it is known that it was trained for them."""
     layer_norm_before_cut: bool = False
-    """Whether a vector goes through layer normalisation, without weights, before it is cut."""
+    """Whether a vector goes through layer normalization, without weights, before it is cut."""
     is_causal: bool = False
     """Whether a token sees only those before it."""
 

@@ -21,14 +21,14 @@ class LocalModel:
     """With its time zone."""
     source: str
     """Where the files came from, in words."""
-    licence: str | None = None
+    license: str | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
-    """Role to the text that goes before, where the catalogue knows it."""
+    """Role to the text that goes before, where the catalog knows it."""
     derived: Path | None = None
     """Folder for what is computed once from its files; None: computed each time."""
     window: int | None = None
     """Tokens read by default, where that is not what the checkpoint's own files say."""
     dimensions: Sequence[int] = ()
-    """Widths that its vectors may be cut to, where the catalogue knows it was trained for them."""
+    """Widths that its vectors may be cut to, where the catalog knows it was trained for them."""
     layer_norm_before_cut: bool = False
-    """Whether a vector goes through layer normalisation, without weights, before it is cut."""
+    """Whether a vector goes through layer normalization, without weights, before it is cut."""

@@ -101,7 +101,7 @@ def read_prompts(checkpoint: Checkpoint) -> Mapping[str, str]:
 
 
 def read_prompt_facts(checkpoint: Checkpoint, model: LocalModel) -> tuple[Mapping[str, str], str]:
-    """Give the prompts, the checkpoint's own or else the catalogue's, and the default one's name.
+    """Give the prompts, the checkpoint's own or else the catalog's, and the default one's name.
 
     Blank prompts alone say nothing: sentence-transformers writes them for every model.
     """
@@ -115,7 +115,7 @@ def read_widths(checkpoint: Checkpoint, model: LocalModel, width: int) -> tuple[
     """Give the width of the vectors, and those they may be cut to: as trained, where it is known.
 
     The first is less than `width` where the checkpoint says `truncate_dim`, the second the
-    catalogue's, or `matryoshka_dimensions` of config.json.
+    catalog's, or `matryoshka_dimensions` of config.json.
     """
     asked = checkpoint.find_object(_ST_CONFIG).get("truncate_dim")
     if asked is not None and (type(asked) is not int or asked < 1):

@@ -20,7 +20,7 @@ WHOLE = 1 << 30
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Query:
-    """A query that was tokenised once, for all texts that are judged by it."""
+    """A query that was tokenized once, for all texts that are judged by it."""
 
     text: str
     ids: tuple[int, ...]
@@ -35,7 +35,7 @@ class Pair:
     text: str
 
     def __len__(self) -> int:
-        """Characters of the text: what there is to tokenise."""
+        """Characters of the text: what there is to tokenize."""
         return len(self.text)
 
 
@@ -54,12 +54,12 @@ class PairTokenizer:
         self.special_count = len(self._before.ids) + len(self._between.ids) + len(self._after.ids)
 
     def query(self, text: str, instruction: str | None = None) -> Query:
-        """Tokenise a query; it has no instruction, which is for models with a template."""
+        """Tokenize a query; it has no instruction, which is for models with a template."""
         [ids] = self._tokenizer.bodies([text], [WHOLE])
         return Query(text, tuple(ids))
 
     def encode(self, pairs: Sequence[Pair], windows: Sequence[int]) -> list[TokenizedText]:
-        """Tokenise pairs, each cut to its window (tokens, specials included).
+        """Tokenize pairs, each cut to its window (tokens, specials included).
 
         Every window must be larger than special_count.
         """

@@ -48,7 +48,7 @@ class TemplateTokenizer:
         return Query(head, tuple(ids))
 
     def encode(self, pairs: Sequence[Pair], windows: Sequence[int]) -> list[TokenizedText]:
-        """Tokenise pairs, each cut to its window (tokens, the template included)."""
+        """Tokenize pairs, each cut to its window (tokens, the template included)."""
         around = len(self._prefix) + len(self._suffix)
         rooms = [window - around for window in windows]
         bodies = self._tokenizer.encode(

@@ -49,7 +49,7 @@ class _CuttingTokenizer(Tokenizer):
         self._token_chars = int(np.median(lengths))
 
     def encode(self, texts: Sequence[Text], windows: Sequence[int]) -> list[TokenizedText]:
-        """Tokenise texts, each cut to its window; see Tokenizer."""
+        """Tokenize texts, each cut to its window; see Tokenizer."""
         heads = [
             text[: window * self._token_chars] if isinstance(text, str) else text
             for text, window in zip(texts, windows, strict=True)

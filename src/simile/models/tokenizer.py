@@ -1,7 +1,7 @@
 """Turn texts into token ids, cut to a window with the special tokens kept.
 
 The tokens are those of the checkpoint's own tokenizer (the tokenizers library); does not know the
-engine. A text that is far longer than its window is tokenised only as far as the window needs.
+engine. A text that is far longer than its window is tokenized only as far as the window needs.
 """
 
 import re
@@ -18,10 +18,10 @@ from simile.texts import without_surrogates
 
 TokenIds = NDArray[np.int32]
 Text = str | tuple[int, ...]
-"""A text, or the token ids of one that its caller has tokenised."""
+"""A text, or the token ids of one that its caller has tokenized."""
 
 _ALONE_CHARS = 512
-"""One text of so few is tokenised in this thread: the library's own would be woken for it, and spin
+"""One text of so few is tokenized in this thread: the library's own would be woken for it, and spin
 on their cores. A longer one would hold up Python's other threads."""
 _HEAD_CHARS_PER_TOKEN = 16
 """A text longer than this times its window is first tried by its head alone."""
@@ -30,7 +30,7 @@ _LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}"
 """Letters that make one word, or blanks. To BERT's tokenizer a word of over 100 characters is
 unknown and blanks are nothing, however many: ten megabytes of them need not be read."""
 _COUNTED_PARTS = 256
-"""Texts or parts of texts tokenised at a time where they are only counted."""
+"""Texts or parts of texts tokenized at a time where they are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Tokenizer:
         return len(self._before) + len(self._after)
 
     def encode(self, texts: Sequence[Text], windows: Sequence[int]) -> list[TokenizedText]:
-        """Tokenise texts, each cut to its window (tokens, specials included).
+        """Tokenize texts, each cut to its window (tokens, specials included).
 
         A text may also come as token ids that check_ids has passed: only cut, and given the special
         tokens that it lacks. Every window must be larger than special_count.
@@ -113,7 +113,7 @@ class Tokenizer:
         return [self._cut(body, room) for body, room in zip(bodies, rooms, strict=True)]
 
     def bodies(self, texts: Sequence[Text], rooms: Sequence[int]) -> list[Sequence[int]]:
-        """Tokenise texts without special tokens: each whole, or more of it than its room."""
+        """Tokenize texts without special tokens: each whole, or more of it than its room."""
         bodies: list[Sequence[int] | None] = [
             self._body_at_once(text, room) for text, room in zip(texts, rooms, strict=True)
         ]
@@ -180,7 +180,7 @@ class Tokenizer:
         return ids
 
     def _encode_head(self, text: str, room: int) -> Sequence[int]:
-        """Tokenise as much of a long text as fills the room.
+        """Tokenize as much of a long text as fills the room.
 
         The tokens of a word are final once another word follows it, so a head is enough if the
         first token past the room belongs to a word before the head's last.

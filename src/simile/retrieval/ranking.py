@@ -51,7 +51,7 @@ class Question:
     collapse: float | None = None
     """Leave out a hit whose vector has at least this cosine to a better one's."""
     context: int = 0
-    """Neighbours on each side to show with a hit."""
+    """Neighbors on each side to show with a hit."""
     explain: bool = False
 
 

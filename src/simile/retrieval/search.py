@@ -1,4 +1,4 @@
-"""Ranked rows to hits: crowds left out, ranked again where asked, texts and neighbours fetched.
+"""Ranked rows to hits: crowds left out, ranked again where asked, texts and neighbors fetched.
 
 Crowds go first, so that a ranker, which is slow, reads no text in vain; whatever its order then is,
 no two hits are alike, and none are too many of one document.
@@ -158,7 +158,7 @@ def _scores(found: RankedRows, place: _Place) -> dict[str, float]:
 
 
 def _context(store: Store, stored: StoredChunk, count: int) -> Passage | None:
-    """The chunk with so many neighbours on each side; None if the document has changed since."""
+    """The chunk with so many neighbors on each side; None if the document has changed since."""
     document = store.document(stored.document_id)  # First: its chunks then prove that it is this.
     around = [
         other

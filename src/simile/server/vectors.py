@@ -1,6 +1,6 @@
 """Turn the engine's vectors into the numbers that go over the wire: checked, of length 1, cut.
 
-Knows arrays; does not know JSON keys or protocols. Normalisation as Ollama's: float32 sums, length
+Knows arrays; does not know JSON keys or protocols. Normalization as Ollama's: float32 sums, length
 at least 1e-12, and once more after a Matryoshka cut (Ollama 0.33's API, read 2026-11).
 """
 

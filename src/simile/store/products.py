@@ -1,6 +1,6 @@
 """Inner products of a query with the admitted rows of a matrix, block by block, on several threads.
 
-One kernel (SimSIMD) takes row by row, so a row's product does not depend on its neighbours, as it
+One kernel (SimSIMD) takes row by row, so a row's product does not depend on its neighbors, as it
 does in BLAS: equal rows get equal products. Knows arrays, int8 and floats; not what they stand for.
 """
 

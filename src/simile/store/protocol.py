@@ -33,7 +33,7 @@ class StoredDocument:
     vectors: Embeddings
     """float32 (len(chunks), dim), finite."""
     content_hash: str
-    """Of the document, so that one that did not change is recognised."""
+    """Of the document, so that one that did not change is recognized."""
     fingerprint: str
     """Of the model and the chunking that made the vectors; one per index."""
     source: str | None = None

@@ -69,7 +69,7 @@ def test_floats_are_read_as_they_are(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
-def test_blocks_are_dequantised_as_by_the_gguf_package(tmp_path, kind, monkeypatch):
+def test_blocks_are_dequantized_as_by_the_gguf_package(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(blocks, "CHUNK_NUMBERS", 768)
     quantization = gguf.GGMLQuantizationType[kind]
     per_block, size = gguf.GGML_QUANT_SIZES[quantization]

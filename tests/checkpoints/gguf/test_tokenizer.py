@@ -50,7 +50,7 @@ def test_texts_are_lower_cased_where_the_file_does_not_say(build):
     assert build(**BERT).encode("CATS École").ids == [2, 4, 5, 7, 3]
 
 
-def test_the_files_normaliser_is_followed(build):
+def test_the_files_normalizer_is_followed(build):
     assert build(**BERT, normalizer__lowercase=False).encode("CAT cafe").ids == [2, 1, 9, 3]
     kept = build(**BERT, normalizer__strip_accents=False)
     assert kept.encode("CAT É café").ids == [2, 4, 8, 1, 3]
@@ -115,7 +115,7 @@ def xlm_r_charsmap() -> bytes:
     return len(table).to_bytes(4, "little") + table + b"ab\0"
 
 
-def test_the_normalisation_comes_as_bytes_or_as_letters_of_base64(build):
+def test_the_normalization_comes_as_bytes_or_as_letters_of_base64(build):
     table = xlm_r_charsmap()
     letters = list(b64encode(table).decode())
     for given in (table, letters):
@@ -124,7 +124,7 @@ def test_the_normalisation_comes_as_bytes_or_as_letters_of_base64(build):
     assert build(**XLMR).encode("x").ids == [0, 4, 3, 2]
 
 
-def test_a_normalisation_that_is_no_base64_is_refused(build):
+def test_a_normalization_that_is_no_base64_is_refused(build):
     with pytest.raises(CheckpointError, match="precompiled_charsmap"):
         build(**XLMR, precompiled_charsmap=["!", "?"])
 

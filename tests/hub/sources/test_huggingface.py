@@ -73,7 +73,7 @@ def snapshot(tmp_path: Path, kit: Any, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def test_environment_is_honoured_and_the_cache_shared(server, files, tmp_path):
+def test_environment_is_honored_and_the_cache_shared(server, files, tmp_path):
     serve_repo(server, files | NOT_NEEDED)
 
     def pull(home: str, **variables: str) -> Any:
@@ -103,7 +103,7 @@ def test_only_what_an_encoder_needs_is_taken(server, files, home, endpoint):
     endpoint(server.url)
     model = Hub(home).pull(f"hf.co/{REPO}")
     assert model.name == f"hf.co/{REPO}:latest"
-    assert model.licence == "apache-2.0"
+    assert model.license == "apache-2.0"
     assert COMMIT in model.source
     assert {name: (model.path / name).read_bytes() for name in files} == files
     asked_for = {path.partition("/resolve/main/")[2] for _, path, _ in server.requests}
@@ -157,7 +157,7 @@ def test_known_model_comes_from_its_repository(server, kit, files, home, endpoin
     serve_repo(server, files | {"vocab.txt": b"not pinned"})
     endpoint(server.url)
     model = Hub(home, catalog=[kit.known_model(files)]).pull("tiny")
-    assert (model.name, model.licence) == ("tiny:latest", "MIT")
+    assert (model.name, model.license) == ("tiny:latest", "MIT")
     assert not (model.path / "vocab.txt").exists()
 
 

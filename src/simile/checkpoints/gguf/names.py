@@ -142,7 +142,7 @@ def rename(
         if names.norm_offset and stem.endswith("norm") and last == "weight":
             tensor = _changed(tensor, tensor.shape, lambda a: a - np.float32(names.norm_offset))
         if stem in ("token_types", "cls.output") and last == "weight" and len(tensor.shape) == 1:
-            # The quantiser drops a first dimension of one row.
+            # The quantizer drops a first dimension of one row.
             tensor = _changed(tensor, (1, *tensor.shape), lambda a: a[None])
         renamed[f"{_other_name(names, stem)}.{last}"] = tensor
     return renamed

@@ -54,7 +54,7 @@ def _continued(piece: str) -> str:
 
 
 def unigram(vocabulary: Vocabulary) -> Any:
-    """Build XLM-R's tokenizer: a unigram model with the normalisation of its training.
+    """Build XLM-R's tokenizer: a unigram model with the normalization of its training.
 
     Every word begins with a blank, and blanks are never more than one, whatever
     remove_extra_whitespaces says: the converter writes another setting's value there.
@@ -75,7 +75,7 @@ def unigram(vocabulary: Vocabulary) -> Any:
 
 
 def _charsmap(vocabulary: Vocabulary) -> bytes:
-    """Read the normalisation: bytes, or as Ollama has it their base64, a letter per entry."""
+    """Read the normalization: bytes, or as Ollama has it their base64, a letter per entry."""
     found = vocabulary.keys.values.get("precompiled_charsmap")
     if found is None:
         return b""

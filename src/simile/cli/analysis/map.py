@@ -36,7 +36,7 @@ def command(
     seed: int,
     model: str,
 ) -> int:
-    """Draw texts as points, coloured and named by cluster; the page shows and searches them.
+    """Draw texts as points, colored and named by cluster; the page shows and searches them.
 
     Of a FILE each line, or each row of a table with a `text`, is one text; of a FOLDER each file;
     of an index (-i) each chunk that may be read. The texts are in the page: who has it, reads them.

@@ -11,7 +11,7 @@ from simile.cli.parts.printing import print_json
 @click.command("show")
 @click.argument("name")
 def command(name: str) -> None:
-    """Show what is known of the model NAME: width, window, pooling, prompts, source, licence."""
+    """Show what is known of the model NAME: width, window, pooling, prompts, source, license."""
     from simile.cli.parts.hub import open_hub
     from simile.models.open import read_facts
 
@@ -25,7 +25,7 @@ def command(name: str) -> None:
         **sizes,
         "size_bytes": model.size_bytes,
         "digest": model.digest,
-        "licence": model.licence,
+        "license": model.license,
         "source": model.source,
         "path": str(model.path),
     }

@@ -1,4 +1,4 @@
-"""What the analysing commands work on: the texts of an index, a file, a folder or stdin, embedded.
+"""What the analyzing commands work on: the texts of an index, a file, a folder or stdin, embedded.
 
 Lines of a file, rows of a table (CSV, JSON, NDJSON) with a `text`, or the files of a folder, each
 as one text; of an index the chunks that the principals may read, with the vectors stored there.

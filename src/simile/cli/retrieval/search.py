@@ -47,7 +47,7 @@ _SHOWN_LINES = 4
     metavar="COSINE",
     help="Leave out hits as near as this to a better one; .95 are near-duplicates.",
 )
-@click.option("--context", default=0, metavar="N", help="Show N neighbouring chunks on each side.")
+@click.option("--context", default=0, metavar="N", help="Show N neighboring chunks on each side.")
 @click.option("--explain", is_flag=True, help="Say how each hit came to its place.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
 def command(

@@ -35,15 +35,15 @@ Choice = Callable[[Iterable[str]], list[str]]
 
 
 def hub_source(
-    repo: str, revision: str, pins: Mapping[str, str], *, quantisation: str | None = None
+    repo: str, revision: str, pins: Mapping[str, str], *, quantization: str | None = None
 ) -> PullSource:
     """Take the files that an encoder needs from ORG/REPO at a branch, tag or commit.
 
-    With a quantisation, the GGUF file that has it.
+    With a quantization, the GGUF file that has it.
     """
 
     def chosen(offered: Iterable[str]) -> list[str]:
-        return choose(offered, pins, quantisation=quantisation)
+        return choose(offered, pins, quantization=quantization)
 
     def fetch(into: Path, report: Report) -> Delivery:
         report(PullProgress("asking the Hugging Face hub"))
@@ -75,8 +75,8 @@ def _from_hub(
         bar = _bar(name, expected.get(name), report)
         get = partial(hub.hf_hub_download, repo, name, revision=revision, tqdm_class=bar)
         files.append(_bring(get, name, into, expected.get(name)))
-    licence = info.card_data.get("license") if info.card_data else None
-    return Delivery(files, f"{repo} at {info.sha} on the Hugging Face hub", licence)
+    license = info.card_data.get("license") if info.card_data else None
+    return Delivery(files, f"{repo} at {info.sha} on the Hugging Face hub", license)
 
 
 def _refuse_chat(repo: str, revision: str, name: str, into: Path) -> None:

@@ -1,6 +1,6 @@
 """Say where the model of a name can be pulled from, best place first.
 
-Knows the catalogue, the user's folders, the hub's hosts and registries; does not fetch anything.
+Knows the catalog, the user's folders, the hub's hosts and registries; does not fetch anything.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from simile.checkpoints.files import is_quantisation
+from simile.checkpoints.files import is_quantization
 from simile.hub.catalog import KnownModel, find_known
 from simile.hub.manifest import Manifest
 from simile.hub.model_store import ModelStore
@@ -39,18 +39,18 @@ class SourceOrder:
         from simile.hub.sources.wheel import wheel_source
 
         on_hub = name.host.lower() in HUB_HOSTS
-        quantisation = name.tag if on_hub and is_quantisation(name.tag) else None
+        quantization = name.tag if on_hub and is_quantization(name.tag) else None
         repo = known.repo if known else f"{name.namespace}/{name.model}"
         pins = known.sha256 if known else {}
         checkpoint = find_checkpoint(
             self.model_folders, (name.model, repo.rpartition("/")[2], repo)
         )
         folders = folder_source(
-            checkpoint, pins, absent=self._no_checkpoint(name), quantisation=quantisation
+            checkpoint, pins, absent=self._no_checkpoint(name), quantization=quantization
         )
         if on_hub:
-            revision = "main" if quantisation or name.tag == DEFAULT_TAG else name.tag
-            return [hub_source(repo, revision, pins, quantisation=quantisation), folders]
+            revision = "main" if quantization or name.tag == DEFAULT_TAG else name.tag
+            return [hub_source(repo, revision, pins, quantization=quantization), folders]
         registries = self._registries(name, insecure=insecure)
         if known:
             unpacked_from = self.store.workplace(name, ".whl")
@@ -88,4 +88,4 @@ def copy_stored(folder: Path, manifest: Manifest, into: Path, report: Report) ->
     """Bring the files of a stored model as they stand, checked."""
     pins = {file.name: file.sha256 for file in manifest.files}
     delivery = copy_folder(folder, pins, into, report)
-    return replace(delivery, licence=manifest.licence, registry_digest=manifest.registry_digest)
+    return replace(delivery, license=manifest.license, registry_digest=manifest.registry_digest)

@@ -1,7 +1,7 @@
 """Bring a model from a registry that speaks Ollama's protocol: a manifest, then the files it names.
 
 Nothing but GET is asked, without credentials; what comes is believed once its checksum is right.
-Does not know the store nor the catalogue. Source: Ollama, server/download.go and docs on its
+Does not know the store nor the catalog. Source: Ollama, server/download.go and docs on its
 registry; the OCI distribution specification (read 2026-11).
 """
 
@@ -20,7 +20,7 @@ from simile.hub.ollama_manifest import (
     Layer,
     OllamaManifest,
     parse_manifest,
-    read_licence,
+    read_license,
 )
 from simile.hub.sources.download import fetch_checked, read_small, transfer
 from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
@@ -51,8 +51,8 @@ def registry_source(
             unfinished.replace(into / file)
             files.append(FileRecord(file, layer.size_bytes, layer.sha256))
         origin = f"{name.namespace}/{name.model}:{name.tag} at {host}"
-        licence = read_licence(into / "LICENSE")
-        return Delivery(files, origin, licence, registry_digest=manifest.sha256)
+        license = read_license(into / "LICENSE")
+        return Delivery(files, origin, license, registry_digest=manifest.sha256)
 
     return PullSource(f"registry ({host})", fetch)
 

@@ -38,7 +38,7 @@ class Delivery:
     files: Sequence[FileRecord]
     origin: str
     """Where from, for the manifest."""
-    licence: str | None = None
+    license: str | None = None
     copied_from: str | None = None
     """As in the manifest."""
     registry_digest: str | None = None
@@ -72,14 +72,14 @@ def folder_source(
     pins: Mapping[str, str],
     *,
     absent: str,
-    quantisation: str | None = None,
+    quantization: str | None = None,
 ) -> PullSource:
     """Take the files of a checkpoint on this machine; `absent` says why there is none."""
 
     def fetch(into: Path, report: Report) -> Delivery:
         if checkpoint is None:
             raise DownloadError(absent)
-        return copy_folder(checkpoint, pins, into, report, quantisation=quantisation)
+        return copy_folder(checkpoint, pins, into, report, quantization=quantization)
 
     return PullSource("local folders", fetch)
 
@@ -90,11 +90,11 @@ def copy_folder(
     into: Path,
     report: Report,
     *,
-    quantisation: str | None = None,
+    quantization: str | None = None,
 ) -> Delivery:
     """Bring the files of a checkpoint that lies on this machine."""
     files = []
-    for name in choose(listing(folder), pins, quantisation=quantisation):
+    for name in choose(listing(folder), pins, quantization=quantization):
         report(PullProgress("copying", name, sha256=pins.get(name)))
         file = take_file(folder / name, name, into, pins.get(name))
         files.append(file)

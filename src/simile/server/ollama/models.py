@@ -112,7 +112,7 @@ def human_count(number: int) -> str:
 def render_show(model: LocalModel, facts: ModelFacts, inside: Inside | None = None) -> bytes:
     """Write the answer to POST /api/show; `inside` is for a client that asks for everything."""
     shown = {
-        "license": model.licence,
+        "license": model.license,
         "modelfile": _modelfile(model, facts),
         "parameters": f"{'num_ctx':<30} {facts.max_tokens}",
         "template": _TEMPLATE,
@@ -132,7 +132,7 @@ def _modelfile(model: LocalModel, facts: ModelFacts) -> str:
         f"FROM {model.name}",
         f"TEMPLATE {_TEMPLATE}",
         f"PARAMETER num_ctx {facts.max_tokens}",
-        *([f"LICENSE {model.licence}"] if model.licence else ()),
+        *([f"LICENSE {model.license}"] if model.license else ()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -152,7 +152,7 @@ def _model_info(
     info = {
         "general.architecture": kind,
         "general.file_type": FILE_TYPES.get(facts.weight_format),
-        "general.license": model.licence,
+        "general.license": model.license,
         "general.parameter_count": facts.parameter_count,
         "general.type": "model",
         f"{kind}.attention.causal": facts.is_causal,

@@ -48,7 +48,7 @@ def _engine(residency: Residency) -> Iterator[str]:
     stats = residency.stats
     for name, meaning, histogram in (
         ("simile_queue_seconds", "From asking the engine to the first batch.", stats.queue_s),
-        ("simile_tokenise_seconds", "Tokenising, per slice of texts.", stats.tokenise_s),
+        ("simile_tokenize_seconds", "Tokenizing, per slice of texts.", stats.tokenize_s),
         ("simile_inference_seconds", "Computing, per batch.", stats.inference_s),
         ("simile_batch_texts", "Texts per batch.", stats.batch_texts),
         ("simile_batch_tokens", "Tokens per batch, without padding.", stats.batch_tokens),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simile.analysis.neighbours import averaged, nearest_rows
+from simile.analysis.neighbors import averaged, nearest_rows
 
 
 def unit(count, dim=24, seed=0):
@@ -37,7 +37,7 @@ def test_cells_find_nearly_all_and_never_the_row_itself():
     assert np.allclose(cosines, np.einsum("ij,ikj->ik", rows, rows[found]), atol=1e-6)
 
 
-def test_equal_rows_have_equal_rows_as_neighbours():
+def test_equal_rows_have_equal_rows_as_neighbors():
     rows = np.repeat(unit(3), 1000, axis=0)
     for exact_rows in (0, 20_000):
         found, cosines = nearest_rows(rows, 10, exact_rows=exact_rows)

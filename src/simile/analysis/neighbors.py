@@ -50,17 +50,17 @@ def nearest_rows(
     return found, scores
 
 
-def averaged(unit: Embeddings, neighbours: Rows, rounds: int) -> Embeddings:
-    """The mean of each row and its neighbours, scaled to length 1, `rounds` times over.
+def averaged(unit: Embeddings, neighbors: Rows, rounds: int) -> Embeddings:
+    """The mean of each row and its neighbors, scaled to length 1, `rounds` times over.
 
-    Draws a row to where its neighbours lie densest, as mean shift does (Fukunaga & Hostetler 1975);
-    the neighbours stay those that were given. float32 (n, dim), a new array.
+    Draws a row to where its neighbors lie densest, as mean shift does (Fukunaga & Hostetler 1975);
+    the neighbors stay those that were given. float32 (n, dim), a new array.
     """
-    count, k = neighbours.shape
+    count, k = neighbors.shape
     ends = np.arange(0, count * k + 1, k)
     weights = np.ones(count * k, np.float32)
     graph = optional("scipy.sparse", extra="analysis").csr_matrix(
-        (weights, neighbours.ravel(), ends), (count, count)
+        (weights, neighbors.ravel(), ends), (count, count)
     )
     rows = unit
     for _ in range(rounds):
@@ -89,11 +89,11 @@ def _best(unit: Embeddings, some: Rows, candidates: Rows, k: int) -> tuple[Rows,
 
 def _cells(unit: Embeddings, k: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
     """Rows of each cell, and the rows of the cells nearest to it, more than k."""
-    cells, centres = _cell_of_rows(unit, seed)
+    cells, centers = _cell_of_rows(unit, seed)
     order = np.argsort(cells, kind="stable").astype(np.int32)
-    members = np.split(order, np.cumsum(np.bincount(cells, minlength=len(centres)))[:-1])
-    squares = (centres**2).sum(axis=1)
-    near = np.argsort(squares[None, :] - 2 * centres @ centres.T, axis=1, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(cells, minlength=len(centers)))[:-1])
+    squares = (centers**2).sum(axis=1)
+    near = np.argsort(squares[None, :] - 2 * centers @ centers.T, axis=1, kind="stable")
     sizes = np.array([len(rows) for rows in members])
     for cell in np.flatnonzero(sizes):
         enough = int(np.searchsorted(np.cumsum(sizes[near[cell]]), k, side="right")) + 1
@@ -104,11 +104,11 @@ def _cells(unit: Embeddings, k: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
 def _cell_of_rows(unit: Embeddings, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
     """By Lloyd's algorithm, from rows drawn at random; a few steps make cells good enough."""
     chance = np.random.default_rng(seed)
-    centres = unit[chance.choice(len(unit), len(unit) // _CELL_ROWS, replace=False)]
+    centers = unit[chance.choice(len(unit), len(unit) // _CELL_ROWS, replace=False)]
     for step in range(_STEPS):
-        half = (centres**2).sum(axis=1) / 2
+        half = (centers**2).sum(axis=1) / 2
         parts = [
-            (unit[start : start + _BLOCK] @ centres.T - half).argmax(axis=1)
+            (unit[start : start + _BLOCK] @ centers.T - half).argmax(axis=1)
             for start in range(0, len(unit), _BLOCK)
         ]
         cells = np.concatenate(parts)
@@ -116,5 +116,5 @@ def _cell_of_rows(unit: Embeddings, seed: int) -> tuple[NDArray[np.int64], Embed
             order = np.argsort(cells, kind="stable")
             full, starts = np.unique(cells[order], return_index=True)
             sums = np.add.reduceat(unit[order], starts, axis=0)
-            centres[full] = sums / np.diff(np.append(starts, len(unit)))[:, None]
-    return cells, centres
+            centers[full] = sums / np.diff(np.append(starts, len(unit)))[:, None]
+    return cells, centers
