@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "simile"
-BASE = {"address", "atomic", "config", "errors", "extras", "numerics", "ranking", "texts", "types"}
+BASE = {
+    "address",
+    "atomic",
+    "config",
+    "errors",
+    "extras",
+    "numerics",
+    "protocols",
+    "ranking",
+    "texts",
+    "types",
+}
 FACES = {"embedder", "reranker", "index", "chat"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -18,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "extras": {"errors"},
     "texts": {"errors"},
     "numerics": {"types"},
+    "protocols": {"types"},
     "ranking": {"errors", "texts", "types"},
     "config": {"errors"},
     "graph": set(),

@@ -7,9 +7,10 @@ import pytest
 
 from simile.chat import Chat
 from simile.errors import ConfigError, InputError
+from simile.protocols import ChatModel
 from simile.providers.ollama_chat import OllamaChat
 from simile.providers.openai_chat import OpenAIChat
-from simile.types import ChatModel, Message
+from simile.types import Message
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ import pytest
 from tests.fake import FakeChat, FakeEmbedder
 
 from simile.errors import InputError
-from simile.types import ChatModel, EmbeddingModel, Message
+from simile.protocols import ChatModel, EmbeddingModel
+from simile.types import Message
 
 
 def test_it_is_an_embedding_model():

@@ -10,9 +10,10 @@ import numpy as np
 from benchmarks.lib.collection import DIM, PER_DOCUMENT, Collection
 from benchmarks.lib.tables import Tables
 
+from simile.protocols import EmbeddingModel
 from simile.retrieval.recipe import Chunking, fingerprint, notes
 from simile.store import SqliteStore, StoredDocument
-from simile.types import Chunk, Document, EmbeddingModel, Embeddings, Role
+from simile.types import Chunk, Document, Embeddings, Role
 
 SECTION = "Writing"
 _DOCUMENTS = 200

@@ -17,9 +17,10 @@ from benchmarks.lib.truth import K, Truth
 from numpy.typing import NDArray
 
 from simile.index import Index
+from simile.protocols import EmbeddingModel
 from simile.retrieval.ranking import Mode
 from simile.store import SqliteStore
-from simile.types import EmbeddingModel, Hit
+from simile.types import Hit
 
 SECTION = "simile, warm: Index.search(query, k=10)"
 _EXACT = "simile, the same answers as the slow way"

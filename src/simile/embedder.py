@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from simile.config import read_settings
 from simile.errors import InputError
+from simile.protocols import EmbeddingEngine
 from simile.providers.named import open_embedder, provider_of
-from simile.types import EmbeddingEngine, Embeddings, EmbedResult, Precision, Role
+from simile.types import Embeddings, EmbedResult, Precision, Role
 
 if TYPE_CHECKING:
     from simile.models.local_model import LocalModel

@@ -6,7 +6,8 @@ Chooses the implementation; holds no logic of its own.
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-from simile.types import Precision, Ranked, RankModel
+from simile.protocols import RankModel
+from simile.types import Precision, Ranked
 
 
 class _Engine(RankModel, Protocol):

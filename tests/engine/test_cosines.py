@@ -10,8 +10,8 @@ from simile.engine.cosines import CosineScorer
 from simile.engine.embedder import LocalEmbedder
 from simile.errors import InputError
 from simile.hub.plain_folder import open_folder
+from simile.protocols import RankModel
 from simile.retrieval.rerank import EmbeddingReranker
-from simile.types import RankModel
 
 TEXTS = ["cat", "the sky is blue", "green grass", "cat", ""]
 

@@ -12,7 +12,7 @@ from simile.errors import (
     WindowTooSmallError,
 )
 from simile.hub.plain_folder import open_folder
-from simile.types import RankModel
+from simile.protocols import RankModel
 
 TEXTS = ["cat", "the sky is blue", "green grass", "cat", "", "dog " * 200]
 

@@ -7,8 +7,8 @@ from simile.errors import (
     RemoteEngineError,
     TextTooLongError,
 )
+from simile.protocols import EmbeddingModel
 from simile.providers.ollama import OllamaEmbedder
-from simile.types import EmbeddingModel
 
 
 def test_it_is_an_embedding_model(ollama):

@@ -7,8 +7,8 @@ from simile.errors import (
     RemoteEngineError,
     TextTooLongError,
 )
+from simile.protocols import EmbeddingModel
 from simile.providers.openai import OpenAIEmbedder
-from simile.types import EmbeddingModel
 
 
 def entries(*embeddings, indexes=None):

@@ -10,10 +10,11 @@ from simile.errors import (
     RemoteEngineError,
     TextTooLongError,
 )
+from simile.protocols import ChatModel
 from simile.providers.openai_chat import OpenAIChat, parse_event, parse_whole
 from simile.providers.remote_chat import Part
 from simile.providers.streams import UnreadableError
-from simile.types import ChatModel, Message
+from simile.types import Message
 
 ASKED = [Message("system", "Be brief."), Message("user", "Why is the sky blue?")]
 WHOLE = {

@@ -14,8 +14,8 @@ from simile.errors import (
     NotFiniteError,
     RemoteEngineError,
 )
+from simile.protocols import EmbeddingEngine
 from simile.providers.ollama import OllamaEmbedder
-from simile.types import EmbeddingEngine
 
 TEXTS = [f"word{n} and word{n % 7}" for n in range(200)]
 

@@ -32,7 +32,7 @@ def indexed(path, documents: Iterable[Document], *, model=None, chunking=ONE_EAC
 
 def chunks_of(index: Index):
     """All chunks, by the numbers of their rows, which are in the order of their ids."""
-    store = index._opened.store()
+    store = index._resources.store()
     stored = [
         chunk for d in index.documents(everything=True) for chunk in store.document_chunks(d.id)
     ]

@@ -89,7 +89,7 @@ Spans = list[tuple[Chunk, bytes]]
 def held(index: Index) -> dict[str, tuple[Document, Spans, ManifestEntry]]:
     """Every document with its chunks and their vectors; fails for an index that is not sound."""
     assert index.check().problems == ()
-    store = index._opened.store()
+    store = index._resources.store()
     view = store.view()
     found: dict[str, tuple[Document, Spans, ManifestEntry]] = {}
     total = 0

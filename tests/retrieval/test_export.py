@@ -45,7 +45,7 @@ def lines_of(path):
 
 def expected(index):
     """All chunks as rows of a table, and their vectors."""
-    store = index._opened.store()
+    store = index._resources.store()
     view = store.view()
     rows, vectors = [], []
     for stored in chunks_of(index):

@@ -27,8 +27,8 @@ def small_batches(monkeypatch):
 
 def forget_vectors(index):
     """Make the model compute all texts again."""
-    assert index._opened.cache is not None
-    index._opened.cache.clear()
+    assert index._resources.cache is not None
+    index._resources.cache.clear()
 
 
 def paragraphs(name, count):
@@ -74,10 +74,10 @@ def test_a_file_with_a_failed_row_does_not_count_as_read(tmp_path):
     (tmp_path / "docs" / "old.txt").symlink_to(ROOT / "LICENSE")
     with Index(tmp_path / "index", embedder=nan_for("License"), chunking=SMALL) as index:
         assert len(index.sync(tmp_path / "docs").failures) == 1
-        assert index._opened.store().sources() == {}
+        assert index._resources.store().sources() == {}
     with Index(tmp_path / "index", embedder=FakeEmbedder(dim=16)) as index:
         assert counts(index.sync(tmp_path / "docs")) == (1, 0, 0, 0)
-        assert set(index._opened.store().sources()) == {"docs/old.txt"}
+        assert set(index._resources.store().sources()) == {"docs/old.txt"}
 
 
 def test_removals_of_one_file_do_not_wait_for_another_that_failed(tmp_path, small_batches):
@@ -135,7 +135,7 @@ def test_vectors_of_the_wrong_shape_are_an_engine_error(tmp_path, change):
 def test_vectors_are_kept_at_length_1(tmp_path):
     with Index(tmp_path / "index", embedder=Odd(lambda _, v: v * 7)) as index:
         index.add([Document("a", "one two"), Document("b", "three")])
-        vectors = index._opened.store().view().vectors
+        vectors = index._resources.store().view().vectors
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-6)
 
 
@@ -245,21 +245,21 @@ class TestReindex:
         (tmp_path / "docs" / "old.txt").symlink_to(ROOT / "LICENSE")
         with Index(tmp_path / "index", embedder=FakeEmbedder(dim=16)) as index:
             index.sync(tmp_path / "docs")
-            sources = index._opened.store().sources()
+            sources = index._resources.store().sources()
             index.reindex()
-            assert index._opened.store().sources() == sources != {}
+            assert index._resources.store().sources() == sources != {}
 
     @pytest.mark.parametrize("model", [Failing(0), Failing(1), nan_for("paragraph number 3")])
     def test_a_failure_leaves_all_as_it_was(self, tmp_path, model, small_batches):
         docs = write(tmp_path / "docs", {"a.txt": paragraphs("a", 5), "b.txt": "beta"})
         with Index(tmp_path / "index", embedder=FakeEmbedder(dim=16)) as index:
             index.sync(docs)
-            before, meta = held(index), index._opened.store().meta()
+            before, meta = held(index), index._resources.store().meta()
             forget_vectors(index)
         with Index(tmp_path / "index", embedder=model, chunking=SMALL) as index:
             with pytest.raises(EngineError):
                 index.reindex()
-            assert held(index) == before and index._opened.store().meta() == meta
+            assert held(index) == before and index._resources.store().meta() == meta
         assert not (tmp_path / "index" / "aside").exists()
 
     def test_readers_see_the_old_until_it_is_done(self, tmp_path):
@@ -346,6 +346,6 @@ def test_a_cache_that_cannot_be_had_only_costs_computing(tmp_path):
 
 def test_a_cache_that_breaks_only_costs_computing(tmp_path):
     with Index(tmp_path / "index", embedder=FakeEmbedder()) as index:
-        assert index._opened.cache is not None
-        index._opened.cache.close()
+        assert index._resources.cache is not None
+        index._resources.cache.close()
         assert counts(index.add([Document("a", "alpha")])) == (1, 0, 0, 0)

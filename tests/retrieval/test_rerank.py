@@ -8,9 +8,10 @@ from tests.fake import FakeEmbedder
 from tests.retrieval.collection import WORDS, indexed, text
 
 from simile.errors import EngineError
+from simile.protocols import RankModel
 from simile.retrieval.rerank import EmbeddingReranker
 from simile.retrieval.search import RERANKED
-from simile.types import Document, Ranked, RankModel
+from simile.types import Document, Ranked
 
 
 @pytest.fixture(scope="module")

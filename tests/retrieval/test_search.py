@@ -175,7 +175,7 @@ def test_a_lexical_search_asks_no_model(index):
         def embed(self, texts, *, role):
             raise AssertionError("asked")
 
-    hits = search(index._opened.store(), Silent(), Question("red", mode="lexical"))
+    hits = search(index._resources.store(), Silent(), Question("red", mode="lexical"))
     assert hits == index.search("red", mode="lexical")
 
 
@@ -237,7 +237,7 @@ class Deleting:
 def test_context_is_never_that_of_another_text(tmp_path):
     """Its chunks were fetched; the document was replaced before its neighbors were."""
     with indexed(tmp_path / "i", [Document("gone", "red\n\nfish")]) as index:
-        ranker = Deleting(lambda: make_other(index._opened.store()))
+        ranker = Deleting(lambda: make_other(index._resources.store()))
         [hit] = index.search("red", k=1, context=3, rerank=ranker)
         assert hit.text == "red\n\nfish" and hit.context is None
 

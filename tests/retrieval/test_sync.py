@@ -34,7 +34,7 @@ def docs(tmp_path):
 
 def todo(index, path):
     """The files that a sync of the path would read."""
-    store, base = index._opened.store(), index.path.parent
+    store, base = index._resources.store(), index.path.parent
     walks = [Walk(path, Selection(base))]
     sync = Sync(base, walks, manifest=store.manifest(), sources=store.sources())  # fmt: skip
     return [found.source.path for found in sync.look().files]
@@ -88,10 +88,10 @@ def test_a_file_that_changed_just_now_is_read_again(index, docs):
 
 def test_a_touched_file_with_the_same_text_is_unchanged(index, model, docs):
     index.sync(docs)
-    ids = index._opened.store().view().ids.tolist()
+    ids = index._resources.store().view().ids.tolist()
     os.utime(docs / "a.md", (1, 1))
     assert counts(index.sync(docs)) == (0, 0, 0, 3)
-    assert len(model.texts) == 3 and index._opened.store().view().ids.tolist() == ids
+    assert len(model.texts) == 3 and index._resources.store().view().ids.tolist() == ids
 
 
 def test_a_moved_file_is_not_embedded_again(index, model, docs):

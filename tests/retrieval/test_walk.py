@@ -199,11 +199,11 @@ class TestDryRun:
         index.sync(docs)
         write(docs, {"a.md": "new", "d.md": "d"})
         (docs / "b.md").unlink()
-        before = index._opened.store().meta()
+        before = index._resources.store().meta()
         told: list[tuple[str, str]] = []
         done: list[tuple[str, str]] = []
         dry = index.sync(docs, dry_run=True, changed=lambda c: told.append((c.sign, c.id)))
-        assert index._opened.store().meta() == before and len(texts(index)) == 3
+        assert index._resources.store().meta() == before and len(texts(index)) == 3
         wet = index.sync(docs, changed=lambda c: done.append((c.sign, c.id)))
         assert told == done == [("~", "docs/a.md"), ("+", "docs/d.md"), ("-", "docs/b.md")]
         assert counts(dry) == counts(wet)
@@ -233,7 +233,7 @@ class TestOddFiles:
         report = index.sync(docs)
         assert counts(report) == (2, 0, 0, 0) and report.chunks >= 250
         for document in index.documents():
-            for chunk in index._opened.store().document_chunks(document.id):
+            for chunk in index._resources.store().document_chunks(document.id):
                 assert document.text[chunk.chunk.start : chunk.chunk.end] == chunk.chunk.text
 
     def test_a_huge_file_is_reported_at_once(self, index, tmp_path):

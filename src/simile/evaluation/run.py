@@ -17,8 +17,9 @@ from simile.evaluation import metrics
 from simile.evaluation.judged import Judged
 from simile.evaluation.metrics import Span
 from simile.evaluation.significance import NOISE, p_values
+from simile.protocols import EmbeddingModel, RankModel
 from simile.retrieval.ranking import CANDIDATES, Mode
-from simile.types import EmbeddingModel, Hit, RankModel
+from simile.types import Hit
 
 Arm = Literal["dense", "lexical", "hybrid", "rerank"]
 ARMS: tuple[Arm, ...] = ("dense", "lexical", "hybrid")

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from simile.evaluation.datasets import SentencePair
 from simile.numerics import unit
-from simile.types import EmbeddingModel, Role
+from simile.protocols import EmbeddingModel
+from simile.types import Role
 
 _BATCH = 512
 

@@ -15,6 +15,7 @@ from simile.evaluation.judged import Judged
 from simile.evaluation.metrics import Span
 from simile.evaluation.run import DEPTH, METRICS, SPAN_METRICS, Progress, Scores, measure
 from simile.evaluation.significance import NOISE, p_value
+from simile.protocols import EmbeddingModel
 from simile.retrieval.fusion import Candidates, fuse
 from simile.retrieval.ranking import (
     ALPHA_NOTE,
@@ -27,7 +28,6 @@ from simile.retrieval.ranking import (
 )
 from simile.retrieval.recipe import require_model
 from simile.store import Store
-from simile.types import EmbeddingModel
 
 FOLDS = 5
 _SEED = 5

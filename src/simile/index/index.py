@@ -8,35 +8,27 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from simile.errors import InputError, StoreError
-from simile.index.opened import OpenedIndex
-from simile.retrieval.ask import MIN_COSINE, SEEN_PER_PASSAGE, Answer, distinct, relevant
+from simile.errors import InputError
+from simile.index.resources import Resources
+from simile.protocols import ChatModel, EmbeddingModel, RankModel
+from simile.retrieval.ask import MIN_COSINE, Answer, choose_passages, hits_for
 from simile.retrieval.changes import Change
 from simile.retrieval.fusion import Fusion
-from simile.retrieval.prompt import (
-    DEFAULT_BUDGET_TOKENS,
-    DEFAULT_TEMPLATE,
-    CitedPassage,
-    Template,
-    pack,
-)
+from simile.retrieval.prompt import DEFAULT_BUDGET_TOKENS, DEFAULT_TEMPLATE, Template
 from simile.retrieval.ranking import (
-    DEFAULT_ALPHA,
     DEFAULT_K,
-    MAX_K,
     Mode,
     Question,
     require_principals,
     require_question,
-    tuned,
 )
-from simile.retrieval.recipe import MODEL, Chunking, chunking_of, counter
-from simile.retrieval.report import IndexStats, SyncReport
+from simile.retrieval.recipe import Chunking, counter, holds_vectors
+from simile.retrieval.report import IndexStats, SyncReport, stats_of
 from simile.retrieval.search import search
 from simile.retrieval.update import Progress, Update, preview
 from simile.retrieval.walk import Selection, Walk, require_path
 from simile.store import PUBLIC, CheckReport, StoredChunk
-from simile.types import ChatModel, Document, EmbeddingModel, Embeddings, Hit, RankModel
+from simile.types import Document, Embeddings, Hit
 
 if TYPE_CHECKING:
     from simile.evaluation.judged import Judged
@@ -69,7 +61,7 @@ class Index:
         """
         self.path = Path(require_path(path)).absolute()
         self._chunking = chunking
-        self._opened = OpenedIndex(self.path, embedder, language)
+        self._resources = Resources(self.path, embedder, language)
 
     def sync(
         self,
@@ -95,12 +87,12 @@ class Index:
         given = [paths] if isinstance(paths, Path | str) else paths
         walks = [Walk(require_path(path), selection) for path in given]
         if dry_run:  # Not through what is open: a language that is named would be kept.
-            with closing(OpenedIndex(self.path, None, None)) as opened:
+            with closing(Resources(self.path, None, None)) as opened:
                 return preview(opened.store_if_there(), walks, base, changed)
-        if self._opened.store_if_there() is None:
+        if self._resources.store_if_there() is None:
             for walk in walks:
                 walk.require(())
-        self._opened.require_given()
+        self._resources.require_given()
         return self._update(progress).sync(walks, base, changed)
 
     def add(
@@ -110,7 +102,7 @@ class Index:
 
         Raises InputError for what cannot be stored, and what `sync` raises.
         """
-        self._opened.require_given()
+        self._resources.require_given()
         return self._update(progress).add(documents)
 
     def reindex(self, *, progress: Progress = lambda _: None) -> SyncReport:
@@ -118,14 +110,14 @@ class Index:
 
         Beside the old vectors, which are searched until the new ones take over at once.
         """
-        self._opened.store()
+        self._resources.store()
         return self._update(progress).reindex()
 
     def delete(self, ids: Iterable[str]) -> int:
         """Forget documents; returns how many there were. Files come back with the next sync."""
         if isinstance(ids, str) or not isinstance(ids, Iterable):
             raise InputError(f"ids is {ids!r}; expected a list of ids")
-        store = self._opened.store()
+        store = self._resources.store()
         with store.writing():
             count = store.delete(ids)
             store.flush()
@@ -156,21 +148,24 @@ class Index:
         Raises InputError, FingerprintError, IndexNotFoundError, ModelError, EngineError.
         """
         question = Question(
-            query, k=k, mode=mode, principals=require_principals(principals), filter=filter,
-            alpha=DEFAULT_ALPHA if alpha is None else alpha, fusion=fusion,
-            per_document=per_document, collapse=collapse, context=context, explain=explain,
-        )  # fmt: skip
+            query,
+            k=k,
+            mode=mode,
+            principals=require_principals(principals),
+            filter=filter,
+            alpha=alpha,
+            fusion=fusion,
+            per_document=per_document,
+            collapse=collapse,
+            context=context,
+            explain=explain,
+        )
         require_question(question)
-        store = self._opened.store()
-        meta = store.meta()
-        if alpha is None:
-            question = tuned(question, meta)
-        if MODEL not in meta:  # No text was ever stored; a model need not be loaded.
-            if "dim" in meta:
-                raise StoreError(f"{self.path} is damaged: it has vectors, but notes no model")
+        store = self._resources.store()
+        if not holds_vectors(store.meta()):  # No model need be loaded.
             return []
-        model = None if mode == "lexical" else self._opened.model()
-        return search(store, model, question, self._opened.models.ranker(rerank))
+        model = None if mode == "lexical" else self._resources.model()
+        return search(store, model, question, self._resources.models.ranker(rerank))
 
     def ask(
         self,
@@ -194,17 +189,17 @@ class Index:
         """
         who = require_principals(principals)
         require_question(Question(question, k=k))
-        seen = min(k * SEEN_PER_PASSAGE, MAX_K)
-        hits = self.search(question, k=seen, principals=who, filter=filter, rerank=rerank)
-        near = relevant(distinct(hits, k), min_cosine)
-        sources: Sequence[CitedPassage] = ()
-        if near:
-            count = counter(self._opened.model())
-            sources = pack(
-                near, lambda id: self.get(id, principals=who), count, budget_tokens=budget_tokens
-            )
-        model = None if chat is None else self._opened.models.chat(chat)
-        return Answer(question, sources, model, template)
+        hits = self.search(question, k=hits_for(k), principals=who, filter=filter, rerank=rerank)
+        passages = choose_passages(
+            hits,
+            k=k,
+            min_cosine=min_cosine,
+            read=lambda id: self.get(id, principals=who),
+            count_tokens=lambda texts: counter(self._resources.model())(texts),
+            budget_tokens=budget_tokens,
+        )
+        model = None if chat is None else self._resources.models.chat(chat)
+        return Answer(question, passages, model, template)
 
     def tune(
         self,
@@ -221,18 +216,21 @@ class Index:
         from simile.evaluation.tune import keep, tune
 
         found = tune(
-            self._opened.store(), self._opened.model(), judged, metric=metric,
+            self._resources.store(),
+            self._resources.model(),
+            judged,
+            metric=metric,
             principals=require_principals(principals),
-        )  # fmt: skip
+        )
         if not dry_run:
-            keep(self._opened.store(), found.chosen)
+            keep(self._resources.store(), found.chosen)
         return found
 
     def get(
         self, id: str, *, principals: Iterable[str] = (), everything: bool = False
     ) -> Document | None:
         """The document with this id; None if there is none that the principals may read."""
-        document = self._opened.store().document(id)
+        document = self._resources.store().document(id)
         may = _reader(principals, everything=everything)
         return document if document is not None and may(document.acl) else None
 
@@ -241,7 +239,7 @@ class Index:
     ) -> Iterator[Document]:
         """The documents that the principals may read, ordered by id; `everything` shows all."""
         may = _reader(principals, everything=everything)
-        return (document for document in self._opened.store().documents() if may(document.acl))
+        return (document for document in self._resources.store().documents() if may(document.acl))
 
     def chunks(
         self, *, principals: Iterable[str] = ()
@@ -249,7 +247,7 @@ class Index:
         """The chunks that the principals may read and their vectors (some, dim), in parts."""
         from simile.retrieval.export import stored_vectors
 
-        return stored_vectors(self._opened.store(), require_principals(principals))
+        return stored_vectors(self._resources.store(), require_principals(principals))
 
     def export(
         self, path: Path | str, *, principals: Iterable[str] = (), everything: bool = False
@@ -262,24 +260,19 @@ class Index:
         from simile.retrieval.export import export
 
         allowed = None if everything else require_principals(principals)
-        return export(self._opened.store(), require_path(path), allowed)
+        return export(self._resources.store(), require_path(path), allowed)
 
     def stats(self) -> IndexStats:
         """Count what is there."""
-        store = self._opened.store()
-        held, meta = store.stats(), store.meta()
-        return IndexStats(
-            held.documents, held.chunks, held.dim, meta.get(MODEL), chunking_of(meta),
-            store.language, held.generation, held.size_bytes,
-        )  # fmt: skip
+        return stats_of(self._resources.store())
 
     def check(self, *, repair: bool = False) -> CheckReport:
         """Compare all that is derived with the truth, and look for orphans; mend them if asked."""
-        return self._opened.store().check(repair=repair)
+        return self._resources.store().check(repair=repair)
 
     def close(self) -> None:
         """Release files, and the models that were loaded by name; safe to call twice."""
-        self._opened.close()
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -289,9 +282,12 @@ class Index:
 
     def _update(self, progress: Progress) -> Update:
         return Update(
-            self._opened.store(create=True), self._opened.model, cache=self._opened.cache,
-            chunking=self._chunking, progress=progress,
-        )  # fmt: skip
+            self._resources.store(create=True),
+            self._resources.model,
+            cache=self._resources.cache,
+            chunking=self._chunking,
+            progress=progress,
+        )
 
 
 def _reader(principals: Iterable[str], *, everything: bool) -> Callable[[Iterable[str]], bool]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simile.config import Settings
 from simile.errors import InputError
-from simile.types import EmbeddingEngine
+from simile.protocols import EmbeddingEngine
 
 if TYPE_CHECKING:
     from simile.providers.remote_chat import RemoteChat

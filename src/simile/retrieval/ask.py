@@ -5,12 +5,21 @@ nothing was found that has to do with the question, it is not asked.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from simile.errors import InputError
-from simile.retrieval.prompt import DEFAULT_TEMPLATE, CitedPassage, Template, messages
-from simile.types import ChatModel, Hit, Message
+from simile.protocols import ChatModel
+from simile.retrieval.prompt import (
+    DEFAULT_TEMPLATE,
+    CitedPassage,
+    CountTokens,
+    Template,
+    messages,
+    pack,
+)
+from simile.retrieval.ranking import MAX_K
+from simile.types import Document, Hit, Message
 
 MIN_COSINE = 0.2
 """Least cosine of the best hit, or the question counts as one that nothing was found for. For
@@ -113,6 +122,29 @@ def distinct(hits: Sequence[Hit], k: int) -> list[Hit]:
     for hit in hits:
         by_words.setdefault(tuple(hit.text.casefold().split()), hit)
     return list(by_words.values())[:k]
+
+
+def hits_for(k: int) -> int:
+    """Give the number of hits to look at for k passages, so that copies crowd out no others."""
+    return min(k * SEEN_PER_PASSAGE, MAX_K)
+
+
+def choose_passages(
+    hits: Sequence[Hit],
+    *,
+    k: int,
+    min_cosine: float,
+    read: Callable[[str], Document | None],
+    count_tokens: CountTokens,
+    budget_tokens: int,
+) -> Sequence[CitedPassage]:
+    """Choose the passages to send: the best k distinct hits that are near, packed into the budget.
+
+    Empty if not even the nearest hit reaches `min_cosine`. Raises InputError as `relevant` and
+    `pack` do.
+    """
+    near = relevant(distinct(hits, k), min_cosine)
+    return pack(near, read, count_tokens, budget_tokens=budget_tokens) if near else ()
 
 
 def condense(history: Sequence[Message], question: str, chat: ChatModel) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from simile.errors import EngineError
-from simile.types import EmbeddingModel, Embeddings, Role
+from simile.protocols import EmbeddingModel
+from simile.types import Embeddings, Role
 
 
 def embedded(model: EmbeddingModel, texts: Sequence[str], role: Role) -> Embeddings:

@@ -17,11 +17,12 @@ import numpy as np
 from simile.documents import embedded_text
 from simile.errors import FingerprintError, InputError
 from simile.numerics import unit
+from simile.protocols import EmbeddingModel
 from simile.retrieval.changes import Incoming, Removal, ToStore
 from simile.retrieval.recipe import Chunking, chunks_of, counter, fingerprint
 from simile.retrieval.remembering import Computed, RememberingModel
 from simile.store import EmbeddingCache, SourceFile, Store, StoredDocument
-from simile.types import Chunk, EmbeddingModel, Embeddings
+from simile.types import Chunk, Embeddings
 
 BATCH_TEXTS = 256
 BATCH_CHARACTERS = 1_000_000

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from simile.errors import EngineError, InputError, StoreError
 from simile.numerics import unit
+from simile.protocols import EmbeddingModel
 from simile.retrieval.embedded import embedded
 from simile.retrieval.filters import evaluate, having, parse_filter
 from simile.retrieval.fusion import Candidates, Fusion, fuse, shares
 from simile.store import Having, Mask, View
-from simile.types import EmbeddingModel
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
@@ -43,7 +43,8 @@ class Question:
     mode: Mode = "hybrid"
     principals: frozenset[str] = field(default_factory=frozenset)
     filter: str | None = None
-    alpha: float = DEFAULT_ALPHA
+    alpha: float | None = None
+    """Weight of the dense arm; None: what the index notes, else DEFAULT_ALPHA."""
     candidates: int = CANDIDATES
     fusion: Fusion = "convex"
     per_document: int | None = None
@@ -81,7 +82,8 @@ def find(
         arms["lexical"] = Candidates(rows, scores)
     if len(arms) == 1:
         return RankedRows(next(iter(arms.values())), arms)
-    weights = {"dense": question.alpha, "lexical": 1.0 - question.alpha}
+    alpha = DEFAULT_ALPHA if question.alpha is None else question.alpha
+    weights = {"dense": alpha, "lexical": 1.0 - alpha}
     return RankedRows(fuse(arms, weights, question.fusion), arms)
 
 
@@ -95,9 +97,11 @@ def embed_query(model: EmbeddingModel, query: str) -> NDArray[np.float32]:
 
 
 def tuned(question: Question, meta: Mapping[str, str]) -> Question:
-    """The question with the weight and the number of candidates that the index notes, if any."""
+    """Fill in the weight and the number of candidates that the index notes, if no weight is set."""
+    if question.alpha is not None:
+        return question
     try:
-        alpha = float(meta.get(ALPHA_NOTE, question.alpha))
+        alpha = float(meta.get(ALPHA_NOTE, DEFAULT_ALPHA))
         candidates = int(meta.get(CANDIDATES_NOTE, CANDIDATES))
     except ValueError as exc:
         raise StoreError(f"the index is damaged where it notes its tuning: {exc}") from exc
@@ -127,7 +131,7 @@ def require_question(question: Question) -> None:
 
 
 def _unasked(name: str, value: object) -> bool:
-    return value is None and name in {"per_document", "collapse"}
+    return value is None and name in {"alpha", "per_document", "collapse"}
 
 
 def require_principals(principals: Iterable[str]) -> frozenset[str]:

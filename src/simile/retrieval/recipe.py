@@ -14,7 +14,8 @@ import numpy as np
 from simile.documents import chunk
 from simile.documents.chunking import require_sizes, whole
 from simile.errors import FingerprintError, StoreError
-from simile.types import Chunk, Document, EmbeddingModel
+from simile.protocols import EmbeddingModel
+from simile.types import Chunk, Document
 
 MODEL, MODEL_FINGERPRINT, CHUNKING = "model", "model_fingerprint", "chunking"
 """Names of the index's notes."""
@@ -115,3 +116,10 @@ def _estimate(texts: Sequence[str]) -> Sequence[int]:
     sizes = [len(text.encode("utf-8", "replace")) for text in texts]
     counts: list[int] = (np.ceil(np.array(sizes) / BYTES_PER_TOKEN)).astype(int).tolist()
     return counts
+
+
+def holds_vectors(meta: Mapping[str, str]) -> bool:
+    """Whether any text was ever stored. StoreError for vectors without a note of their model."""
+    if MODEL not in meta and "dim" in meta:
+        raise StoreError("the index is damaged: it has vectors, but notes no model")
+    return MODEL in meta

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import NotFiniteError, StoreError
+from simile.protocols import EmbeddingModel
 from simile.retrieval.embedded import embedded
 from simile.store import EmbeddingCache, hash_text
-from simile.types import EmbeddingModel, Embeddings
+from simile.types import Embeddings
 
 
 @dataclass(frozen=True)

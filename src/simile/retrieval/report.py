@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 
 from simile.documents import LoadFailure
-from simile.retrieval.recipe import Chunking
+from simile.retrieval.recipe import MODEL, Chunking, chunking_of
+from simile.store import SqliteStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,21 @@ class IndexStats:
     generation: int
     """Grows with every change."""
     size_bytes: int
+
+
+def stats_of(store: SqliteStore) -> IndexStats:
+    """Count what a store holds, and read what it notes."""
+    held, meta = store.stats(), store.meta()
+    return IndexStats(
+        documents=held.documents,
+        chunks=held.chunks,
+        dim=held.dim,
+        model=meta.get(MODEL),
+        chunking=chunking_of(meta),
+        language=store.language,
+        generation=held.generation,
+        size_bytes=held.size_bytes,
+    )
 
 
 @dataclass

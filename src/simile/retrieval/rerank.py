@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from simile.errors import InputError
 from simile.numerics import unit
+from simile.protocols import EmbeddingModel
 from simile.ranking import check_rerank_input, ranked
 from simile.retrieval.embedded import embedded
-from simile.types import EmbeddingModel, Ranked
+from simile.types import Ranked
 
 
 class EmbeddingReranker:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from simile.documents import embedded_text
 from simile.errors import EngineError
-from simile.retrieval.ranking import Question, RankedRows, embed_query, explain, find
+from simile.protocols import EmbeddingModel, RankModel
+from simile.retrieval.ranking import Question, RankedRows, embed_query, explain, find, tuned
 from simile.retrieval.recipe import require_model
 from simile.store import Store, StoredChunk, View
-from simile.types import EmbeddingModel, Hit, Passage, RankModel
+from simile.types import Hit, Passage
 
 RERANKED = 50
 """Candidates that a reranker sees; more where more hits are asked for."""
@@ -45,6 +46,7 @@ def search(
     `model` may be None for mode lexical. A chunk that is changed or deleted while the search runs
     is left out. Raises FingerprintError, EngineError, StoreError.
     """
+    question = tuned(question, store.meta())
     vector = None
     if model is not None and question.mode != "lexical":
         require_model(store.meta(), model)

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from simile.documents import LoadFailure
 from simile.errors import EngineError, InputError
+from simile.protocols import EmbeddingModel
 from simile.retrieval.changes import (
     Change,
     FileRead,
@@ -25,7 +26,7 @@ from simile.retrieval.report import SyncReport, Tally
 from simile.retrieval.sync import Sync, content_hash
 from simile.retrieval.walk import Walk
 from simile.store import EmbeddingCache, ManifestEntry, Store
-from simile.types import Document, EmbeddingModel
+from simile.types import Document
 
 Progress = Callable[[Tally], None]
 

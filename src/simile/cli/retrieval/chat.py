@@ -12,8 +12,9 @@ from simile.cli.parts import options
 
 if TYPE_CHECKING:
     from simile.index import Index
+    from simile.protocols import ChatModel
     from simile.retrieval.ask import Answer
-    from simile.types import ChatModel, Message
+    from simile.types import Message
 
 
 @click.command("chat")
