@@ -2,7 +2,8 @@
 
 import pytest
 
-from simile.documents.chunking import chunk, embedded_text
+from simile.documents.chunking import chunk
+from simile.documents.headings import embedded_text
 from simile.errors import InputError
 from simile.types import Document
 

@@ -1,7 +1,8 @@
 """Files to documents, and documents to chunks; the libraries for each format come late."""
 
-from simile.documents.chunking import chunk, embedded_text
+from simile.documents.chunking import chunk
 from simile.documents.folder import Folder
+from simile.documents.headings import embedded_text
 from simile.documents.loaders import LoadFailure, load, load_stream
 from simile.documents.reading import FileLimits
 

@@ -12,9 +12,10 @@ from typing import Literal
 
 from simile.documents.blocks import Block, prose_blocks, with_pages
 from simile.documents.code import code_blocks
-from simile.documents.cutting import CountTokens, Piece, measure
+from simile.documents.headings import room_for_text
 from simile.documents.markdown import markdown_blocks
-from simile.documents.packing import common_headings, fit, runs, size_of
+from simile.documents.packing import common_headings, pack
+from simile.documents.pieces import CountTokens, Piece, pieces_of
 from simile.documents.suffixes import AS_MARKDOWN, CODE, PYTHON
 from simile.errors import InputError
 from simile.types import Chunk, Document
@@ -22,12 +23,7 @@ from simile.types import Chunk, Document
 Kind = Literal["markdown", "python", "code", "prose"]
 """How the structure of a text is read."""
 
-MAX_PREFIX = 160
-"""Characters of heading path before an embedded text; the outermost headings give way."""
-MAX_HEADING = 400
-"""Characters of a heading, or a title, that stands there alone: the title of a paper is whole."""
 
-_SEPARATOR = " > "
 _READERS: dict[str, Callable[[str], list[Block]]] = {
     "markdown": markdown_blocks,
     "python": lambda text: code_blocks(text, python=True),
@@ -68,15 +64,20 @@ def chunk(
     if not text.strip():
         return []
     blocks = with_pages(_READERS[kind or kind_of(document)](text), document.pages)
-    limit = _limit(document, blocks, count_tokens, max_tokens, window_tokens)
+    limit = room_for_text(document, blocks, count_tokens, max_tokens, window_tokens)
     overlap = min(overlap_tokens, limit // 2)
     room = limit - overlap
-    pieces = fit(text, blocks, count_tokens, limit=room, natural=overlap or room)
-    packed = list(runs(pieces, blocks, limit=room, smallest=min(min_tokens, room)))
-    packed = list(_within(text, packed, count_tokens, room))
-    if overlap:
-        packed = _overlapping(packed, overlap)
-    return list(_chunks(document, blocks, packed))
+    pieces = pieces_of(text, blocks, count_tokens, limit=room, natural=overlap or room)
+    runs = pack(
+        text,
+        pieces,
+        blocks,
+        count_tokens,
+        limit=room,
+        smallest=min(min_tokens, room),
+        overlap=overlap,
+    )
+    return list(_chunks(document, blocks, runs))
 
 
 def whole(document: Document) -> list[Chunk]:
@@ -100,76 +101,6 @@ def require_sizes(max_tokens: int, min_tokens: int, overlap_tokens: int) -> None
             f"max_tokens {max_tokens}, min_tokens {min_tokens}, overlap_tokens {overlap_tokens}: "
             "max_tokens must be at least 1, the others at least 0, the overlap at most half"
         )
-
-
-def embedded_text(title: str | None, chunk: Chunk) -> str:
-    """What is embedded for a chunk: its heading path on a line of its own, then its text.
-
-    The path begins with the document's title; what the chunk itself begins with is not said twice.
-    """
-    prefix = _prefix(title, chunk.headings, chunk.text)
-    return f"{prefix}\n{chunk.text}" if prefix else chunk.text
-
-
-def _prefix(title: str | None, headings: Sequence[str], text: str) -> str:
-    path = list(headings)
-    if title and title.strip() and title.strip() not in path[:1]:
-        path.insert(0, title.strip())
-    if path and text.lstrip("# \t\r\n").startswith(path[-1]):
-        path.pop()
-    path = [" ".join(heading.split()) for heading in path]
-    while len(path) > 1 and len(_SEPARATOR.join(path)) > MAX_PREFIX:
-        path.pop(0)
-    return _SEPARATOR.join(path)[:MAX_HEADING].strip()
-
-
-def _limit(
-    document: Document,
-    blocks: Sequence[Block],
-    count: CountTokens,
-    max_tokens: int,
-    window: int | None,
-) -> int:
-    """`max_tokens`, or what the longest heading path leaves of the window if that is less."""
-    if window is None:
-        return max_tokens
-    paths = {block.headings for block in blocks}
-    prefixes = sorted({_prefix(document.title, path, "") for path in paths} - {""})
-    longest = max(count([f"{prefix}\n" for prefix in prefixes]), default=0)
-    return min(max_tokens, max(1, window - int(longest)))
-
-
-def _within(
-    text: str, packed: Sequence[list[Piece]], count: CountTokens, limit: int
-) -> Iterator[list[Piece]]:
-    """The runs, those halved whose text has more tokens than its pieces had.
-
-    Across the seam of two pieces a tokenizer may need a token more; only runs near the limit
-    are counted again.
-    """
-    todo = list(reversed(packed))
-    near = [run for run in packed if len(run) > 1 and size_of(run) + len(run) > limit]
-    spans = [(run[0].start, run[-1].end, 0) for run in near]
-    tokens = {piece.start: piece.size for piece in measure(text, spans, count, 2 * limit)}
-    while todo:
-        run = todo.pop()
-        if len(run) > 1 and tokens.pop(run[0].start, 0) > limit:
-            middle = len(run) // 2
-            todo += [run[middle:], run[:middle]]
-        else:
-            yield run
-
-
-def _overlapping(packed: Sequence[list[Piece]], overlap: int) -> list[list[Piece]]:
-    """Each run, preceded by the last pieces of the run before, as many as the overlap holds."""
-    result = list(packed[:1])
-    for before, run in zip(packed, packed[1:], strict=False):
-        taken, size = len(before), 0
-        while taken > 1 and size + before[taken - 1].size <= overlap:
-            taken -= 1
-            size += before[taken].size
-        result.append([*before[taken:], *run])
-    return result
 
 
 def _chunks(

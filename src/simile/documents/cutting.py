@@ -1,22 +1,12 @@
-"""Cut what is too long: at sentences or lines, then at words, then between characters.
+"""Find where a span can be cut: at sentences or lines, then at words, then between characters.
 
-Knows text and sizes; does not know documents. Sentence ends of scripts without spaces:
+Knows text; does not know sizes or documents. Sentence ends of scripts without spaces:
 Unicode UAX 29, Sentence_Break=STerm, the common ones.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-
-CountTokens = Callable[[Sequence[str]], Sequence[int]]
-"""Tokens of each text, special tokens not counted."""
-
-CHARACTERS_PER_TOKEN = 16
-"""A chunk of n tokens has at most 16 n characters. Text has 1 to 6 a token; but WordPiece takes a
-word of any length above 100 characters for one token, and a megabyte of base64 with it."""
-
-_BATCH = 512
-"""Texts counted in one call: tokenizers hold every encoding of a batch in memory."""
+from collections.abc import Iterator
 
 _CLOSERS = "\"'”’»)\\]}」』）】》〉"
 _SENTENCE_END = re.compile(
@@ -25,36 +15,6 @@ _SENTENCE_END = re.compile(
 )
 _NATURAL_END = re.compile(r"\n|[，、；：,;:]\s*|\s")
 _JOINERS = {"\u200d", "\ufe0e", "\ufe0f"}
-
-
-class Piece:
-    """A span and its size, in tokens or 1/16 characters, whichever is more."""
-
-    __slots__ = ("block", "end", "size", "start")
-
-    def __init__(self, start: int, end: int, size: int, block: int) -> None:
-        self.start = start
-        self.end = end
-        self.size = size
-        self.block = block
-        """Index of the block that it lies in."""
-
-
-def measure(
-    text: str, spans: Sequence[tuple[int, int, int]], count: CountTokens, limit: int
-) -> list[Piece]:
-    """Pieces for (start, end, block); what is too long by characters is not tokenized at all."""
-    pieces = [
-        Piece(start, end, -(-(end - start) // CHARACTERS_PER_TOKEN), block)
-        for start, end, block in spans
-    ]
-    short = [piece for piece in pieces if piece.size <= limit]
-    for first in range(0, len(short), _BATCH):
-        batch = short[first : first + _BATCH]
-        counts = count([text[piece.start : piece.end] for piece in batch])
-        for piece, tokens in zip(batch, counts, strict=True):
-            piece.size = max(piece.size, int(tokens))
-    return pieces
 
 
 def sentence_starts(text: str, start: int, end: int) -> Iterator[int]:

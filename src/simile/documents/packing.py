@@ -1,93 +1,38 @@
-"""Blocks to runs of pieces: cut what is too long, join what is too short, fill evenly.
+"""Pieces to runs of pieces, one for each chunk: join small sections, fill evenly, overlap.
 
-Every text is measured once, and once more where it was cut or where a run came close to the
-limit: the cost is linear in the document. Sizes and reasons: docs of `chunking.chunk`.
+Sizes and reasons: docs of `chunking.chunk`.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 
 from simile.documents.blocks import Block
-from simile.documents.cutting import (
-    CountTokens,
-    Piece,
-    line_starts,
-    measure,
-    sentence_starts,
-    width_starts,
-)
+from simile.documents.pieces import CountTokens, Piece, measure
 
 
-def fit(
-    text: str, blocks: Sequence[Block], count: CountTokens, *, limit: int, natural: int
-) -> list[Piece]:
-    """Pieces of at most `limit`, in order; blocks larger than `natural` at sentences or lines.
-
-    Blank pieces are dropped. One character that is itself larger than the limit stays.
-    """
-    ends = [*(block.start for block in blocks[1:]), len(text)]
-    spans = [
-        (block.start, end, at) for at, (block, end) in enumerate(zip(blocks, ends, strict=True))
-    ]
-    pieces = measure(text, spans, count, limit)
-    over = [piece for piece in pieces if piece.size > natural]
-    pieces = _replace(text, pieces, over, _natural_spans(text, blocks, over), count, limit)
-    while over := [piece for piece in pieces if piece.size > limit and piece.end - piece.start > 1]:
-        pieces = _replace(text, pieces, over, _width_spans(text, over, limit), count, limit)
-    return [piece for piece in pieces if text[piece.start : piece.end].strip()]
-
-
-def runs(
-    pieces: Sequence[Piece], blocks: Sequence[Block], *, limit: int, smallest: int
-) -> Iterator[list[Piece]]:
-    """Runs of consecutive pieces that make one chunk each: at most `limit` by their sum."""
-    section = list(accumulate(int(block.opens_section) for block in blocks))
-    sections = [list(run) for _, run in groupby(pieces, key=lambda piece: section[piece.block])]
-    for group in _join_small(sections, blocks, limit=limit, smallest=smallest):
-        yield from _fill_evenly(group, limit)
-
-
-def _replace(
+def pack(
     text: str,
     pieces: Sequence[Piece],
-    over: Sequence[Piece],
-    spans: Sequence[tuple[int, int, int]],
+    blocks: Sequence[Block],
     count: CountTokens,
+    *,
     limit: int,
-) -> list[Piece]:
-    """The pieces, with those that are over replaced by measured pieces of the spans."""
-    if not over:
-        return list(pieces)
-    gone = {piece.start for piece in over}
-    kept = [piece for piece in pieces if piece.start not in gone]
-    return sorted([*kept, *measure(text, spans, count, limit)], key=lambda piece: piece.start)
+    smallest: int,
+    overlap: int,
+) -> list[list[Piece]]:
+    """Make runs of consecutive pieces, each of at most `limit` tokens before the overlap.
+
+    A section below `smallest` is joined to a neighbor if it fits.
+    """
+    section = list(accumulate(int(block.opens_section) for block in blocks))
+    sections = [list(run) for _, run in groupby(pieces, key=lambda piece: section[piece.block])]
+    groups = _join_small(sections, blocks, limit=limit, smallest=smallest)
+    runs = [run for group in groups for run in _fill_evenly(group, limit)]
+    runs = list(_within(text, runs, count, limit))
+    return _overlapping(runs, overlap) if overlap else runs
 
 
-def _natural_spans(
-    text: str, blocks: Sequence[Block], over: Sequence[Piece]
-) -> list[tuple[int, int, int]]:
-    spans = []
-    for piece in over:
-        cut = line_starts if blocks[piece.block].by_lines else sentence_starts
-        spans += _spans(list(cut(text, piece.start, piece.end)), piece)
-    return spans
-
-
-def _width_spans(text: str, over: Sequence[Piece], limit: int) -> list[tuple[int, int, int]]:
-    """About a quarter more parts than would do, since a part's tokens are not known before."""
-    spans = []
-    for piece in over:
-        parts = max(2, -(-piece.size * 5 // (limit * 4)))
-        spans += _spans(list(width_starts(text, piece.start, piece.end, parts)), piece)
-    return spans
-
-
-def _spans(starts: Sequence[int], piece: Piece) -> list[tuple[int, int, int]]:
-    ends = [*starts[1:], piece.end]
-    return [(start, end, piece.block) for start, end in zip(starts, ends, strict=True)]
-
-
-def size_of(pieces: Sequence[Piece]) -> int:
+def _size_of(pieces: Sequence[Piece]) -> int:
     """The sum of the sizes."""
     return sum(piece.size for piece in pieces)
 
@@ -99,18 +44,18 @@ def _join_small(
     groups: list[list[Piece]] = []
     carried: list[Piece] = []
     for at, section in enumerate(sections):
-        small = not carried and size_of(section) < smallest
+        small = not carried and _size_of(section) < smallest
         after = sections[at + 1] if at + 1 < len(sections) else None
-        if small and groups and size_of(groups[-1]) + size_of(section) <= limit:
+        if small and groups and _size_of(groups[-1]) + _size_of(section) <= limit:
             if after is None or _kin(groups[-1], section, blocks) > _kin(section, after, blocks):
                 groups[-1].extend(section)
                 continue
         carried.extend(section)
-        if size_of(carried) >= smallest:
+        if _size_of(carried) >= smallest:
             groups.append(carried)
             carried = []
     if carried:
-        if groups and size_of(groups[-1]) + size_of(carried) <= limit:
+        if groups and _size_of(groups[-1]) + _size_of(carried) <= limit:
             groups[-1].extend(carried)
         else:
             groups.append(carried)
@@ -134,7 +79,7 @@ def common_headings(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 def _fill_evenly(group: Sequence[Piece], limit: int) -> Iterator[list[Piece]]:
     """Split a group into runs of about equal size, so that no crumb is left at the end."""
-    total = size_of(group)
+    total = _size_of(group)
     target = total / max(1, -(-total // limit))
     run: list[Piece] = []
     size = 0
@@ -147,3 +92,36 @@ def _fill_evenly(group: Sequence[Piece], limit: int) -> Iterator[list[Piece]]:
         size += piece.size
     if run:
         yield run
+
+
+def _within(
+    text: str, packed: Sequence[list[Piece]], count: CountTokens, limit: int
+) -> Iterator[list[Piece]]:
+    """The runs, those halved whose text has more tokens than its pieces had.
+
+    Across the seam of two pieces a tokenizer may need a token more; only runs near the limit
+    are counted again.
+    """
+    todo = list(reversed(packed))
+    near = [run for run in packed if len(run) > 1 and _size_of(run) + len(run) > limit]
+    spans = [(run[0].start, run[-1].end, 0) for run in near]
+    tokens = {piece.start: piece.size for piece in measure(text, spans, count, 2 * limit)}
+    while todo:
+        run = todo.pop()
+        if len(run) > 1 and tokens.pop(run[0].start, 0) > limit:
+            middle = len(run) // 2
+            todo += [run[middle:], run[:middle]]
+        else:
+            yield run
+
+
+def _overlapping(packed: Sequence[list[Piece]], overlap: int) -> list[list[Piece]]:
+    """Each run, preceded by the last pieces of the run before, as many as the overlap holds."""
+    result = list(packed[:1])
+    for before, run in zip(packed, packed[1:], strict=False):
+        taken, size = len(before), 0
+        while taken > 1 and size + before[taken - 1].size <= overlap:
+            taken -= 1
+            size += before[taken].size
+        result.append([*before[taken:], *run])
+    return result

@@ -1,4 +1,4 @@
-"""What an index has open: its store, its models and its cache, each once, when it is needed first."""
+"""What an index has open: its store, models and cache, each opened once, when first needed."""
 
 import threading
 from functools import cached_property
