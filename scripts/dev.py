@@ -1,14 +1,14 @@
-"""The checks of this project, from nothing but Python: makes .venv, installs what they need, runs.
+"""Run the project's checks; needs only Python. Creates .venv and installs what they need.
 
-    python scripts/dev.py test      the tests (the real model is fetched for some, else they skip)
-    python scripts/dev.py clients   the tests with other people's clients, in .venv-clients
-    python scripts/dev.py check     format, lint, types, arrows between the rooms, workflows
+    python scripts/dev.py test      the tests (some download the real model, or are skipped)
+    python scripts/dev.py clients   the tests with third-party clients, in .venv-clients
+    python scripts/dev.py check     format, lint, types, imports between packages, workflows
     python scripts/dev.py wheel     build both archives, and try the wheel in .venv-wheel
-    python scripts/dev.py bench     the long tests, then speed beside the peers that are installed
+    python scripts/dev.py bench     slow tests, then benchmarks against the installed peers; an hour
 
-More words after `test` and `clients` go on to pytest; the last takes an hour. SIMILE_DEV_VENV
-names another folder than .venv. With CI=true the tests are measured for coverage, which has a floor
-in pyproject.toml. The clients for Node.js are tested where npm is.
+Further arguments of `test` and `clients` are passed to pytest. SIMILE_DEV_VENV replaces .venv. With
+CI=true the tests measure coverage, whose minimum is set in pyproject.toml. Clients for Node.js are
+tested if npm is installed.
 """
 
 import os
@@ -21,14 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / os.environ.get("SIMILE_DEV_VENV", ".venv")
 LOCKS = {"clients": "clients.txt"}
-"""Where a check's packages are not those of dev.txt, it has an environment of its own, too."""
+"""Checks with packages other than dev.txt's; each has an environment of its own."""
 IN_CI = os.environ.get("CI") == "true"
 TESTS = ["-m", "coverage", "run", "-m", "pytest"] if IN_CI else ["-m", "pytest"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 CHECKS: dict[str, list[list[str]]] = {
     "test": [TESTS],
-    # What the clients bring along are pytest plugins, deprecated calls and sockets left open.
+    # The clients bring pytest plugins, deprecated calls and sockets left open.
     "clients": [
         ["-m", "pytest", "--disable-plugin-autoload", "-W", "ignore", "--clients", "tests/clients"]
     ],
@@ -61,13 +61,13 @@ TRY_WHEEL = (
     " from simile.analysis.page import write_map;"
     " from simile.engine.quantize import calibration_texts; calibration_texts()"
 )
-"""Imports what every install has, and reads the files that ship beside the code."""
+"""Imports what every installation has, and reads the data files that ship with the code."""
 
 
 def set_up(check: str) -> Path:
-    """Install the locked packages and this one, unless that was done for this lock already.
+    """Install the locked packages and this one, unless already done for this lock.
 
-    Gives the environment's Python.
+    Return the environment's Python.
     """
     lock = ROOT / "requirements" / LOCKS.get(check, "dev.txt")
     folder = VENV.with_name(f"{VENV.name}-{check}") if check in LOCKS else VENV
@@ -76,7 +76,7 @@ def set_up(check: str) -> Path:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return python_of(folder)
     python = make(folder)
-    # The lock is complete, so nothing is left for pip to resolve; most modules are never imported.
+    # The lock is complete, so pip has nothing to resolve; most modules are never imported.
     install = ["-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
     run(python, *install, "--require-hashes", "-r", lock)
     run(python, *install, "-e", ROOT)
@@ -85,19 +85,19 @@ def set_up(check: str) -> Path:
 
 
 def make(folder: Path) -> Path:
-    """Make a fresh environment; gives its Python."""
+    """Create a fresh environment; return its Python."""
     print(f"setting up {folder.name}", flush=True)
     venv.create(folder, with_pip=True, clear=True)
     return python_of(folder)
 
 
 def python_of(folder: Path) -> Path:
-    """The Python of an environment."""
+    """Return the Python of an environment."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def try_wheel() -> None:
-    """Install the wheel into a fresh environment, and run what every user runs first."""
+    """Install the wheel into a fresh environment, and run what users run first."""
     (wheel,) = (ROOT / "dist").glob("*.whl")
     python = make(VENV.with_name(f"{VENV.name}-wheel"))
     run(python, "-m", "pip", "install", "-q", wheel)
@@ -107,7 +107,7 @@ def try_wheel() -> None:
 
 
 def set_up_node() -> None:
-    """Install npm's locked packages, where there is npm."""
+    """Install npm's locked packages, if npm is installed."""
     npm = shutil.which("npm")
     if npm:
         run(npm, "ci", "--silent", "--prefer-offline", folder=ROOT / "tests" / "clients" / "node")
@@ -116,7 +116,7 @@ def set_up_node() -> None:
 
 
 def run(*command: str | Path, folder: Path = ROOT) -> None:
-    """Run a command; ends this program where that fails."""
+    """Run a command; exit if it fails."""
     code = subprocess.run(command, cwd=folder, check=False).returncode
     if code:
         sys.exit(code)

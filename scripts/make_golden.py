@@ -1,14 +1,14 @@
-"""Turn recipes into small checkpoints and the vectors that a correct reader gives for them.
+"""Turn recipes into small checkpoints and the vectors that a correct reader computes for them.
 
 The reference is sentence-transformers in float32 on the CPU, one text at a time. The weights are
-random, drawn with NumPy from fixed seeds; the tokenizers, files and vectors are the library's own.
+random, drawn with NumPy from fixed seeds; tokenizers, files and vectors are the library's own.
 
-    pip install '.[golden]'
+    pip install . --group golden
     python -m scripts.make_golden [--all-minilm FOLDER] [FAMILY ...]
 
-writes tests/golden anew for the families named, all by default (each a file of scripts/golden), and
-tests/golden/all-minilm where the folder of the real all-MiniLM-L6-v2 checkpoint is given;
-tests/golden/README.md describes them.
+regenerates tests/golden for the given families, by default for all (the files of scripts/golden).
+Given the folder of the real all-MiniLM-L6-v2, it also regenerates tests/golden/all-minilm. See
+tests/golden/README.md.
 """
 
 import argparse

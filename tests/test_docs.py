@@ -63,7 +63,9 @@ def test_every_route_is_documented(tmp_path):
 
 
 def test_every_architecture_is_documented():
-    table = re.search(r"^## Supported architectures\n(.*?)\n\n", read("docs/models.md"), re.M | re.S)
+    table = re.search(
+        r"^## Supported architectures\n(.*?)\n\n", read("docs/models.md"), re.M | re.S
+    )
     assert table
     first_cells = re.findall(r"^\| ([^|]*) \|", table.group(1), re.M)
     documented = {name for cell in first_cells for name in re.findall(r"`(\w[\w-]*)`", cell)}

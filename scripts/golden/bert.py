@@ -17,7 +17,7 @@ OLD_POOLING_MODES = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_to
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What makes one small checkpoint; its weights are drawn from the seed."""
+    """The parameters of one small checkpoint; its weights are drawn from the seed."""
 
     name: str
     seed: int
@@ -126,10 +126,10 @@ def make_checkpoint(recipe: Recipe) -> Path:
 
 
 def rewrite_as_before_5_4(folder: Path, recipe: Recipe) -> None:
-    """Say the same in the files' older spelling, which most published checkpoints have.
+    """Rewrite the files in the older format, which most published checkpoints have.
 
-    With the two surprises of the real all-MiniLM: truncation and padding baked into tokenizer.json,
-    which must not be followed, and a tokenizer that claims a longer window than the model has.
+    Includes two traps of the real all-MiniLM: truncation and padding in tokenizer.json, which must
+    be ignored, and a tokenizer that claims a longer window than the model has.
     """
     modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     for module in modules:

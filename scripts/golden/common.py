@@ -1,6 +1,6 @@
-"""What all recipes share: texts, vocabulary, how weights are drawn, saved and asked for vectors.
+"""Shared by all recipes: texts, vocabulary, weights, saving, and the reference vectors.
 
-Needs the reference libraries (`pip install '.[golden]'`).
+Needs the reference libraries (`pip install . --group golden`).
 """
 
 import json
@@ -66,7 +66,7 @@ TEXTS = (
     "Why is the grass green?",
 )
 ROBERTA_TEXTS = (*TEXTS, "before </s> after <mask> the <pad> and <s> <unk>x <pad>")
-"""With the special tokens of RoBERTa's kin: padding inside a text takes no position there."""
+"""With RoBERTa's special tokens; a padding token inside a text takes no position there."""
 SEED_TEXTS = (
     "Your text here",
     "What is retrieval-augmented generation?",
@@ -81,33 +81,33 @@ PARAGRAPH = (
 
 @dataclass(frozen=True)
 class Case:
-    """A text, given as a piece and how often it is repeated."""
+    """A text: a piece, repeated."""
 
     piece: str
     repeat: int = 1
 
     @property
     def text(self) -> str:
-        """What is embedded."""
+        """The text to embed."""
         return self.piece * self.repeat
 
 
 def cases_for(window: int, texts: Sequence[str]) -> list[Case]:
-    """Add to the texts: as long as the window, one over, and far over it."""
+    """Append texts exactly as long as the window, one token longer, and far longer."""
     edges = [Case("cat ", window - 2), Case("cat ", window - 1), Case("fish and 東京, ", window)]
     long = [Case(PARAGRAPH, 1 + window // 20), Case("dog over the grass? ", 10 * window)]
     return [*(Case(text) for text in texts), *edges, *long]
 
 
 def vocabulary(specials: Sequence[str] = SPECIALS) -> list[str]:
-    """Give the pieces of a small WordPiece tokenizer."""
+    """Return the pieces of a small WordPiece tokenizer."""
     pieces = [*specials, *CHARACTERS, *(f"##{c}" for c in SUFFIXES)]
     pieces += [f"##{ending}" for ending in ENDINGS.split()] + WORDS.split()
     return list(dict.fromkeys(pieces))
 
 
 def byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Train a small byte-level BPE: its vocabulary and merges."""
+    """Train a small byte-level BPE; return its vocabulary and merges."""
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     model = Tokenizer(models.BPE())
     model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -125,7 +125,7 @@ def byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
 
 
 def unigrams() -> list[tuple[str, float]]:
-    """Train a small Unigram tokenizer: its pieces and their scores."""
+    """Train a small Unigram tokenizer; return its pieces and their scores."""
     model = Tokenizer(models.Unigram())
     model.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
@@ -147,12 +147,12 @@ SCALES = {"query": 1.2, "key": 1.2, "attention": 1.2, "word": 4.0, "embeddings":
 """Standard deviation times sqrt(columns), by the first part found in a matrix's name.
 
 Found by trial: large enough that different texts get clearly different vectors, small enough that
-bfloat16 stays within 0.9999 of float32. Attention with larger queries and keys does not.
+bfloat16 stays within 0.9999 of float32, which larger queries and keys would not.
 """
 
 
 def draw_weights(model: torch.nn.Module, seed: int, scales: Mapping[str, float] = SCALES) -> None:
-    """Overwrite every parameter, in the order of the names, so that no library chooses a number."""
+    """Overwrite every parameter, in order of name, so that no number depends on a library."""
     numbers = np.random.default_rng(seed)
     for name, parameter in sorted(model.named_parameters()):
         shape = tuple(parameter.shape)
@@ -193,14 +193,14 @@ def save(
 
 
 def finish(folder: Path, texts: Sequence[str] = TEXTS) -> None:
-    """Ask the reference for the vectors of a checkpoint, and write and report them."""
+    """Compute, write and report the reference vectors of a checkpoint."""
     expected = expect(folder, texts)
     write_expected(GOLDEN / folder.name, expected)
     report(folder.name, expected)
 
 
 def expect(folder: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """Load the checkpoint as any user would, but in float32, and note what it gives."""
+    """Load the checkpoint as any user would, but in float32, and return its reference vectors."""
     model = SentenceTransformer(
         str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
     ).eval()
@@ -237,7 +237,7 @@ def expected_for(model: SentenceTransformer, case: Case, prompt: str) -> dict[st
 def check_roles(
     model: SentenceTransformer, cases: Sequence[Mapping[str, Any]], prompts: Mapping[str, str]
 ) -> None:
-    """Make sure that the library itself means by its roles what we wrote down, on one text."""
+    """Check on one text that the library's own roles match our prompts."""
     text = cases[3]["text"]
     for role, encode in (("query", model.encode_query), ("document", model.encode_document)):
         if role in prompts and not np.allclose(encode(text), cases[3][role]["vector"], atol=1e-6):
@@ -245,7 +245,7 @@ def check_roles(
 
 
 def report(name: str, expected: Mapping[str, Any]) -> None:
-    """Print how far apart the vectors are: a test of vectors that look alike tests nothing."""
+    """Print how far apart the vectors are: testing with similar vectors tests nothing."""
     vectors = np.array([case["document"]["vector"] for case in expected["cases"]])
     norms = np.linalg.norm(vectors, axis=1)
     cosines = (vectors @ vectors.T / np.outer(norms, norms))[np.triu_indices(len(vectors), 1)]
@@ -257,7 +257,7 @@ def report(name: str, expected: Mapping[str, Any]) -> None:
 
 
 def write_expected(folder: Path, expected: Mapping[str, Any]) -> None:
-    """Write expected.json in ASCII, a case per line, so that a change is seen in a diff."""
+    """Write expected.json in ASCII, one case per line, for readable diffs."""
     folder.mkdir(parents=True, exist_ok=True)
     head = json.dumps({**expected, "cases": []}, indent=1).removesuffix("[]\n}")
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in expected["cases"])

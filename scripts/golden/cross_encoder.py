@@ -1,7 +1,7 @@
-"""Small rerankers: heads of BERT, XLM-R and ModernBERT, and Qwen3-Reranker in its template.
+"""Small rerankers: BERT, XLM-R and ModernBERT with heads, and Qwen3-Reranker with its template.
 
-The reference is sentence-transformers' CrossEncoder, and for Qwen3-Reranker transformers with the
-model card's own steps; float32, one pair at a time.
+The reference is sentence-transformers' CrossEncoder, or for Qwen3-Reranker transformers with the
+steps of its model card, in float32, one pair at a time.
 """
 
 import platform
@@ -48,7 +48,7 @@ from transformers import (
 FOLDER = GOLDEN / "rerank"
 WINDOW = 48
 QUERIES = ("", "why is the sky blue?", "食山 Fish!")
-"""Shorter than half a window: of a longer query the reference cuts the end before the text's."""
+"""Shorter than half a window; the reference would cut a longer query before the text."""
 IDENTITY = "torch.nn.modules.linear.Identity"
 INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
 PREFIX = (
@@ -70,7 +70,7 @@ def make() -> None:
 
 
 def _bert() -> None:
-    """As transformers saves it; the activation in the key of sentence-transformers before 4."""
+    """As transformers saves it; activation in the key of sentence-transformers before 4."""
     folder = FOLDER / "bert"
     vocab = {piece: number for number, piece in enumerate(vocabulary())}
     config = BertConfig(vocab_size=len(vocab), max_position_embeddings=64, **_sizes(36, 3))
@@ -115,7 +115,7 @@ def _modernbert() -> None:
 
 
 def _qwen3() -> None:
-    """As the published ones: a causal model whose tokenizer has the words yes and no."""
+    """Like the published ones: a causal model whose tokenizer has the words yes and no."""
     folder = FOLDER / "qwen3"
     fast = Tokenizer(models.BPE())
     fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -178,7 +178,7 @@ def _cross_encoder(folder: Path) -> Judge:
 
 
 def _template(folder: Path) -> Judge:
-    """The steps of the model card of Qwen3-Reranker."""
+    """The steps of Qwen3-Reranker's model card."""
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     before, after = (tokenizer.encode(text, add_special_tokens=False) for text in (PREFIX, SUFFIX))

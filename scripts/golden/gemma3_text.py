@@ -1,4 +1,4 @@
-"""A small checkpoint of gemma3_text, with what EmbeddingGemma has after it."""
+"""A small checkpoint of gemma3_text, followed by the same modules as in EmbeddingGemma."""
 
 import json
 
@@ -19,10 +19,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import Gemma3TextConfig, Gemma3TextModel, PreTrainedTokenizerFast
 
 WINDOW = 600
-"""Past the length up to which local attention is computed in one piece."""
+"""Longer than the texts whose local attention is computed in one piece."""
 SPECIALS = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
 SCALES = {"embed_tokens": 1.0, "": 0.8}
-"""Gains are drawn around 1, to which the architecture adds 1: so scores are divided by more."""
+"""Gains are drawn around 1 and the architecture adds 1, so scores are divided by more."""
 PROMPTS = {"query": "task: search result | query: ", "document": "title: none | text: "}
 
 
@@ -66,7 +66,7 @@ def make() -> None:
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A BPE that knows blanks as signs and falls back to bytes, as Gemma's does."""
+    """A BPE with spaces as symbols and byte fallback, like Gemma's."""
     model = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
     model.normalizer = normalizers.Replace(" ", "▁")
     model.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")

@@ -1,10 +1,10 @@
-"""Turn random weights into small GGUF files, and the tokens and vectors that llama.cpp gives.
+"""Turn random weights into small GGUF files, and into llama.cpp's tokens and vectors for them.
 
-Needs `pip install gguf llama-cpp-python`. The tensors are named and shaped as llama.cpp's loader
-expects them; metadata as its converter writes it. Texts that llama.cpp tokenizes otherwise than the
-original models do (words of over 100 characters, composed letters) are left out.
+Needs `pip install gguf llama-cpp-python`. Tensors have the names and shapes that llama.cpp's loader
+expects; metadata is as its converter writes it. Texts that llama.cpp tokenizes differently from the
+original models (words of over 100 characters, composed letters) are left out.
 
-`make` writes tests/golden/gguf-bert, gguf-gemma and gguf-qwen3 anew: model.gguf and expected.json.
+`make` regenerates tests/golden/gguf-bert, gguf-gemma and gguf-qwen3: model.gguf and expected.json.
 """
 
 import json
@@ -27,7 +27,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def draw(writer: GGUFWriter, shapes: Shapes, seed: int, kind: Kind) -> None:
-    """Draw the tensors in the order of their names; matrices are stored as kind, the rest F32."""
+    """Draw the tensors in order of name; store matrices as `kind`, the rest as F32."""
     numbers = np.random.default_rng(seed)
     for name, shape in sorted(shapes.items()):
         if len(shape) == 1:
@@ -143,7 +143,7 @@ def gemma(writer: GGUFWriter) -> None:
 
 
 def sentence_pieces() -> tuple[list[str], list[float], list[TokenType]]:
-    """Give specials, bytes, characters, and the beginnings of words, which merge step by step."""
+    """Return specials, bytes, characters and the beginnings of words, which merge step by step."""
     merged = [word[:end] for word in WORDS.split()[:60] for end in range(2, len(word) + 1)]
     spaced = [f"▁{word[:end]}" for word in WORDS.split()[:60] for end in range(1, len(word) + 1)]
     normal = list(dict.fromkeys([*merged, *spaced, *sorted(set(WORDS) - {" "}), "▁"]))
@@ -194,7 +194,7 @@ def decoder_shapes(
 
 
 def expect(path: Path) -> dict[str, Any]:
-    """Ask llama.cpp for tokens and vectors."""
+    """Compute llama.cpp's tokens and vectors."""
     model = Llama(
         str(path), embedding=True, n_ctx=128, n_batch=128, n_ubatch=128, n_threads=1, verbose=False
     )
@@ -216,7 +216,7 @@ RECIPES: Mapping[str, tuple[str, Callable[[GGUFWriter], None]]] = {
 
 
 def make() -> None:
-    """Write the folders anew."""
+    """Regenerate the folders."""
     for name, (architecture, fill) in RECIPES.items():
         folder = GOLDEN / name
         folder.mkdir(parents=True, exist_ok=True)

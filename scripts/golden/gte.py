@@ -1,7 +1,8 @@
-"""Small checkpoints of gte, and of `new`, as its own code names the same architecture.
+"""Small checkpoints of gte, and of `new`, the name of the same architecture in its own code.
 
-Both have the same weights. transformers reads no rope_scaling of the kind "ntk", but can be told
-the same turns: a base times the factor, and every angle divided by factor ** (2 / head size).
+Both have the same weights. transformers does not support rope_scaling of the kind "ntk", but can
+express the same angles: multiply the base by the factor, and divide every angle by
+factor ** (2 / head size).
 """
 
 import json

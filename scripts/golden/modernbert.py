@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import ModernBertConfig, ModernBertModel, PreTrainedTokenizerFast
 
 WINDOW = 600
-"""Past the length up to which local attention is computed in one piece."""
+"""Longer than the texts whose local attention is computed in one piece."""
 
 
 def make() -> None:
@@ -63,7 +63,7 @@ def make() -> None:
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE that normalizes, as the real ones do."""
+    """A normalizing byte-level BPE, like the real ones."""
     vocab, merges = byte_pairs()
     fast = Tokenizer(models.BPE(vocab=vocab, merges=merges))
     fast.normalizer = normalizers.NFC()

@@ -1,4 +1,4 @@
-"""A small checkpoint of mpnet: biases by distance, past the farthest bucket."""
+"""A small checkpoint of mpnet: biases by distance, beyond the farthest bucket."""
 
 from scripts.golden.common import GOLDEN, ROBERTA_TEXTS, SCALES, finish, save, vocabulary
 from sentence_transformers.sentence_transformer.modules import Normalize

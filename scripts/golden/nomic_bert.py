@@ -1,7 +1,7 @@
-"""Small checkpoints of nomic_bert: config.json as transformers 5 writes it, and in its own words.
+"""Small checkpoints of nomic_bert: config.json as transformers 5 writes it, and with its own keys.
 
-Both have the same weights: the second says the same in the keys of nomic-ai/nomic-bert-2048, whose
-code the reference here does not run.
+Both have the same weights; the second uses the keys of nomic-ai/nomic-bert-2048, whose code is not
+run.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""The checkpoint of bert-plain with its encoder exported to ONNX; the vectors are the same.
+"""The checkpoint of bert-plain with its encoder exported to ONNX; its vectors are bert-plain's.
 
 Run after `bert`.
 """
@@ -32,7 +32,7 @@ class TokenVectors(torch.nn.Module):  # type: ignore[misc]
         self.model = AutoModel.from_pretrained(source, attn_implementation="eager").float()
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> torch.Tensor:
-        """(batch, seq) int64 each to (batch, seq, width) float32."""
+        """Turn inputs of (batch, seq) int64 into (batch, seq, width) float32."""
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         vectors: torch.Tensor = self.model(**given).last_hidden_state
         return vectors

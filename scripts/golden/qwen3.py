@@ -1,4 +1,4 @@
-"""Small checkpoints of qwen3: bfloat16 as Qwen3-Embedding, and a variant with sliding windows."""
+"""Small checkpoints of qwen3: in bfloat16 like Qwen3-Embedding, and with sliding windows."""
 
 import torch
 from scripts.golden.common import GOLDEN, TEXTS, byte_pairs, change_json, finish, save
@@ -17,7 +17,7 @@ def make() -> None:
     """Write the checkpoints and their vectors."""
     make_one("qwen3", seed=5, window=300, attention_bias=False)
     make_one("qwen3-sliding", seed=6, window=600, attention_bias=True, sliding_window=7)
-    # As transformers 4 wrote it: the base beside the scaling, and no kinds of layers.
+    # As transformers 4 wrote it: the base beside the scaling, and no layer types.
     folder = GOLDEN / "qwen3-sliding"
     older = {"rope_theta": 1000.0, "rope_scaling": {"type": "linear", "factor": 2.0}}
     change_json(folder / "config.json", rope_parameters=None, layer_types=None, **older)
@@ -64,7 +64,7 @@ def make_one(
 
 
 def tokenizer(window: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE that ends each text, as Qwen3-Embedding's does."""
+    """A byte-level BPE that adds an end token, like Qwen3-Embedding's."""
     vocab, merges = byte_pairs()
     fast = Tokenizer(models.BPE(vocab=vocab, merges=merges))
     fast.normalizer = normalizers.NFC()

@@ -1,6 +1,6 @@
-"""Two small static embedding models: Model2Vec's own layout, and sentence-transformers'.
+"""Two small static embedding models, in Model2Vec's and in sentence-transformers' layout.
 
-The first is asked by model2vec, the second by sentence-transformers.
+The references are model2vec and sentence-transformers.
 """
 
 import json
@@ -30,7 +30,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 DIM = 24
 ROWS = 90
-"""Of the table that all tokens of the first model share."""
+"""Rows of the table that all tokens of the first model share."""
 WINDOW = 40
 LIBRARIES = ("model2vec", "sentence-transformers", "tokenizers", "numpy")
 PROMPTS = {"query": "search: ", "document": "the text - "}
@@ -43,7 +43,7 @@ def make() -> None:
 
 
 def make_model2vec(folder: Path) -> None:
-    """A mapping from tokens to few rows, weights, an unknown token that is left out, a window."""
+    """Write a table with few rows, a mapping, weights, an ignored unknown token, and a window."""
     shutil.rmtree(folder, ignore_errors=True)
     tokenizer = Tokenizer(models.Unigram(unigrams(), unk_id=3))
     tokenizer.normalizer = normalizers.NFKC()
@@ -68,7 +68,7 @@ def make_model2vec(folder: Path) -> None:
 
 
 def make_sentence_transformers(folder: Path) -> None:
-    """As written before 5.4: a folder for the table; tokenizer.json cuts; special tokens unused."""
+    """Write the layout before 5.4: a table folder, a cutting tokenizer.json, unused specials."""
     shutil.rmtree(folder, ignore_errors=True)
     pieces = {piece: number for number, piece in enumerate(vocabulary())}
     tokenizer = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
@@ -100,14 +100,14 @@ def make_sentence_transformers(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Reference:
-    """A library with a model, and how it cuts a text: by characters, then by tokens."""
+    """A library's model, and how it cuts a text: by characters, then by tokens."""
 
     encode: Callable[[str], Any]
     tokenizer: Tokenizer
     chars: int | None = None
 
     def expected_for(self, text: str) -> dict[str, Any]:
-        """What it gives for one text."""
+        """Return the token counts and the vector of one text."""
         read = len(self.tokenizer.encode(text[: self.chars], add_special_tokens=False))
         return {
             "tokens": min(read, WINDOW),
@@ -117,7 +117,7 @@ class Reference:
 
 
 def finish(folder: Path, prompts: Mapping[str, str], reference: Reference) -> None:
-    """Write what the reference gives; texts of no known token, whose vectors are 0, left out."""
+    """Write the reference vectors; leave out texts without known tokens, whose vectors are 0."""
     for path in folder.rglob("*.safetensors"):
         path.chmod(0o644)
     cases = []
