@@ -217,6 +217,6 @@ def _unknown(name: ModelName, typed: str, similar: Sequence[str]) -> str:
         return f"{typed!r}: expected a known model's name, hf.co/ORG/REPO, HOST/NAME or ./folder"
     meant = f"; did you mean {' or '.join(similar)}?" if similar else ""
     return (
-        f"{typed!r} is not a known model{meant} (any encoder on the Hugging Face hub can be"
+        f"{typed!r} is not a known model{meant} (any encoder on Hugging Face can be"
         " pulled as hf.co/ORG/REPO, a folder used as ./folder)"
     )

@@ -16,7 +16,7 @@ DEFAULT_HOST = "registry.ollama.ai"
 OLLAMA_HOSTS = (DEFAULT_HOST, "ollama.com")
 """The registry, and the site whose addresses people copy: they name the same models."""
 HUB_HOSTS = ("hf.co", "huggingface.co")
-"""The Hugging Face hub, which is asked in its own way."""
+"""The Hugging Face, which is asked in its own way."""
 DEFAULT_NAMESPACE = "library"
 DEFAULT_TAG = "latest"
 
