@@ -1,4 +1,4 @@
-"""Turn what people type into a model name, and a model name into a folder below the store.
+"""Turn what people type into a model name, and a model name into a folder of its own.
 
 Knows the grammar `[scheme://][host/][namespace/]model[:tag]`; does not know which models exist, nor
 the disk. Source: Ollama, types/model/name.go, read 2026-08.
