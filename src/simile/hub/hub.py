@@ -1,7 +1,7 @@
 """From a model's name to its files on this machine: find, list, pull, copy, remove.
 
-The face of the models on disk; joins names, catalog, pulled models and sources, and holds no other logic.
-Does not know what the files mean.
+The face of the models on disk: joins names, catalog, pulled models and sources. Does not know what
+the files mean.
 """
 
 from collections.abc import Sequence
@@ -134,13 +134,13 @@ class Hub:
         refresh: bool = False,
         insecure: bool = False,
     ) -> LocalModel:
-        """Bring a model into the hub's folder from the first source that has it; a path is just found.
+        """Pull a model from the first source that has it; a path is just found.
 
         Returns at once if it is there whole, or Ollama has it, unless `refresh`. `insecure` asks a
-        registry over plain http. Blocks: network, disk, and other processes that pull the same
-        model. ModelNotFoundError for a name that no source knows, UnsupportedModelError for a model
-        that cannot embed, DownloadError if no source can deliver, StoreError if the folder cannot be
-        written.
+        registry over plain http. Blocks on the network, the disk, and other processes that pull the
+        same model. Raises ModelNotFoundError for a name that no source knows, UnsupportedModelError
+        for a model that cannot embed, DownloadError if no source can deliver, and StoreError if the
+        folder cannot be written.
         """
         if is_path(name):
             return self.find(name)

@@ -1,6 +1,6 @@
-"""Bring a model into the hub's folder: one puller at a time, one source after another, all or nothing.
+"""Pull a model into the hub's folder: one puller at a time, source by source, all or nothing.
 
-Knows the order of things; how a source works, and which sources a name has, it is told.
+Is given the sources to try; does not know how they work.
 """
 
 import shutil
