@@ -26,6 +26,7 @@ IN_CI = os.environ.get("CI") == "true"
 TESTS = ["-m", "coverage", "run", "-m", "pytest"] if IN_CI else ["-m", "pytest"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
+# Commands without -m are programs of the environment.
 CHECKS: dict[str, list[list[str]]] = {
     "test": [TESTS],
     # The clients bring pytest plugins, deprecated calls and sockets left open.
@@ -43,7 +44,7 @@ CHECKS: dict[str, list[list[str]]] = {
             "--builtin-schema=vendor.github-workflows",
             *map(str, WORKFLOWS),
         ],
-        ["-m", "zizmor", "--offline", "--quiet", ".github"],
+        ["zizmor", "--offline", "--quiet", ".github"],
     ],
     "wheel": [["-m", "build"]],
     "bench": [
@@ -133,7 +134,8 @@ def main() -> None:
         shutil.rmtree(ROOT / "dist", ignore_errors=True)
     more = sys.argv[2:] if verb in ("test", "clients") else []
     for command in CHECKS[verb]:
-        run(python, *command, *more)
+        first, *rest = command
+        run(*((python, first) if first == "-m" else (python.with_name(first),)), *rest, *more)
     if verb == "wheel":
         try_wheel()
     if verb == "test" and IN_CI:

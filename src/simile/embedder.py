@@ -38,7 +38,7 @@ class Embedder:
 
         A known model that is not here yet is pulled first, which is announced on stderr. Raises
         ModelNameError, DownloadError, CheckpointError, UnsupportedModelError or EngineError.
-        `ollama/NAME` and `openai/NAME` are engines elsewhere: see docs/models.md; they choose their
+        `ollama/NAME` and `openai/NAME` are providers: see docs/models.md; they choose their
         own precision, are asked nothing yet, and raise ConfigError where a setting is missing.
         """
         self._engine: EmbeddingEngine
@@ -73,7 +73,7 @@ class Embedder:
         """Embed texts; float32 (n, dim) in their order. Blocks until done.
 
         Raises InputError for what is no text, TextTooLongError if a text is longer than
-        max_tokens and truncate is False, EngineError if the computation failed; an engine elsewhere
+        max_tokens and truncate is False, EngineError if the computation failed; a provider
         also RemoteEngineError, ModelNotFoundError, and NotFiniteError, which holds the vectors.
         """
         return self._engine.embed(texts, role=role, truncate=truncate)
@@ -83,7 +83,7 @@ class Embedder:
     ) -> EmbedResult:
         """Embed texts, and say how many tokens of each were read and which were cut.
 
-        An engine elsewhere does not tell: see EmbedResult.
+        A provider does not tell: see EmbedResult.
         """
         return self._engine.embed_counted(texts, role=role, truncate=truncate)
 
@@ -104,7 +104,7 @@ class Embedder:
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Count the tokens of each whole text, uncut and without special tokens; int32 (n,).
 
-        Exact for a local model; for an engine elsewhere an estimate on the safe side, a third of
+        Exact for a local model; for a provider an estimate on the safe side, a third of
         the text's bytes. Raises InputError for what is no text.
         """
         return self._engine.count_tokens(texts)

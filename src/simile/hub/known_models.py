@@ -1,7 +1,7 @@
 """The models known by name: where each comes from, its license, its prompts, its checksums.
 
 Facts only; nothing is looked up here. Repositories, licenses, prompts and widths: the models' cards
-and sentence-transformers files on the Hugging Face hub, and MTEB's model metadata; names and tags:
+and sentence-transformers files on Hugging Face, and MTEB's model metadata; names and tags:
 Ollama's library (all read 2026-11). A model whose card names no prompt has none here, and one whose
 card names no widths may be cut to any, untrained.
 """
@@ -35,7 +35,7 @@ class KnownModel:
     """What it is called, the usual name first; lower case."""
     tags: tuple[str, ...]
     repo: str
-    """ORG/REPO on the Hugging Face hub."""
+    """ORG/REPO on Hugging Face."""
     license: str
     """SPDX identifier."""
     prompts: Mapping[str, str] = field(default_factory=dict)

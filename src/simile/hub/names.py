@@ -1,4 +1,4 @@
-"""Turn what people type into a model name, and a model name into a folder below the store.
+"""Turn what people type into a model name, and a model name into a folder of its own.
 
 Knows the grammar `[scheme://][host/][namespace/]model[:tag]`; does not know which models exist, nor
 the disk. Source: Ollama, types/model/name.go, read 2026-08.
@@ -16,7 +16,7 @@ DEFAULT_HOST = "registry.ollama.ai"
 OLLAMA_HOSTS = (DEFAULT_HOST, "ollama.com")
 """The registry, and the site whose addresses people copy: they name the same models."""
 HUB_HOSTS = ("hf.co", "huggingface.co")
-"""The Hugging Face hub, which is asked in its own way."""
+"""The Hugging Face, which is asked in its own way."""
 DEFAULT_NAMESPACE = "library"
 DEFAULT_TAG = "latest"
 

@@ -1,6 +1,6 @@
 """Turn a path that the user gave into a model: a checkpoint's folder or GGUF file, never copied.
 
-Does not know the store nor the catalog; what the numbers are is read from the files by others.
+Does not know the pulled models, the catalog, or what is in the files.
 """
 
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
-"""Bring a model into the store: one puller at a time, one source after another, all or nothing.
+"""Pull a model into the hub's folder: one puller at a time, source by source, all or nothing.
 
-Knows the order of things; how a source works, and which sources a name has, it is told.
+Is given the sources to try; does not know how they work.
 """
 
 import shutil
@@ -13,13 +13,13 @@ from simile.checkpoints.gguf.header import check_embeds
 from simile.errors import CheckpointError, DownloadError, ModelNotFoundError
 from simile.hub.files import check_modules
 from simile.hub.manifest import Manifest, damaged_files, write_manifest
-from simile.hub.model_store import ModelStore, writing
 from simile.hub.names import ModelName
+from simile.hub.pulled_models import PulledModels, writing
 from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
 
 
 def pull(
-    store: ModelStore,
+    pulled: PulledModels,
     name: ModelName,
     sources: Sequence[PullSource],
     *,
@@ -27,17 +27,17 @@ def pull(
     report: Report,
     refresh: bool,
 ) -> None:
-    """Put the model into the store from the first source that has it.
+    """Put the model into the hub's folder from the first source that has it.
 
     Blocks while another process pulls the same model, and then takes what that one brought.
     DownloadError lists every source and why it failed, ModelNotFoundError says that the only
     source has no such model, UnsupportedModelError that the model cannot embed, StoreError that the
-    store cannot be written.
+    folder cannot be written.
     """
-    with writing(store.home), _alone(store.workplace(name, ".lock"), report) as waited:
-        if is_whole(store, name) and (waited or not refresh):
+    with writing(pulled.home), _alone(pulled.workplace(name, ".lock"), report) as waited:
+        if is_whole(pulled, name) and (waited or not refresh):
             return
-        staging = store.workplace(name, ".new")
+        staging = pulled.workplace(name, ".new")
         try:
             delivery = _first_delivery(name, sources, staging, report)
             report(PullProgress("writing manifest"))
@@ -51,15 +51,15 @@ def pull(
                 registry_digest=delivery.registry_digest,
             )
             write_manifest(staging, manifest)
-            store.put(name, staging)
+            pulled.put(name, staging)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def is_whole(store: ModelStore, name: ModelName) -> bool:
-    """Whether the model is in the store with all its files."""
-    manifest = store.read(name)
-    return manifest is not None and not damaged_files(store.folder(name), manifest)
+def is_whole(pulled: PulledModels, name: ModelName) -> bool:
+    """Whether the model is in the hub's folder with all its files."""
+    manifest = pulled.read(name)
+    return manifest is not None and not damaged_files(pulled.folder(name), manifest)
 
 
 def _first_delivery(

@@ -1,4 +1,4 @@
-"""The address of an engine elsewhere, taken apart and checked.
+"""The address of a provider, taken apart and checked.
 
 Knows URLs (RFC 3986) and what a header can carry; does not know HTTP libraries. No message repeats
 an address or a key: either may hold a secret.

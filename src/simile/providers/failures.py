@@ -1,4 +1,4 @@
-"""Word what went wrong with an engine elsewhere, and what to do about it.
+"""Word what went wrong with a provider, and what to do about it.
 
 Maps the HTTP library's errors and the statuses to ours. Neither credentials nor texts get into a
 message: see remarks.py. Does not know sockets or retries.

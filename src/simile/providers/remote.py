@@ -1,4 +1,4 @@
-"""What all engines elsewhere share: batches of texts, several asked for at a time, order kept.
+"""What all providers share: batches of texts, several asked for at a time, order kept.
 
 Does not know wire formats: a subclass turns one batch into vectors. The roles are checked and go
 nowhere, since the wire formats have no prefixes.

@@ -1,4 +1,4 @@
-"""What the chat models of all engines elsewhere share: a conversation out, parts of an answer in.
+"""What the chat models of all providers share: a conversation out, parts of an answer in.
 
 Does not know wire formats: a subclass turns lines into parts. An answer that does not come to its
 proper end is an error, after all that came of it.

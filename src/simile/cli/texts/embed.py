@@ -77,7 +77,7 @@ def _counting(results: Iterator[EmbedResult]) -> Iterator[EmbedResult]:
             texts += len(result.vectors)
             bar.set_description(f"{texts:,} texts", refresh=False)
             tokens = int(result.token_counts.sum())
-            if not tokens:  # An engine elsewhere does not tell.
+            if not tokens:  # a provider does not tell.
                 bar.unit = " texts"
             bar.update(tokens or len(result.vectors))
             yield result
@@ -104,7 +104,7 @@ class _Tally:
             print(f"simile: {line}; their ends were not read", file=sys.stderr)
 
     def _summary(self, seconds: float) -> str:
-        if not self.tokens:  # No text, or an engine elsewhere, which does not tell.
+        if not self.tokens:  # No text, or a provider, which does not tell.
             rate = self.texts / seconds
             return f"{self.texts:,} texts, {seconds:.1f} s, {rate:,.0f} texts/s"
         rate = self.tokens / seconds

