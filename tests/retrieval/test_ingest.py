@@ -26,9 +26,11 @@ def small_batches(monkeypatch):
 
 
 def forget_vectors(index):
-    """Make the model compute all texts again."""
-    assert index._resources.cache is not None
-    index._resources.cache.clear()
+    """Make the model compute all texts again: delete the cache's files."""
+    cache = vars(index._resources).pop("cache")
+    cache.close()
+    for path in cache._path.parent.glob(f"{cache._path.name}*"):
+        path.unlink()
 
 
 def paragraphs(name, count):
