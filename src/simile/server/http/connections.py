@@ -38,7 +38,7 @@ class Sweeper:
         self._still: dict[Any, tuple[object, float]] = {}
 
     def sweep(self, connections: Iterable[Any], now_s: float) -> int:
-        """Close what has stood still for too long; give how many were closed."""
+        """Close connections that have stood still for too long; return how many."""
         still: dict[Any, tuple[object, float]] = {}
         closed = 0
         for connection in connections:

@@ -1,4 +1,4 @@
-"""Say which web pages may ask (`Origin`), and under which names this machine is asked (`Host`).
+"""Decide which web pages may send requests (`Origin`), and which names this machine has (`Host`).
 
 Pure but for this machine's own name and addresses. A browser sends along where a page comes from,
 so that pages of strangers can be refused; against a stranger's name that was made to point to
