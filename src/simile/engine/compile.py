@@ -69,7 +69,7 @@ class CompiledEncoder:
         width: int | None = None,
         derived: Path | None = None,
     ) -> None:
-        """Build the graph. Raises what `graph` raises, and EngineError for an unsupported precision.
+        """Build the graph. Raises what `graph` raises; EngineError for an unsupported precision.
 
         `width` is that of the token vectors; where it is not given, they are not narrow. `derived`
         is the folder in which it is kept how this machine computes best; where it says nothing yet,
@@ -91,7 +91,7 @@ class CompiledEncoder:
         return [Runner(self) for _ in range(self.plan.streams)]
 
     def request(self, precision: str) -> Any:
-        """Return a new inference request in this precision. Raises EngineError if OpenVINO fails."""
+        """Return a new inference request in this precision. Raises EngineError if it fails."""
         try:
             with self._compiling:
                 if precision not in self._compiled:
