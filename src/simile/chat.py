@@ -32,7 +32,7 @@ class Chat:
         return self._engine.name
 
     def stream(self, messages: Sequence[Message]) -> "ReplyStream":
-        """Give the answer in parts, as they come; `.end_reason` is "length" if it was cut.
+        """Return the answer in parts, as they come; `.end_reason` is "length" if it was cut.
 
         Blocks between them. Raises InputError for what is no conversation, TextTooLongError for one
         that the engine finds too long, ModelNotFoundError, RemoteEngineError if there is no answer

@@ -77,7 +77,7 @@ class Settings:
 
     @property
     def openai_url(self) -> str:
-        """Where OpenAI's API is asked; ConfigError if OPENAI_BASE_URL is no such address."""
+        """Where OpenAI's API is asked. Raises ConfigError if OPENAI_BASE_URL is no such address."""
         if not _split("OPENAI_BASE_URL", self.openai_base_url, DEFAULT_OPENAI_BASE_URL).hostname:
             raise ConfigError(
                 f"OPENAI_BASE_URL has no host; expected e.g. {DEFAULT_OPENAI_BASE_URL}"

@@ -63,7 +63,7 @@ class Architecture(EncoderArchitecture):
         return cls(sizes, graph, checkpoint.output)
 
     def build(self, tensors: Tensors, tokens: Tokens) -> "Node":
-        """Give the graph on our inputs: vectors of tokens, or (batch, width) of texts."""
+        """Return the graph on our inputs: vectors of tokens, or (batch, width) of texts."""
         from simile.graph import ops
 
         graph = self.graph.clone()

@@ -51,7 +51,7 @@ def check_heads(configuration: Configuration, sizes: Sizes, *, pairs: bool = Fal
 
 
 def read_head_size(configuration: Configuration, sizes: Sizes) -> int:
-    """Give the width of a head that is turned by its places: whole pairs, and no other head_dim.
+    """Return the width of a head that is turned by its places: whole pairs, and no other head_dim.
 
     Raises CheckpointError and UnsupportedModelError.
     """

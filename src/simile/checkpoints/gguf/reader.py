@@ -29,11 +29,11 @@ _ENTRY_BYTES, _TENSOR_BYTES = 13, 24
 
 
 class DamagedHeader(ValueError):
-    """What is wrong, in words that follow the file's name."""
+    """The problem, worded to follow the file's name."""
 
 
 class TruncatedHeader(DamagedHeader):
-    """The header goes on past the end of what is there."""
+    """The header continues past the end of the data."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class StringArray:
     count: int
 
     def read(self) -> list[str]:
-        """Give the strings; CheckpointError where one is no UTF-8."""
+        """Return the strings. Raises CheckpointError if one is not UTF-8."""
         size_at, at, texts = _SIZE.unpack_from, self.start, []
         try:
             for _ in range(self.count):
@@ -107,7 +107,7 @@ class HeaderReader:
         return list(entries.values())
 
     def data_start(self, alignment: object) -> int:
-        """Give where the weights begin; after the tensors."""
+        """Return the offset of the weights, behind the list of tensors."""
         if type(alignment) is not int or not 1 <= alignment <= 2**20:
             raise DamagedHeader(f"has general.alignment {alignment!r}; expected a small power of 2")
         return -(-self._at // alignment) * alignment
@@ -150,7 +150,7 @@ class HeaderReader:
         self._move(at - self._at)
 
     def _count(self, item_bytes: int) -> int:
-        """Read how many items follow, each of so many bytes at least."""
+        """Read the number of items that follow, each of at least this many bytes."""
         count = int(self._number("Q"))
         self._refuse_past_limit(count * item_bytes)
         return count
@@ -180,7 +180,7 @@ class HeaderReader:
 
 
 def _as_meant(number: float) -> float:
-    """Give the shortest number that is stored as this float32, such as 1e-12 for its neighbor."""
+    """Return the shortest number that is stored as this float32, such as 1e-12 for its neighbor."""
     shorter = (float(f"{number:.{digits}g}") for digits in range(1, 10))
     return next((found for found in shorter if array("f", [found])[0] == number), number)
 
