@@ -18,14 +18,14 @@ class Configuration:
     where: str = "config.json"
 
     def size(self, name: str, default: int | None = None) -> int:
-        """Read a positive integer. Raises CheckpointError for another value or a missing one."""
+        """Read a positive integer. Raises CheckpointError for anything else."""
         value = self._value(name, default)
         if type(value) is not int or value < 1:
             raise self._wrong(name, value, "a positive integer")
         return value
 
     def count(self, name: str, default: int | None = None) -> int:
-        """Read an integer of 0 or more. Raises CheckpointError for another value or a missing one."""
+        """Read an integer of 0 or more. Raises CheckpointError for anything else."""
         value = self._value(name, default)
         if type(value) is not int or value < 0:
             raise self._wrong(name, value, "an integer from 0 up")
