@@ -49,9 +49,11 @@ def test_the_page_allows_only_its_own_script_and_style():
 
 
 def test_other_names_and_places_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"map.pdf is no map; expected a name with .html or .png"):
+    with pytest.raises(
+        InputError, match=r"map.pdf is not a map; expected the suffix .html or .png"
+    ):
         write_map(tmp_path / "map.pdf", a_map())
-    with pytest.raises(InputError, match="there is no folder"):
+    with pytest.raises(InputError, match="the folder .* does not exist"):
         write_map(tmp_path / "none" / "map.html", a_map())
 
 
