@@ -82,7 +82,7 @@ def test_near_vectors_lie_near_and_one_seed_gives_one_map(sample):
     middles = np.array([first.points[labels == one].mean(axis=0) for one in range(3)])
     distances = np.linalg.norm(first.points[:, None] - middles, axis=2)
     assert np.mean(distances.argmin(axis=1) == labels) > 0.95
-    assert ("drawn at random" in first.method) == (sample < 150)
+    assert ("random texts" in first.method) == (sample < 150)
     assert np.array_equal(first.points, project(rows, sample=sample, umap=False).points)
 
 

@@ -57,8 +57,8 @@ class Clustering:
     """int32 (n,): the cluster of each row; -1 for an outlier."""
     clusters: tuple[Cluster, ...]
     nearest: Labels
-    """int32 (n,): a row's own cluster; for an outlier the one with the nearest center, or -1 if there
-    is no cluster or the row is zero."""
+    """int32 (n,): a row's own cluster; for an outlier the one with the nearest center, or -1 if
+    there is no cluster or the row is zero."""
     centers: Embeddings
     """float32 (clusters, dim), of length 1."""
     method: str
