@@ -44,13 +44,13 @@ def make(path: Path, count: int) -> Folder:
 
 
 def copy(source: Path, path: Path) -> Folder:
-    """Copy a folder, so that the measurement may change a file of it."""
+    """Copy a folder, so that the benchmark may modify it."""
     shutil.copytree(source, path)
     return describe(path)
 
 
 def describe(path: Path) -> Folder:
-    """Count what is in a folder."""
+    """Count and hash the files of a folder."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
     digest, size = sha256(), 0
     for file in files:

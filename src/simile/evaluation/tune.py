@@ -43,7 +43,7 @@ class Setting:
     """Number of candidates per arm."""
 
     def __str__(self) -> str:
-        return f"alpha {self.alpha:.2f} of {self.candidates}"
+        return f"alpha {self.alpha:.2f}, {self.candidates} candidates"
 
 
 DEFAULT = Setting()
@@ -87,16 +87,16 @@ class Tuning:
         """Format for a terminal, each arm alone first."""
         queries = len(self.scores[DEFAULT])
         lines = [f"{self.metric} over {queries:,} judged queries"]
-        lines += [f"  {arm + ' alone':<27}{value:.4f}" for arm, value in self.arms.items()]
+        lines += [f"  {arm + ' alone':<36}{value:.4f}" for arm, value in self.arms.items()]
         for name, one in (("default", DEFAULT), ("best", self.best)):
             value = self.scores[one].mean()
-            lines.append(f"  {name:<8}{one!s:<19}{value:.4f}")
+            lines.append(f"  {name:<8}{one!s:<28}{value:.4f}")
         gain = self.held_out - self.default_held_out
         lines.append(
             f"held out: {self.held_out:.4f}, default {self.default_held_out:.4f}, "
             f"{gain:+.4f}, p {self.p:.4f}"
         )
-        said = "noise: the default is kept" if self.noise else "chosen:"
+        said = "noise, keeping the default:" if self.noise else "chosen:"
         return "\n".join([*lines, f"{said} {self.chosen}"])
 
 

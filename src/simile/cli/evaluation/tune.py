@@ -90,7 +90,7 @@ def _try_sizes(
             searches[size] = searching(partial(other.search, alpha=alpha), principals=principals)
         present = searching(partial(index.search, alpha=alpha), principals=principals)
         value, found = compare_sizes(judged, present, searches, metric)
-    print(f"current chunks    {value:>14.4f}")
+    print(f"{'current chunks':<18}{value:>14.4f}")
     for one in found:
         said = "noise" if one.noise else f"simile reindex --max-tokens {one.max_tokens}"
         shown = f"{one.value:.4f}  {one.difference:+.4f}, p {one.p:.4f}: {said}"
