@@ -1,9 +1,9 @@
-"""Measure simile's engine against other people's: same weights, texts, vectors and cores.
+"""Compare simile's engine with others: same weights, texts, vectors and cores.
 
     python -m benchmarks.against [--quick] [--texts N] [--json FILE] [--plot FILE]
 
-Every engine has a process of its own for each number of cores, one after the other. What the
-figures mean: benchmarks/README.md.
+Each engine runs in its own process for each number of cores, one after the other. The figures are
+explained in benchmarks/README.md.
 """
 
 import argparse
@@ -24,20 +24,20 @@ AGAIN = "simile, auto, again at the end"
 
 @dataclass
 class Run:
-    """What is measured, where, and what was found so far."""
+    """The setup of a run, and its results so far."""
 
     model: str
     scratch: Path
     samples: "dict[str, Sample]"
     cores: list[int]
     flop: dict[str, float]
-    """Per token, by kind of text."""
+    """FLOP per token, by kind of text."""
     gemm: dict[int, dict[str, float]] = field(default_factory=dict)
-    """GFLOP/s by cores and precision."""
+    """GFLOP/s, by cores and precision."""
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def ask(self, engine: str, cores: int) -> dict[str, Any]:
-        """Let a process of its own measure it; gives what it printed, or why it failed."""
+        """Measure an engine in its own process; return its result or `{"skipped": reason}`."""
         from benchmarks.alone import Task
 
         task = Task(engine, cores, self.model, str(self.scratch), list(self.samples))
@@ -48,13 +48,13 @@ class Run:
         except subprocess.TimeoutExpired:
             return {"skipped": f"took more than {TIMEOUT_S:.0f} s"}
         if done.returncode:
-            said = done.stderr.strip().splitlines() or ["nothing"]
+            said = done.stderr.strip().splitlines() or ["no message"]
             return {"skipped": f"exit {done.returncode}: {said[-1][:200]}"}
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
 
     def rate(self, engine: str, cores: int, kind: str) -> float | None:
-        """Tokens/s that were measured before."""
+        """Return tokens/s measured earlier, or None."""
         wanted = (engine, cores, kind)
         for row in self.rows:
             if (row["engine"], row["cores"], row["text"]) == wanted:
@@ -87,15 +87,17 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure simile against other engines.")
     parser.add_argument("--model", default="all-minilm", help="a BERT checkpoint (all-minilm)")
-    parser.add_argument("--texts", type=int, default=400, help="how many mixed texts (400)")
-    parser.add_argument("--quick", action="store_true", help="mixed texts, all cores, fewer rows")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
-    parser.add_argument("--plot", type=Path, help="draw them into this PNG or SVG")
+    parser.add_argument("--texts", type=int, default=400, help="number of mixed texts (400)")
+    parser.add_argument(
+        "--quick", action="store_true", help="only mixed texts on all cores, fewer engines"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--plot", type=Path, help="plot the figures to this PNG or SVG file")
     return parser.parse_args()
 
 
 def _prepare(model: Any, options: argparse.Namespace, scratch: Path) -> Run:
-    """Choose the texts, and embed them in f32 for all others to be compared with."""
+    """Choose the texts, and embed them in f32 as the reference for all engines."""
     import os
 
     import numpy as np
@@ -132,8 +134,8 @@ def _measure(run: Run, *, quick: bool) -> None:
         shown = (f"{name} {rate:,.0f}" for name, rate in run.gemm[cores].items())
         print(f"matrix products, GFLOP/s on {_cores(cores)}: {', '.join(shown)}", flush=True)
     print(
-        f"\nTokens/s, and in brackets how many times as fast {OURS} is: below 1, the other is"
-        f"\nfaster. Part of the matrix products: {_last(run)}. Cosine: the least to simile in f32."
+        f"\nTokens/s; in parentheses the speed-up of {OURS}: below 1, the other engine is faster."
+        f"\nShare of matrix products: {_last(run)}. Cosine: lowest to simile in f32."
     )
     columns = [f"{kind}, {_cores(cores)}" for cores in run.cores for kind in run.samples]
     table = Tables()
@@ -152,7 +154,7 @@ def _measure(run: Run, *, quick: bool) -> None:
 
 
 def _row(run: Run, table: Any, name: str, found: dict[int, dict[str, Any]]) -> None:
-    """Keep and print what one engine did on each number of cores."""
+    """Store and print one engine's results for each number of cores."""
     cells, notes, cosines = [], set(), []
     for cores in run.cores:
         of = found.get(cores, {})
@@ -174,7 +176,7 @@ def _row(run: Run, table: Any, name: str, found: dict[int, dict[str, Any]]) -> N
 
 
 def _judged(run: Run, row: dict[str, Any]) -> str:
-    """Add ratio and part of the limit to a measurement; gives its cell."""
+    """Add the speed-up and the share of the limit to a measurement; return its cell."""
     from benchmarks.lib.engines import OURS
 
     rate = row.get("tokens_per_s")

@@ -1,6 +1,6 @@
-"""Measure one engine, or bare matrix products, in this process and on so many cores.
+"""Measure one engine, or bare matrix products, in this process on a number of cores.
 
-The last line that it prints is JSON. Started by benchmarks/against.py, which says what it means.
+Started by benchmarks/against.py; the last line of its output is the result as JSON.
 """
 
 import json
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 GEMM = "gemm"
 REFERENCE = "reference.npz"
-"""In the scratch folder: simile's vectors in f32, by kind of text."""
+"""File in the scratch folder: simile's f32 vectors, by kind of text."""
 SAMPLES = "samples.json"
 BUDGET_S, MOST_RUNS = 6.0, 5
-"""Seconds after which no further run begins, and runs at most; one at least."""
+"""Seconds after which no further run starts, and the maximum of runs; at least one is done."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the process is started for."""
+    """The task of this process."""
 
     engine: str
     cores: int
@@ -34,7 +34,7 @@ class Task:
 
 def main() -> None:
     task = Task(**json.loads(sys.argv[1]))
-    # Before anything is imported that looks how many there are.
+    # Before importing anything that counts cores.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task.cores])
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _gemm() -> dict[str, float]:
-    """GFLOP/s of the better shape, by precision."""
+    """Return the GFLOP/s of the better shape, by precision."""
     from benchmarks.lib import gemm
 
     from simile.engine.compile import choose
@@ -80,7 +80,7 @@ def _engine(task: Task) -> dict[str, Any]:
 
 
 def _measure(engine: Any, sample: "Sample", reference: Any, kind: Any) -> dict[str, Any]:
-    """Check the work, which warms up, too; then time it."""
+    """Check the results, which also warms up, then time the engine."""
     import numpy as np
     from benchmarks.lib.timing import time_within
     from benchmarks.lib.vectors import cosines
@@ -89,7 +89,7 @@ def _measure(engine: Any, sample: "Sample", reference: Any, kind: Any) -> dict[s
     tokens = engine.count(sample.texts)
     checked = {"cosine_least": float(alike.min()), "cosine_mean": float(alike.mean())}
     if not alike.min() >= kind.least_cosine or tokens != sample.total:
-        reason = f"not the same work: cosine {alike.min():.4f}, {tokens:,} tokens"
+        reason = f"results differ: cosine {alike.min():.4f}, {tokens:,} tokens"
         return {**checked, "skipped": reason}
     times = time_within(lambda: engine.embed(sample.texts), budget_s=BUDGET_S, most=MOST_RUNS)
     rate = sample.total / times.best

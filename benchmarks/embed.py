@@ -1,8 +1,8 @@
-"""Measure embedding: the engine, the whole server, and other engines beside them, in one run.
+"""Measure embedding in one run: the engine, the whole server, and other engines.
 
     python -m benchmarks.embed [--model NAME] [--texts N] [--skip-peers] [--json FILE]
 
-What the figures mean: benchmarks/README.md.
+The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -47,11 +47,11 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure embedding on this machine.")
-    parser.add_argument("--model", default="all-minilm", help="all-minilm")
-    parser.add_argument("--texts", type=int, default=1000, help="how many texts (1000)")
-    parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts (3)")
-    parser.add_argument("--skip-peers", action="store_true", help="measure simile alone")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--model", default="all-minilm", help="model (all-minilm)")
+    parser.add_argument("--texts", type=int, default=1000, help="number of texts (1000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs; the best counts (3)")
+    parser.add_argument("--skip-peers", action="store_true", help="measure only simile")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

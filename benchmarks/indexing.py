@@ -1,8 +1,8 @@
-"""Measure indexing: `Index.sync` of a folder with the real model, beside the engine's own rate.
+"""Measure indexing: `Index.sync` of a folder with a real model, compared with the engine alone.
 
     python -m benchmarks.indexing [--files N | --folder FOLDER] [--rounds N] [--json FILE]
 
-What the figures mean: benchmarks/README.md.
+The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _make_home(home: Path) -> None:
-    """A SIMILE_HOME with the models of the present one and nothing remembered; used from now on."""
+    """Switch to a new SIMILE_HOME with the current models and an empty embedding cache."""
     from simile.config import DEFAULT_MODEL, read_settings
     from simile.hub.hub import Hub
     from simile.pull_progress import find_or_pull
@@ -65,13 +65,13 @@ def _describe(tables: "Tables", folder: "Folder") -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure indexing on this machine.")
-    parser.add_argument("--files", type=int, default=10_000, help="how many files (10000)")
+    parser.add_argument("--files", type=int, default=10_000, help="number of files (10000)")
     parser.add_argument("--folder", type=Path, help="index a copy of this folder instead")
     parser.add_argument(
-        "--rounds", type=int, default=1, help="syncs from nothing, the engine's rate between (1)"
+        "--rounds", type=int, default=1, help="syncs from scratch, engine timed in between (1)"
     )
-    parser.add_argument("--temporary", type=Path, help="where temporary files go (the system's)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--temporary", type=Path, help="folder for temporary files")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

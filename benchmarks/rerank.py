@@ -1,9 +1,9 @@
-"""Measure reranking beside sentence-transformers' CrossEncoder: pairs a second, in one run.
+"""Compare reranking with sentence-transformers' CrossEncoder, in pairs per second.
 
     python -m benchmarks.rerank [--model NAME] [--queries N] [--documents N] [--runs N]
 
-A cross-encoder of MiniLM-L6's size with random weights, and the tokenizer of --model, by default
-all-minilm. Needs sentence-transformers; what the figures mean: benchmarks/README.md.
+Uses a cross-encoder of MiniLM-L6's size with random weights, and the tokenizer of --model. Requires
+sentence-transformers. The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Scores = list[np.ndarray]
 LARGEST_DIFFERENCE = {"f32": 1e-4, "bf16": 5e-2, "int8": 0.2}
-"""Of a logit from the reference's in float32; beyond it the same work was not done."""
+"""Maximum difference from the float32 reference's logits; beyond it, results are not comparable."""
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
 def measure(
     report: "Report", model: "LocalModel", queries: list[str], documents: list[str], *, runs: int
 ) -> None:
-    """Time the reference by query and all at once, then ours in each precision."""
+    """Time the reference per query and all at once, then simile in each precision."""
     from benchmarks.lib.timing import time_runs
 
     pairs = len(queries) * len(documents)
@@ -90,7 +90,7 @@ class _Peer:
         self._model = CrossEncoder(str(folder), device="cpu")
 
     def by_query(self, queries: list[str], documents: list[str]) -> Scores:
-        """The default of 32 pairs a batch, sorted by length."""
+        """Score per query, with the default of 32 pairs per batch, sorted by length."""
         return [
             self._model.predict([(query, text) for text in documents], activation_fn=self._identity)
             for query in queries
@@ -130,10 +130,12 @@ def _write_checkpoint(base: Path, folder: Path) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure reranking on this machine.")
-    parser.add_argument("--model", default="all-minilm", help="its tokenizer (all-minilm)")
-    parser.add_argument("--queries", type=int, default=20, help="how many (20)")
-    parser.add_argument("--documents", type=int, default=100, help="for each query (100)")
-    parser.add_argument("--runs", type=int, default=2, help="runs of which the best counts (2)")
+    parser.add_argument(
+        "--model", default="all-minilm", help="source of the tokenizer (all-minilm)"
+    )
+    parser.add_argument("--queries", type=int, default=20, help="number of queries (20)")
+    parser.add_argument("--documents", type=int, default=100, help="documents per query (100)")
+    parser.add_argument("--runs", type=int, default=2, help="runs; the best counts (2)")
     return parser.parse_args()
 
 

@@ -1,8 +1,8 @@
-"""Break a server, or try to: a crowd with a bulk job, 2,000 connections, clients that do harm.
+"""Try to break a server: a crowd with a bulk job, 2,000 connections, harmful clients.
 
     python -m benchmarks.serve [--model NAME] [--seconds 60] [--connections 2000] [--json FILE]
 
-What the figures mean: benchmarks/README.md.
+The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -21,7 +21,7 @@ WARM_UP_S = 15.0
 WINDOW_S = 10.0
 ALONE_S = 3.0
 ONE_REQUEST_S = 120.0
-"""After which the one long request is given up."""
+"""Timeout of the one long request."""
 
 
 def main() -> None:
@@ -51,11 +51,13 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure how a server bears load and harm.")
-    parser.add_argument("--model", default="all-minilm", help="all-minilm")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the crowd (60)")
-    parser.add_argument("--connections", type=int, default=2000, help="at once (2000)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser = argparse.ArgumentParser(description="Measure a server under load and abuse.")
+    parser.add_argument("--model", default="all-minilm", help="model (all-minilm)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration of the crowd (60)")
+    parser.add_argument(
+        "--connections", type=int, default=2000, help="simultaneous connections (2000)"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 
@@ -75,7 +77,7 @@ def _report_pulse(report: "Report", pulse: "Pulse") -> None:
 def _crowd(
     report: "Report", url: str, model: str, pid: int, corpus: "Corpus", seconds: float
 ) -> None:
-    """64 clients of mixed sizes and a bulk job, and the probe beside them."""
+    """Run 64 clients of mixed sizes, a bulk job and the probe."""
     import numpy as np
     from benchmarks.lib import crowding
     from benchmarks.lib.probing import feel
@@ -104,7 +106,7 @@ def _crowd(
 
 
 def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corpus") -> None:
-    """All texts of a bulk job, shortened, in one request, and the probe beside it."""
+    """Send all texts of a bulk job, shortened, in one request, and run the probe meanwhile."""
     from threading import Thread
 
     from benchmarks.lib.crowding import BULK_TEXTS
@@ -119,7 +121,7 @@ def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corp
 
     def ask() -> None:
         start_s = perf_counter()
-        with suppress(OSError):  # Given up below.
+        with suppress(OSError):  # Shut down below after the timeout.
             client.ask(request)
             taken_s.append(perf_counter() - start_s)
 
@@ -138,7 +140,7 @@ def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corp
 
 
 def _flood(report: "Report", url: str, model: str, pid: int, connections: int) -> None:
-    """Many connections at once, and the server afterwards."""
+    """Open many connections at once, then probe the server."""
     from benchmarks.lib.harm import flood
     from benchmarks.lib.probing import open_files
 
@@ -155,7 +157,7 @@ def _flood(report: "Report", url: str, model: str, pid: int, connections: int) -
 
 
 def _villains(report: "Report", url: str, model: str, pid: int) -> None:
-    """Clients that do harm, and the probe beside them."""
+    """Run harmful clients and the probe."""
     from benchmarks.lib.harm import Villains
     from benchmarks.lib.probing import feel
 

@@ -1,4 +1,4 @@
-"""Measure `simile search` as a process of its own: from its start to its exit, output read."""
+"""Measure `simile search` in its own process, from start to exit, with its output read."""
 
 import subprocess
 from itertools import cycle
@@ -14,7 +14,7 @@ MODES = ("hybrid", "dense", "lexical")
 
 
 def measure(tables: Tables, folder: Path, collection: Collection, *, runs: int = 5) -> None:
-    """Time each mode; the files are in the system's cache, the model is the real one."""
+    """Time each mode with the real model; the files are in the page cache."""
     tables.section(SECTION, "best s", "median s")
     for mode in MODES:
         queries = cycle(collection.queries)

@@ -1,4 +1,4 @@
-"""Measure the engine in this process: tokens/s, and its part of what the machine could compute."""
+"""Measure the engine in this process: tokens/s, and its share of the machine's peak."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SECTION = "Engine, in this process"
 
 
 def flop_per_token(folder: Path, texts: Corpus | Sample) -> float:
-    """Twice the parameters in matrices, and attention over each text's own length."""
+    """Return FLOP per token: twice the matrix parameters, plus attention over the text's length."""
     config = FolderCheckpoint(folder).config
     width, inner = config["hidden_size"], config["intermediate_size"]
     layers = config["num_hidden_layers"]
@@ -27,7 +27,7 @@ def flop_per_token(folder: Path, texts: Corpus | Sample) -> float:
 
 
 def measure_gemm(report: Report, precisions: list[str]) -> None:
-    """The rate of big and of the model's own matrix products."""
+    """Measure large matrix products and those of the model's size."""
     report.section("Matrix products through OpenVINO")
     for precision in precisions:
         for name, shape in gemm.SHAPES.items():
@@ -35,7 +35,7 @@ def measure_gemm(report: Report, precisions: list[str]) -> None:
 
 
 def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> Embeddings:
-    """Time each precision on all texts and on the short ones; gives the f32 vectors."""
+    """Time each precision on all texts and on the short ones; return the f32 vectors."""
     auto = _precision_here(model)
     precisions: list[Precision] = ["int8", "f32"] if auto == "f32" else ["auto", "int8", "f32"]
     names = [auto if precision == "auto" else precision for precision in precisions]
@@ -59,7 +59,7 @@ def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> 
 
 
 def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> None:
-    """Once more after everything else, so that a machine that drifts is seen."""
+    """Measure again after everything else, to show drift of the machine."""
     report.section(SECTION + ", again at the end")
     embedder = LocalEmbedder(model)
     times = time_runs(lambda: embedder.embed(corpus.texts, role="document"), runs=runs)
@@ -84,7 +84,7 @@ def _measure_one(
     stats: EngineStats,
 ) -> Embeddings:
     result = embedder.embed_counted(corpus.texts, role="document")
-    assert result.token_counts.tolist() == corpus.tokens, "engine and corpus count alike"
+    assert result.token_counts.tolist() == corpus.tokens, "expected equal token counts"
     times = time_runs(lambda: embedder.embed(corpus.texts, role="document"), runs=runs)
     rate = corpus.total / times.best
     note = f"median {corpus.total / times.middle:,.0f}; {times.cores:.2f} cores busy"

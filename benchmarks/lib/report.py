@@ -1,4 +1,4 @@
-"""Print each figure as it is measured, in columns, and keep it for a JSON file."""
+"""Print figures in columns as they are measured, and store them for a JSON file."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,12 @@ class Report:
         self._section: dict[str, dict[str, object]] = {}
 
     def section(self, title: str) -> None:
-        """Begin a section; the rows that follow are its own."""
+        """Start a section, to which the following rows belong."""
         self._section = self._sections.setdefault(title, {})
         print(f"\n{title}", flush=True)
 
     def row(self, label: str, value: float | str, unit: str = "", note: str = "") -> None:
-        """Print and keep one figure."""
+        """Print and store one figure."""
         self._section[label] = {"value": value, "unit": unit, "note": note}
         shown = value if isinstance(value, str) else _number(value)
         if isinstance(value, str) and not unit:
@@ -26,12 +26,12 @@ class Report:
         print(f"  {label:<44} {shown:>9} {unit:<11} {note}".rstrip(), flush=True)
 
     def skipped(self, label: str, reason: str) -> None:
-        """Say that something was not measured, and why."""
+        """Report that something was not measured, and why."""
         self.row(label, "skipped", note=reason)
         print(f"  {'':<44} {reason}", flush=True)
 
     def value(self, section: str, label: str) -> float | None:
-        """Give a figure that was measured before, or None."""
+        """Return a figure measured earlier, or None."""
         found = self._sections.get(section, {}).get(label, {}).get("value")
         return float(found) if isinstance(found, int | float) else None
 

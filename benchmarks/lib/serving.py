@@ -1,4 +1,4 @@
-"""Measure the whole server: `simile serve` as a process of its own, asked over loopback."""
+"""Measure the whole server: `simile serve` in its own process, over loopback."""
 
 import re
 import shutil
@@ -23,7 +23,7 @@ SECTION = "Server, a process of its own"
 SIMILE = (sys.executable, "-m", "simile.cli.main")
 CLIENTS = (1, 8, 64)
 GROUP = 32
-"""Texts of a middling request."""
+"""Texts per medium-sized request."""
 SECONDS = 3.0
 WINDOWS = 3
 REST_S = 2.0
@@ -33,10 +33,10 @@ QUERY = "why is the sky so blue"
 
 @contextmanager
 def running(model: str) -> Iterator[tuple[str, int]]:
-    """Start the server on a free port; gives its URL and process number, and stops it after."""
+    """Start the server on a free port; yield its URL and process id, then stop it."""
     command = [*SIMILE, "serve", "--port", "0", "--model", model]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8")
-    assert process.stderr, "it was asked for"
+    assert process.stderr, "expected a pipe"
     said = []
     try:
         for line in process.stderr:
@@ -52,7 +52,7 @@ def running(model: str) -> Iterator[tuple[str, int]]:
 
 
 def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs: int) -> None:
-    """Time large, middling and single requests, and one query alone; then the memory."""
+    """Time large, medium and single-text requests, and lone queries; then report memory."""
     report.section(SECTION)
     start_s = perf_counter()
     with running(model) as (url, pid):
@@ -73,7 +73,7 @@ def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs:
 
 
 def measure_start(report: Report, model: str, *, runs: int = 5) -> None:
-    """From starting `simile embed` to its exit, output read."""
+    """Time `simile embed` from start to exit, with its output read."""
     command = [*SIMILE, "embed", "x", "--model", model]
     times = time_runs(lambda: subprocess.run(command, check=True, capture_output=True), runs=runs)
     report.section("Start-up")
@@ -125,7 +125,7 @@ def _measure_crowds(report: Report, url: str, model: str, corpus: Corpus, precis
 
 
 def _measure_wrk(report: Report, url: str, model: str, corpus: Corpus) -> None:
-    """The same single texts from wrk, where it is installed; it always sends one text."""
+    """Send single texts with wrk, if installed; it always sends the same one."""
     if not shutil.which("wrk"):
         return
     body = embed_request(url, model, corpus.short[:1]).partition(b"\r\n\r\n")[2].decode()
@@ -143,6 +143,6 @@ def _measure_wrk(report: Report, url: str, model: str, corpus: Corpus) -> None:
 def _report_memory(report: Report, pid: int, label: str) -> None:
     size = peak_memory_bytes(pid)
     if size is None:
-        report.skipped(label, "this platform does not say; psutil would")
+        report.skipped(label, "unavailable on this platform; install psutil")
     else:
         report.row(label, size / 2**20, "MiB")

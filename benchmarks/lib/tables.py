@@ -1,4 +1,4 @@
-"""Print figures as Markdown tables, row by row as they are measured, and keep them for a file."""
+"""Print figures as Markdown tables as they are measured, and store them for a JSON file."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ Value = float | int | str | None
 
 
 class Tables:
-    """Rows of figures by section."""
+    """Rows of figures, by section."""
 
     def __init__(self) -> None:
         self._sections: dict[str, dict[str, dict[str, Value]]] = {}
@@ -15,7 +15,7 @@ class Tables:
         self._columns: tuple[str, ...] = ()
 
     def section(self, title: str, *columns: str) -> None:
-        """Begin a table; each row has a label, these columns and a note."""
+        """Start a table; each row has a label, these columns and a note."""
         self._rows = self._sections.setdefault(title, {})
         self._columns = columns
         print(f"\n### {title}\n", flush=True)
@@ -23,18 +23,18 @@ class Tables:
         _print(["---", *("---:" for _ in columns), "---"])
 
     def row(self, label: str, *values: Value, note: str = "") -> None:
-        """Print and keep one row; missing values are left empty."""
+        """Print and store one row; missing values stay empty."""
         row = dict(zip(self._columns, values, strict=False))
         self._rows[label] = {**row, "note": note}
         cells = [_shown(row.get(name)) for name in self._columns]
         _print([label, *cells, note])
 
     def skipped(self, label: str, reason: str) -> None:
-        """Say that something was not measured, and why."""
+        """Report that something was not measured, and why."""
         self.row(label, note=f"skipped: {reason}")
 
     def value(self, section: str, label: str, column: str) -> float | None:
-        """Give a figure that was measured before, or None."""
+        """Return a figure measured earlier, or None."""
         found = self._sections.get(section, {}).get(label, {}).get(column)
         return float(found) if isinstance(found, int | float) else None
 
