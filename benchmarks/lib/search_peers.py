@@ -23,10 +23,10 @@ from benchmarks.lib.collection import (
     PER_DOCUMENT,
     Collection,
 )
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.exact_search import K, Truth
+from benchmarks.lib.reports import TableReport
+from benchmarks.lib.search_in_process import show
 from benchmarks.lib.timing import WARM_UP, time_each
-from benchmarks.lib.truth import K, Truth
-from benchmarks.lib.warm import show
 
 SECTION = "Peers, same vectors, top 10, one query at a time"
 _CHECKED = 20
@@ -48,7 +48,7 @@ class Peer:
     """Whether the nearest vectors are what it should give; a hybrid ranking is not compared."""
 
 
-def measure(tables: Tables, folder: Path, collection: Collection, *, budget_s: float) -> None:
+def measure(tables: TableReport, folder: Path, collection: Collection, *, budget_s: float) -> None:
     """Time each engine, `budget_s` at most for each way of asking it."""
     tables.section(SECTION, "p50 ms", "p95 ms")
     truth = Truth(collection)
@@ -71,7 +71,7 @@ class _NotHereError(Exception):
     """The engine is installed and cannot be used; the message says why."""
 
 
-def _measure_one(tables: Tables, peer: Peer, truth: Truth, budget_s: float) -> None:
+def _measure_one(tables: TableReport, peer: Peer, truth: Truth, budget_s: float) -> None:
     count = len(truth.collection.queries) - WARM_UP
     times = time_each(peer.ask, count, budget_s=budget_s)
     note = "a ranking of its own"
