@@ -79,10 +79,9 @@ def test_half_an_answer_is_none(ollama, stub, reply):
 def test_silence_ends(stub, reply, impatient):
     hurried = OllamaEmbedder("words", host=stub.url, limits=replace(impatient, timeout_s=0.1))
     stub.script.extend([reply(raw=stub.hang)] * 3)
-    start = perf_counter()
     with pytest.raises(RemoteEngineError, match=r"did not answer within 0\.1 s"):
         ask(hurried)
-    assert perf_counter() - start < 2
+    assert stub.ticks < 100  # 2 s
     hurried.close()
 
 
