@@ -179,7 +179,10 @@ def test_close_ends_what_waits_for_another_try(stub, reply, impatient):
 
 
 def test_cancelling_drops_what_was_not_sent(ollama, stub, reply):
+    all_begun = threading.Barrier(5, timeout=10)
+
     def answer_later(handler):
+        all_begun.wait()
         stub.released.wait(20)
         body = reply(body={"embeddings": [[1.0] * 8] * 64}).content
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -188,8 +191,7 @@ def test_cancelling_drops_what_was_not_sent(ollama, stub, reply):
 
     async def give_up():
         asked = asyncio.create_task(ollama.embed_async(["a"] * 640, role="document"))
-        while len(stub.seen) < 4:
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(all_begun.wait)
         asked.cancel()
         await asked
 
