@@ -117,7 +117,8 @@ def _sqlite_vec(folder: Path, collection: Collection) -> Iterator[Peer]:
     connection.execute("COMMIT")
 
     def asker(where: str) -> Callable[[int], Sequence[int]]:
-        sql = f"SELECT rowid FROM chunks WHERE vector MATCH ? AND k = {K} {where} ORDER BY distance"
+        near = f"vector MATCH ? AND k = {K} {where}"
+        sql = f"SELECT rowid FROM chunks WHERE {near} ORDER BY distance"  # noqa: S608
 
         def ask(query: int) -> Sequence[int]:
             blob = collection.query_vectors[query].tobytes()

@@ -138,7 +138,7 @@ def test_what_is_not_packed_as_it_says_is_no_answer(ollama, stub, reply):
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"embeddings": [', b"\xff", b"[" * 100_000])
 def test_what_is_no_json_is_refused(ollama, stub, reply, body):
     stub.script.append(reply(200, body))
-    with pytest.raises(RemoteEngineError, match="not JSON.*OLLAMA_HOST"):
+    with pytest.raises(RemoteEngineError, match=r"not JSON.*OLLAMA_HOST"):
         ask(ollama)
 
 
