@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.lib.corpus import Sample
 
+ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 900.0
 AGAIN = "simile, auto, again at the end"
 
@@ -37,14 +38,15 @@ class Run:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def ask(self, engine: str, cores: int) -> dict[str, Any]:
-        """Measure an engine in its own process; return its result or `{"skipped": reason}`."""
-        from benchmarks.alone import Task
+        """Measure an engine in a process of its own; return what it printed, or why it failed."""
+        from benchmarks.lib.one_engine import Task
 
         task = Task(engine, cores, self.model, str(self.scratch), list(self.samples))
-        script = Path(__file__).with_name("alone.py")
-        command = [sys.executable, str(script), json.dumps(asdict(task))]
+        command = [sys.executable, "-m", "benchmarks.lib.one_engine", json.dumps(asdict(task))]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=TIMEOUT_S, cwd=ROOT
+            )
         except subprocess.TimeoutExpired:
             return {"skipped": f"took more than {TIMEOUT_S:.0f} s"}
         if done.returncode:
@@ -64,14 +66,10 @@ class Run:
 
 def main() -> None:
     from benchmarks.lib import machine, plot
-
-    from simile.config import read_settings
-    from simile.hub.hub import Hub
-    from simile.pull_progress import find_or_pull
+    from benchmarks.lib.model import find_model
 
     options = _options()
-    settings = read_settings()
-    model = find_or_pull(Hub(settings.home, settings.model_folders), options.model)
+    model = find_model(options.model)
     facts = machine.describe()
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -101,8 +99,7 @@ def _prepare(model: Any, options: argparse.Namespace, scratch: Path) -> Run:
     import os
 
     import numpy as np
-    from benchmarks import alone
-    from benchmarks.lib import corpus, engine
+    from benchmarks.lib import corpus, embed_in_process, one_engine
     from benchmarks.lib.machine import cores
 
     from simile.engine.embedder import LocalEmbedder
@@ -112,22 +109,22 @@ def _prepare(model: Any, options: argparse.Namespace, scratch: Path) -> Run:
     if options.quick:
         samples, counts = {"mixed": samples["mixed"]}, counts[-1:]
     told = {kind: asdict(sample) for kind, sample in samples.items()}
-    (scratch / alone.SAMPLES).write_text(json.dumps(told), encoding="utf-8")
+    (scratch / one_engine.SAMPLES).write_text(json.dumps(told), encoding="utf-8")
     embedder = LocalEmbedder(model, precision="f32")
     vectors = {kind: embedder.embed(of.texts, role="document") for kind, of in samples.items()}
     embedder.close()
-    np.savez(scratch / alone.REFERENCE, **vectors)  # type: ignore[arg-type]
+    np.savez(scratch / one_engine.REFERENCE, **vectors)  # type: ignore[arg-type]
     for kind, of in samples.items():
         print(f"{kind} texts: {len(of.texts):,}, {of.total / len(of.texts):.0f} tokens on average")
-    flop = {kind: engine.flop_per_token(model.path, of) for kind, of in samples.items()}
+    flop = {kind: embed_in_process.flop_per_token(model.path, of) for kind, of in samples.items()}
     return Run(options.model, scratch, samples, counts, flop)
 
 
 def _measure(run: Run, *, quick: bool) -> None:
     """Print the table row by row."""
-    from benchmarks.alone import GEMM
     from benchmarks.lib.engines import KINDS, OURS
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.one_engine import GEMM
+    from benchmarks.lib.reports import TableReport
 
     for cores in run.cores:
         run.gemm[cores] = run.ask(GEMM, cores)
@@ -138,7 +135,7 @@ def _measure(run: Run, *, quick: bool) -> None:
         f"\nShare of matrix products: {_last(run)}. Cosine: lowest to simile in f32."
     )
     columns = [f"{kind}, {_cores(cores)}" for cores in run.cores for kind in run.samples]
-    table = Tables()
+    table = TableReport()
     table.section("Engines", *columns, "of products", "cosine")
     for name, kind in KINDS.items():
         if quick and not kind.quick:

@@ -29,12 +29,12 @@ Cut = tuple["Span", str]
 
 def main() -> None:
     from benchmarks.lib import machine
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.reports import TableReport
 
     from simile.embedder import Embedder
 
     options = _options()
-    tables = Tables()
+    tables = TableReport()
     tables.section("Machine")
     tables.row("date", note=date.today().isoformat())
     for name, value in machine.describe(PACKAGES).items():

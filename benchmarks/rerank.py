@@ -9,33 +9,33 @@ sentence-transformers. The figures are explained in benchmarks/README.md.
 import argparse
 import tempfile
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from benchmarks.lib.report import Report
+    from benchmarks.lib.reports import ListReport
 
     from simile.models.local_model import LocalModel
 
 Scores = list[np.ndarray]
+PEER = ("torch", "transformers", "sentence_transformers")
+"""What makes the checkpoint, and is measured beside simile."""
 LARGEST_DIFFERENCE = {"f32": 1e-4, "bf16": 5e-2, "int8": 0.2}
 """Maximum difference from the float32 reference's logits; beyond it, results are not comparable."""
 
 
 def main() -> None:
     from benchmarks.lib import corpus, machine
-    from benchmarks.lib.report import Report
+    from benchmarks.lib.model import find_model
+    from benchmarks.lib.reports import ListReport
 
-    from simile.config import read_settings
-    from simile.hub.hub import Hub
     from simile.hub.plain_folder import open_folder
-    from simile.pull_progress import find_or_pull
 
     options = _options()
-    report, settings = Report(), read_settings()
-    base = find_or_pull(Hub(settings.home, settings.model_folders), options.model)
+    report, base = ListReport(), find_model(options.model)
     report.section("Machine")
     for name, value in machine.describe().items():
         report.row(name, value)
@@ -50,7 +50,12 @@ def main() -> None:
 
 
 def measure(
-    report: "Report", model: "LocalModel", queries: list[str], documents: list[str], *, runs: int
+    report: "ListReport",
+    model: "LocalModel",
+    queries: list[str],
+    documents: list[str],
+    *,
+    runs: int,
 ) -> None:
     """Time the reference per query and all at once, then simile in each precision."""
     from benchmarks.lib.timing import time_runs
@@ -130,13 +135,14 @@ def _write_checkpoint(base: Path, folder: Path) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure reranking on this machine.")
-    parser.add_argument(
-        "--model", default="all-minilm", help="source of the tokenizer (all-minilm)"
-    )
-    parser.add_argument("--queries", type=int, default=20, help="number of queries (20)")
-    parser.add_argument("--documents", type=int, default=100, help="documents per query (100)")
-    parser.add_argument("--runs", type=int, default=2, help="runs; the best counts (2)")
-    return parser.parse_args()
+    parser.add_argument("--model", default="all-minilm", help="its tokenizer (all-minilm)")
+    parser.add_argument("--queries", type=int, default=20, help="how many (20)")
+    parser.add_argument("--documents", type=int, default=100, help="for each query (100)")
+    parser.add_argument("--runs", type=int, default=2, help="runs of which the best counts (2)")
+    options = parser.parse_args()
+    if missing := [name for name in PEER if not find_spec(name)]:
+        parser.error(f"not installed: {' '.join(missing)}; see benchmarks/README.md")
+    return options
 
 
 if __name__ == "__main__":

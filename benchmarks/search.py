@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.lib.collection import Collection
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.reports import TableReport
 
 PACKAGES = (
     *("numpy", "simsimd", "numkong", "tantivy", "openvino"),
@@ -23,11 +23,11 @@ PACKAGES = (
 
 def main() -> None:
     from benchmarks.lib import collection, machine
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.reports import TableReport
     from benchmarks.lib.timing import WARM_UP
 
     options = _options()
-    tables = Tables()
+    tables = TableReport()
     tables.section("Machine")
     tables.row("date", note=date.today().isoformat())
     for name, value in machine.describe(PACKAGES).items():
@@ -41,20 +41,20 @@ def main() -> None:
 
 
 def _measure(
-    tables: "Tables", folder: Path, made: "Collection", options: argparse.Namespace
+    tables: "TableReport", folder: Path, made: "Collection", options: argparse.Namespace
 ) -> None:
-    from benchmarks.lib import cold, filled, search_peers, warm
+    from benchmarks.lib import search_command, search_in_process, search_index, search_peers
 
     name, fingerprint = ("prepared", "prepared") if options.skip_cold else _real_model()
-    model, index = filled.prepared(made, name, fingerprint), folder / "index"
-    filled.fill(tables, index, made, model)
-    warm.measure(tables, index, made, model)
-    warm.check(tables, index, made, model)
+    model, index = search_index.prepared(made, name, fingerprint), folder / "index"
+    search_index.fill(tables, index, made, model)
+    search_in_process.measure(tables, index, made, model)
+    search_in_process.check(tables, index, made, model)
     if not options.skip_cold:
-        cold.measure(tables, index, made)
+        search_command.measure(tables, index, made)
     if not options.skip_peers:
         search_peers.measure(tables, folder, made, budget_s=options.budget)
-        warm.measure_again(tables, index, made, model)
+        search_in_process.measure_again(tables, index, made, model)
 
 
 def _real_model() -> tuple[str, str]:
@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _describe(tables: "Tables", made: "Collection", *, random: bool) -> None:
+def _describe(tables: "TableReport", made: "Collection", *, random: bool) -> None:
     from benchmarks.lib.collection import DIM, FILTER
 
     tables.section("Collection")

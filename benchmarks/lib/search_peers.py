@@ -23,10 +23,10 @@ from benchmarks.lib.collection import (
     PER_DOCUMENT,
     Collection,
 )
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.exact_search import K, Truth
+from benchmarks.lib.reports import TableReport
+from benchmarks.lib.search_in_process import show
 from benchmarks.lib.timing import WARM_UP, time_each
-from benchmarks.lib.truth import K, Truth
-from benchmarks.lib.warm import show
 
 SECTION = "Peers, same vectors, top 10, one query at a time"
 _CHECKED = 20
@@ -48,8 +48,8 @@ class Peer:
     """Whether the nearest vectors are expected; hybrid rankings are not compared."""
 
 
-def measure(tables: Tables, folder: Path, collection: Collection, *, budget_s: float) -> None:
-    """Time each engine, for at most `budget_s` per kind of search."""
+def measure(tables: TableReport, folder: Path, collection: Collection, *, budget_s: float) -> None:
+    """Time each engine, `budget_s` at most for each way of asking it."""
     tables.section(SECTION, "p50 ms", "p95 ms")
     truth = Truth(collection)
     engines = {"faiss": _faiss, "sqlite_vec": _sqlite_vec, "lancedb": _lancedb}
@@ -71,7 +71,7 @@ class _NotHereError(Exception):
     """An installed engine cannot be used; the message gives the reason."""
 
 
-def _measure_one(tables: Tables, peer: Peer, truth: Truth, budget_s: float) -> None:
+def _measure_one(tables: TableReport, peer: Peer, truth: Truth, budget_s: float) -> None:
     count = len(truth.collection.queries) - WARM_UP
     times = time_each(peer.ask, count, budget_s=budget_s)
     note = "not compared: its own ranking"
@@ -117,7 +117,8 @@ def _sqlite_vec(folder: Path, collection: Collection) -> Iterator[Peer]:
     connection.execute("COMMIT")
 
     def asker(where: str) -> Callable[[int], Sequence[int]]:
-        sql = f"SELECT rowid FROM chunks WHERE vector MATCH ? AND k = {K} {where} ORDER BY distance"
+        near = f"vector MATCH ? AND k = {K} {where}"
+        sql = f"SELECT rowid FROM chunks WHERE {near} ORDER BY distance"  # noqa: S608
 
         def ask(query: int) -> Sequence[int]:
             blob = collection.query_vectors[query].tobytes()

@@ -224,7 +224,7 @@ def _ollama_url(value: str) -> str:
 
 
 _SCHEMES = ("http", "https")
-_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 """What a server may listen on, but no client can ask."""
 
 

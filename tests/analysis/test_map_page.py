@@ -53,7 +53,7 @@ def test_other_names_and_places_are_refused(tmp_path):
         InputError, match=r"map.pdf is not a map; expected the suffix .html or .png"
     ):
         write_map(tmp_path / "map.pdf", a_map())
-    with pytest.raises(InputError, match="the folder .* does not exist"):
+    with pytest.raises(InputError, match=r"the folder .* does not exist"):
         write_map(tmp_path / "none" / "map.html", a_map())
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 from tests.retrieval.syncing import write
@@ -13,7 +14,7 @@ ANSWER = ["The sky ", "is blue", " [1].", " Not [7]."]
 class Ollama(BaseHTTPRequestHandler):
     """Answers every conversation with the same words, as Ollama 0.13 streams them."""
 
-    asked: list[dict[str, object]] = []
+    asked: ClassVar[list[dict[str, object]]] = []
     breaks_off = False
     reason = "stop"
     answer = ANSWER

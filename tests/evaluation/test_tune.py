@@ -36,7 +36,7 @@ def tuning(given, store):
 
 
 def test_the_grid_is_every_twentieth_at_three_depths():
-    assert len(GRID) == 63 and DEFAULT in GRID and DEFAULT == Setting(0.6, 100)
+    assert len(GRID) == 63 and DEFAULT in GRID and Setting(0.6, 100) == DEFAULT
     assert (ALPHAS[0], ALPHAS[1], ALPHAS[-1]) == (0.0, 0.05, 1.0)
 
 

@@ -8,6 +8,7 @@ for many rows: Sculley 2010), both from scikit-learn.
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -242,7 +243,7 @@ def _by_cosine(labels: Labels, cosines: Embeddings, clusters: int) -> list[Any]:
     """Return the rows of each cluster, nearest to the center first."""
     order = np.lexsort((-cosines, labels))
     ends = np.searchsorted(labels[order], np.arange(clusters + 1))
-    return [order[begin:end] for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [order[begin:end] for begin, end in pairwise(ends)]
 
 
 def _jaccard(labels: Labels, again: Labels, clusters: int) -> NDArray[np.float64]:

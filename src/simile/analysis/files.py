@@ -176,7 +176,7 @@ def _require(
 ) -> None:
     sound = array.shape == shape and array.dtype.kind == kind
     if sound and below is not None and array.size:
-        sound = 0 <= int(array.min()) and int(array.max()) < below
+        sound = int(array.min()) >= 0 and int(array.max()) < below
     if not sound or (kind == "f" and not np.isfinite(array).all()):
         raise _damaged(path, f"an array of {array.dtype} and shape {array.shape}")
 

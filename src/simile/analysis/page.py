@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -127,7 +128,7 @@ def _middles(map: Map) -> list[list[float]]:
     ends = np.searchsorted(labels[order], np.arange(len(map.clustering.clusters) + 1))
     return [
         np.median(map.projection.points[order[begin:end]], axis=0).round(4).tolist()
-        for begin, end in zip(ends[:-1], ends[1:], strict=True)
+        for begin, end in pairwise(ends)
     ]
 
 

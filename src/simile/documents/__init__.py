@@ -6,4 +6,4 @@ from simile.documents.headings import embedded_text
 from simile.documents.loaders import LoadFailure, load, load_stream
 from simile.documents.reading import FileLimits
 
-__all__ = ["Folder", "FileLimits", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]
+__all__ = ["FileLimits", "Folder", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]

@@ -27,7 +27,7 @@ def sentence_starts(text: str, start: int, end: int) -> Iterator[int]:
 
 def line_starts(text: str, start: int, end: int) -> Iterator[int]:
     """Where the lines of the span begin, the first at `start`."""
-    while 0 < end - start:
+    while start < end:
         yield start
         newline = text.find("\n", start, end)
         start = newline + 1 if newline >= 0 else end

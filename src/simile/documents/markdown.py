@@ -54,10 +54,9 @@ class _Reader:
         if match := _HEADING.match(line.text):
             self._heading(line.start, len(match[1]), match[2] or "")
             return 1
-        if match := _FENCE.match(line.text):
-            if match[1][0] == "~" or "`" not in match[2]:
-                self._open(line.start, by_lines=True)
-                return self._fence_length(index, match[1])
+        if (match := _FENCE.match(line.text)) and (match[1][0] == "~" or "`" not in match[2]):
+            self._open(line.start, by_lines=True)
+            return self._fence_length(index, match[1])
         if length := self._table_length(index):
             self._open(line.start, by_lines=True)
             return length

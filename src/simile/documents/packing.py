@@ -4,7 +4,7 @@ Sizes and reasons: docs of `chunking.chunk`.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 
 from simile.documents.blocks import Block
 from simile.documents.pieces import CountTokens, Piece, measure
@@ -46,10 +46,12 @@ def _join_small(
     for at, section in enumerate(sections):
         small = not carried and _size_of(section) < smallest
         after = sections[at + 1] if at + 1 < len(sections) else None
-        if small and groups and _size_of(groups[-1]) + _size_of(section) <= limit:
-            if after is None or _kin(groups[-1], section, blocks) > _kin(section, after, blocks):
-                groups[-1].extend(section)
-                continue
+        fits = small and groups and _size_of(groups[-1]) + _size_of(section) <= limit
+        if fits and (
+            after is None or _kin(groups[-1], section, blocks) > _kin(section, after, blocks)
+        ):
+            groups[-1].extend(section)
+            continue
         carried.extend(section)
         if _size_of(carried) >= smallest:
             groups.append(carried)
@@ -118,7 +120,7 @@ def _within(
 def _overlapping(packed: Sequence[list[Piece]], overlap: int) -> list[list[Piece]]:
     """Each run, preceded by the last pieces of the run before, as many as the overlap holds."""
     result = list(packed[:1])
-    for before, run in zip(packed, packed[1:], strict=False):
+    for before, run in pairwise(packed):
         taken, size = len(before), 0
         while taken > 1 and size + before[taken - 1].size <= overlap:
             taken -= 1

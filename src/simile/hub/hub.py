@@ -82,9 +82,11 @@ class Hub:
         """Return every model that was pulled, here or by Ollama, newest first."""
         models = [self._local(folder, manifest) for folder, manifest in self._pulled.all()]
         names = {model.name.lower() for model in models}
-        for model in self._ollama.all() if self._ollama else ():
-            if model.name.lower() not in names:
-                models.append(self._with_facts(model, ModelName.parse(model.name)))
+        models += [
+            self._with_facts(model, ModelName.parse(model.name))
+            for model in (self._ollama.all() if self._ollama else ())
+            if model.name.lower() not in names
+        ]
         return sorted(models, key=lambda model: model.modified_at, reverse=True)
 
     def remove(self, name: str) -> None:

@@ -74,10 +74,10 @@ class Pull:
         if not self.listeners:
             raise ClientGoneError("nobody waits for this pull any more")
         status, file, told_at = self._last
+        is_same = (status, file) == (step.status, step.file)
         is_whole = step.completed_bytes == step.total_bytes
-        if (status, file) == (step.status, step.file) and not is_whole:
-            if monotonic() - told_at < REPORT_EVERY_S:
-                return
+        if is_same and not is_whole and monotonic() - told_at < REPORT_EVERY_S:
+            return
         self._last = (step.status, step.file, monotonic())
         self._loop.call_soon_threadsafe(self._tell, step)
 

@@ -133,7 +133,7 @@ def read_chunk(row: Row) -> StoredChunk:
     """A row of CHUNK; StoreError if its bytes are not what was written."""
     id, key, title, ordinal, start, end, first, last, page, headings, text, metadata, acl = row
     if not isinstance(key, str) or not isinstance(text, str):
-        raise StoreError(f"the index is damaged where it keeps {ascii(key)}: its text is none")
+        raise StoreError(f"the index is damaged where it keeps {key!a}: its text is none")
     chunk = Chunk(start, end, text, tuple(_parsed(key, headings, list)), (first, last), page)
     who = tuple(_parsed(key, acl, list))
     return StoredChunk(id, key, title, ordinal, chunk, _parsed(key, metadata, dict), who)
@@ -149,7 +149,7 @@ def _parsed(key: str, text: str, kind: type[_Kind]) -> _Kind:
         value = exc
     if not isinstance(value, kind):
         raise StoreError(
-            f"the index is damaged where it keeps {ascii(key)}: {ascii(text)[:80]} is no "
+            f"the index is damaged where it keeps {key!a}: {ascii(text)[:80]} is no "
             f"{kind.__name__}. Take it out with `simile forget`, and index it again"
         )
     return value

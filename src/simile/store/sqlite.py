@@ -112,7 +112,7 @@ class SqliteStore:
                 fingerprint = fingerprint or stored.fingerprint
                 if stored.fingerprint != fingerprint:
                     raise FingerprintError(
-                        f"the index was made with {fingerprint}, and {ascii(stored.document.id)} "
+                        f"the index was made with {fingerprint}, and {stored.document.id!a} "
                         f"comes with {stored.fingerprint}; `simile reindex` rebuilds the index"
                     )
                 delete_documents(connection, [stored.document.id], generation)

@@ -33,7 +33,7 @@ class StillLimits:
 class Sweeper:
     """Remembers since when each connection stands still."""
 
-    def __init__(self, limits: StillLimits = StillLimits()) -> None:  # noqa: B008  Frozen.
+    def __init__(self, limits: StillLimits = StillLimits()) -> None:
         self._limits = limits
         self._still: dict[Any, tuple[object, float]] = {}
 

@@ -46,9 +46,9 @@ def http_protocol() -> type[asyncio.Protocol]:
     """Return uvicorn's fastest installed protocol, with joined writes."""
     base: Any
     try:
-        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as base  # noqa: N813
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as base
     except ImportError:
-        from uvicorn.protocols.http.h11_impl import H11Protocol as base  # noqa: N813
+        from uvicorn.protocols.http.h11_impl import H11Protocol as base
 
     class Protocol(base):  # type: ignore[misc]
         def connection_made(self, transport: asyncio.Transport) -> None:

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 from benchmarks.lib.collection import DIM, PER_DOCUMENT, Collection
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.reports import TableReport
 
 from simile.protocols import EmbeddingModel
 from simile.retrieval.recipe import Chunking, fingerprint, notes
@@ -44,8 +44,8 @@ def prepared(collection: Collection, name: str, fingerprint: str) -> PreparedMod
     return PreparedModel(name, fingerprint, dict(zip(collection.queries, vectors, strict=True)))
 
 
-def fill(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
-    """Write all documents as if the model had embedded them, and build the indexes."""
+def fill(tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+    """Write all documents as if the model had embedded them, and bring the indexes up to date."""
     store = SqliteStore(folder, create=True)
     for name, value in notes(model, Chunking()).items():
         store.set_meta(name, value)

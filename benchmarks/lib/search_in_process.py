@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.lib.collection import EVERYONE, FILTER, Collection
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.exact_search import K, Truth
+from benchmarks.lib.reports import TableReport
 from benchmarks.lib.timing import WARM_UP, Latencies, time_each
-from benchmarks.lib.truth import K, Truth
 from numpy.typing import NDArray
 
 from simile.index import Index
@@ -70,14 +70,16 @@ class Searcher:
         )
 
 
-def measure(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+def measure(
+    tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel
+) -> None:
     """Time every kind of search."""
     tables.section(SECTION, "p50 ms", "p95 ms")
     _time(tables, folder, collection, model, CASES)
 
 
 def measure_again(
-    tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel
+    tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel
 ) -> None:
     """Measure again after everything else, to show drift of the machine."""
     tables.section(f"{SECTION}, again at the end", "p50 ms", "p95 ms")
@@ -85,7 +87,7 @@ def measure_again(
 
 
 def _time(
-    tables: Tables,
+    tables: TableReport,
     folder: Path,
     collection: Collection,
     model: EmbeddingModel,
@@ -99,14 +101,14 @@ def _time(
             show(tables, case.name, times, f"{100 * share:.0f} % of the chunks admitted")
 
 
-def show(tables: Tables, name: str, times: Latencies, note: str) -> None:
-    """Print a row of latencies."""
+def show(tables: TableReport, name: str, times: Latencies, note: str) -> None:
+    """A row of latencies."""
     note = f"{note}; {len(times.each)} queries, {times.cores:.2f} cores busy"
     tables.row(name, times.percentile(50), times.percentile(95), note=note)
 
 
-def check(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
-    """Compare the dense arm with brute force, and the lexical arm with an unpruned ranking."""
+def check(tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+    """Compare both arms with a brute-force product and with an unpruned ranking."""
     tables.section(_EXACT, "queries", "alike")
     count = min(CHECKED, len(collection.queries))
     truth, store = Truth(collection), SqliteStore(folder)
@@ -126,8 +128,8 @@ def check(tables: Tables, folder: Path, collection: Collection, model: Embedding
     store.close()
 
 
-def _check_lexical(tables: Tables, searcher: Searcher, store: SqliteStore, count: int) -> None:
-    """Compare with all hits of the inverted index, filtered afterwards."""
+def _check_lexical(tables: TableReport, searcher: Searcher, store: SqliteStore, count: int) -> None:
+    """All hits of the inverted index, without its filters, then filtered here."""
     view, collection = store.view(), searcher.collection
     cases = [Case("lexical", acl, filter) for acl, filter in _CHECKED]
     alike = dict.fromkeys(cases, 0)

@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import mean
 from time import perf_counter
 
-from benchmarks.lib.files import Folder
+from benchmarks.lib.embed_server import SIMILE
 from benchmarks.lib.machine import peak_memory_bytes
-from benchmarks.lib.serving import SIMILE
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.reports import TableReport
+from benchmarks.lib.sample_folder import Folder
 from benchmarks.lib.timing import Times, time_runs
 
 from simile.config import DEFAULT_MODEL, read_settings
@@ -45,8 +45,8 @@ class Work:
     """Seconds for only reading and cutting the files, on one thread."""
 
 
-def measure(tables: Tables, folder: Folder, home: Path, *, rounds: int) -> None:
-    """Alternate syncs from scratch with the engine alone; then sync unchanged, then one change."""
+def measure(tables: TableReport, folder: Folder, home: Path, *, rounds: int) -> None:
+    """Sync from nothing, in turn with the engine alone; then unchanged, then with one change."""
     index = folder.path.parent / "index"
     tables.section(SECTION, "seconds", "tokens/s")
     with Embedder(DEFAULT_MODEL) as model:
@@ -76,13 +76,13 @@ def _work(model: Embedder, folder: Folder) -> Work:
     return Work(list(texts), int(counts.clip(max=model.max_tokens).sum()), cutting_s)
 
 
-def _show_work(tables: Tables, work: Work) -> None:
+def _show_work(tables: TableReport, work: Work) -> None:
     each = work.tokens / len(work.texts)
     note = f"{len(work.texts):,} distinct texts, {work.tokens:,} tokens, {each:.0f} per text"
     tables.row("reading and cutting alone, one thread", work.cutting_s, note=note)
 
 
-def _engine(tables: Tables, model: Embedder, work: Work, name: str) -> float:
+def _engine(tables: TableReport, model: Embedder, work: Work, name: str) -> float:
     start, busy = perf_counter(), time.process_time()
     for _ in model.embed_stream(work.texts, role="document"):
         pass
@@ -102,7 +102,7 @@ def _forget(index: Path, home: Path) -> None:
 
 
 def _sync(
-    tables: Tables, model: Embedder, work: Work, folder: Folder, path: Path, number: int
+    tables: TableReport, model: Embedder, work: Work, folder: Folder, path: Path, number: int
 ) -> float:
     _wait_until_settled(folder)
     resets = _reset_peak_memory()
@@ -134,8 +134,8 @@ def _told(report: SyncReport, work: Work) -> str:
     return told + (f", {len(report.failures)} failed" if report.failures else "")
 
 
-def _measure_commands(tables: Tables, folder: Folder, index: Path) -> None:
-    """Time the whole process, from start to exit."""
+def _measure_commands(tables: TableReport, folder: Folder, index: Path) -> None:
+    """The whole process, from its start to its exit."""
     tables.section("simile index, a fresh process each time", "best s", "median s")
     command = [*SIMILE, "index", str(folder.path), "-i", str(index)]
     said: list[str] = []
@@ -157,7 +157,7 @@ def _measure_commands(tables: Tables, folder: Folder, index: Path) -> None:
     _show_command(tables, "one file changed", Times(tuple(taken), 0.0), said)
 
 
-def _show_command(tables: Tables, name: str, times: Times, said: Sequence[str]) -> None:
+def _show_command(tables: TableReport, name: str, times: Times, said: Sequence[str]) -> None:
     tables.row(name, times.best, times.middle, note=f"{len(times.runs)} runs; {''.join(said)}")
 
 

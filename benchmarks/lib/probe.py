@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 import numpy as np
-from benchmarks.lib.load import Client, embed_request
+from benchmarks.lib.http_clients import Client, embed_request
 
 PAUSE_S = 0.02
 SAMPLE_EVERY_S = 0.5

@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from benchmarks.lib import engine
+from benchmarks.lib import embed_in_process
 from benchmarks.lib.corpus import Corpus
 from benchmarks.lib.engines import KINDS, Engine
-from benchmarks.lib.report import Report
+from benchmarks.lib.reports import ListReport
+from benchmarks.lib.similarity import cosines
 from benchmarks.lib.timing import time_runs
-from benchmarks.lib.vectors import cosines
 
 from simile.models.local_model import LocalModel
 from simile.types import Embeddings
@@ -26,7 +26,7 @@ SAMPLE = 100
 
 
 def measure(
-    report: Report, model: LocalModel, corpus: Corpus, ours: Embeddings, *, precision: str
+    report: ListReport, model: LocalModel, corpus: Corpus, ours: Embeddings, *, precision: str
 ) -> None:
     """Time each peer; `ours` are simile's f32 vectors of the corpus."""
     report.section(SECTION)
@@ -45,7 +45,7 @@ def measure(
 
 
 def _time(
-    report: Report,
+    report: ListReport,
     name: str,
     peer: Engine,
     least_cosine: float,
@@ -62,7 +62,7 @@ def _time(
         return
     times = time_runs(lambda: peer.embed(corpus.texts), runs=2, warm_up=1)
     rate = corpus.total / times.best
-    engine_rate = report.value(engine.SECTION, precision) or 0.0
+    engine_rate = report.value(embed_in_process.SECTION, precision) or 0.0
     server_rate = report.value(
         "Server, a process of its own", f"one request of {len(corpus.texts):,} texts"
     )

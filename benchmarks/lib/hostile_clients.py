@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
-from benchmarks.lib.load import embed_request
+from benchmarks.lib.http_clients import embed_request
 
 DEADLINE_S = 60.0
 GIGABYTES_10 = 10 * 2**30
@@ -67,8 +67,8 @@ def _outcome(answer: bytes) -> str:
     return status + " with Retry-After" * (b"\r\nretry-after:" in head)
 
 
-class Villains:
-    """Harmful clients, each in its own thread."""
+class HostileClients:
+    """Clients that do harm beside others, each in a thread of its own."""
 
     def __init__(self, url: str, model: str) -> None:
         """Start the clients."""

@@ -5,16 +5,16 @@ from itertools import cycle
 from pathlib import Path
 
 from benchmarks.lib.collection import EVERYONE, Collection
-from benchmarks.lib.serving import SIMILE
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.embed_server import SIMILE
+from benchmarks.lib.reports import TableReport
 from benchmarks.lib.timing import time_runs
 
 SECTION = "simile search, a fresh process each time"
 MODES = ("hybrid", "dense", "lexical")
 
 
-def measure(tables: Tables, folder: Path, collection: Collection, *, runs: int = 5) -> None:
-    """Time each mode with the real model; the files are in the page cache."""
+def measure(tables: TableReport, folder: Path, collection: Collection, *, runs: int = 5) -> None:
+    """Time each mode; the files are in the system's cache, the model is the real one."""
     tables.section(SECTION, "best s", "median s")
     for mode in MODES:
         queries = cycle(collection.queries)

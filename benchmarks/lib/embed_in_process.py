@@ -4,9 +4,9 @@ from pathlib import Path
 
 from benchmarks.lib import gemm
 from benchmarks.lib.corpus import Corpus, Sample
-from benchmarks.lib.report import Report
+from benchmarks.lib.reports import ListReport
+from benchmarks.lib.similarity import cosines
 from benchmarks.lib.timing import time_runs
-from benchmarks.lib.vectors import cosines
 
 from simile.checkpoints.folder import FolderCheckpoint
 from simile.engine.embedder import LocalEmbedder
@@ -26,16 +26,16 @@ def flop_per_token(folder: Path, texts: Corpus | Sample) -> float:
     return float(2 * matrices + layers * 4 * width * texts.squares / texts.total)
 
 
-def measure_gemm(report: Report, precisions: list[str]) -> None:
-    """Measure large matrix products and those of the model's size."""
+def measure_gemm(report: ListReport, precisions: list[str]) -> None:
+    """The rate of big and of the model's own matrix products."""
     report.section("Matrix products through OpenVINO")
     for precision in precisions:
         for name, shape in gemm.SHAPES.items():
             report.row(f"{precision}, {name}", gemm.measure(precision, shape), "GFLOP/s")
 
 
-def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> Embeddings:
-    """Time each precision on all texts and on the short ones; return the f32 vectors."""
+def measure(report: ListReport, model: LocalModel, corpus: Corpus, *, runs: int) -> Embeddings:
+    """Time each precision on all texts and on the short ones; gives the f32 vectors."""
     auto = _precision_here(model)
     precisions: list[Precision] = ["int8", "f32"] if auto == "f32" else ["auto", "int8", "f32"]
     names = [auto if precision == "auto" else precision for precision in precisions]
@@ -58,8 +58,8 @@ def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> 
     return exact
 
 
-def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> None:
-    """Measure again after everything else, to show drift of the machine."""
+def measure_again(report: ListReport, model: LocalModel, corpus: Corpus, *, runs: int) -> None:
+    """Once more after everything else, so that a machine that drifts is seen."""
     report.section(SECTION + ", again at the end")
     embedder = LocalEmbedder(model)
     times = time_runs(lambda: embedder.embed(corpus.texts, role="document"), runs=runs)
@@ -75,7 +75,7 @@ def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: in
 
 
 def _measure_one(
-    report: Report,
+    report: ListReport,
     embedder: LocalEmbedder,
     corpus: Corpus,
     name: str,

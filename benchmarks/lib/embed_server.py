@@ -12,11 +12,11 @@ from threading import Thread
 from time import perf_counter, sleep
 
 import numpy as np
-from benchmarks.lib import engine
+from benchmarks.lib import embed_in_process
 from benchmarks.lib.corpus import Corpus
-from benchmarks.lib.load import Client, crowd, drain, embed_request
+from benchmarks.lib.http_clients import Client, crowd, drain, embed_request
 from benchmarks.lib.machine import memory_bytes, peak_memory_bytes
-from benchmarks.lib.report import Report
+from benchmarks.lib.reports import ListReport
 from benchmarks.lib.timing import time_runs
 
 SECTION = "Server, a process of its own"
@@ -51,8 +51,8 @@ def running(model: str) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs: int) -> None:
-    """Time large, medium and single-text requests, and lone queries; then report memory."""
+def measure(report: ListReport, model: str, corpus: Corpus, *, precision: str, runs: int) -> None:
+    """Time large, middling and single requests, and one query alone; then the memory."""
     report.section(SECTION)
     start_s = perf_counter()
     with running(model) as (url, pid):
@@ -72,8 +72,8 @@ def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs:
             report.row("memory then, at rest", size / 2**20, "MiB")
 
 
-def measure_start(report: Report, model: str, *, runs: int = 5) -> None:
-    """Time `simile embed` from start to exit, with its output read."""
+def measure_start(report: ListReport, model: str, *, runs: int = 5) -> None:
+    """From starting `simile embed` to its exit, output read."""
     command = [*SIMILE, "embed", "x", "--model", model]
     times = time_runs(lambda: subprocess.run(command, check=True, capture_output=True), runs=runs)
     report.section("Start-up")
@@ -81,7 +81,7 @@ def measure_start(report: Report, model: str, *, runs: int = 5) -> None:
     report.row('simile embed "x", median', times.middle, "s")
 
 
-def _measure_latency(report: Report, client: Client, request: bytes) -> None:
+def _measure_latency(report: ListReport, client: Client, request: bytes) -> None:
     taken = []
     for _ in range(550):
         start = perf_counter()
@@ -93,24 +93,32 @@ def _measure_latency(report: Report, client: Client, request: bytes) -> None:
 
 
 def _measure_large(
-    report: Report, client: Client, url: str, model: str, corpus: Corpus, precision: str, runs: int
+    report: ListReport,
+    client: Client,
+    url: str,
+    model: str,
+    corpus: Corpus,
+    precision: str,
+    runs: int,
 ) -> None:
     request = embed_request(url, model, corpus.texts)
     rate = corpus.total / time_runs(lambda: client.ask(request), runs=runs).best
-    alone = report.value(engine.SECTION, precision) or 0.0
+    alone = report.value(embed_in_process.SECTION, precision) or 0.0
     note = f"{100 * (1 - rate / alone):.1f} % below the engine"
     report.row(f"one request of {len(corpus.texts):,} texts", rate, "tokens/s", note)
 
 
-def _measure_crowds(report: Report, url: str, model: str, corpus: Corpus, precision: str) -> None:
+def _measure_crowds(
+    report: ListReport, url: str, model: str, corpus: Corpus, precision: str
+) -> None:
     single = [embed_request(url, model, [text]) for text in corpus.short]
     groups = [
         embed_request(url, model, corpus.varied[at : at + GROUP])
         for at in range(0, len(corpus.varied) - GROUP + 1, GROUP)
     ]
     tokens = sum(corpus.varied_tokens[: GROUP * len(groups)])
-    alone = report.value(engine.SECTION, f"{precision}, short texts") or 0.0
-    bulk = report.value(engine.SECTION, precision) or 0.0
+    alone = report.value(embed_in_process.SECTION, f"{precision}, short texts") or 0.0
+    bulk = report.value(embed_in_process.SECTION, precision) or 0.0
     for clients in CLIENTS:
         loads = [crowd(url, single, clients=clients, seconds=SECONDS) for _ in range(WINDOWS)]
         best = max(loads, key=lambda load: load.requests_per_s)
@@ -124,8 +132,8 @@ def _measure_crowds(report: Report, url: str, model: str, corpus: Corpus, precis
         report.row(f"{clients} clients, {GROUP} texts each", rate, "tokens/s", note)
 
 
-def _measure_wrk(report: Report, url: str, model: str, corpus: Corpus) -> None:
-    """Send single texts with wrk, if installed; it always sends the same one."""
+def _measure_wrk(report: ListReport, url: str, model: str, corpus: Corpus) -> None:
+    """The same single texts from wrk, where it is installed; it always sends one text."""
     if not shutil.which("wrk"):
         return
     body = embed_request(url, model, corpus.short[:1]).partition(b"\r\n\r\n")[2].decode()
@@ -140,7 +148,7 @@ def _measure_wrk(report: Report, url: str, model: str, corpus: Corpus) -> None:
                 report.row(f"{clients} clients, wrk, one and the same text", float(found[1]), "/s")
 
 
-def _report_memory(report: Report, pid: int, label: str) -> None:
+def _report_memory(report: ListReport, pid: int, label: str) -> None:
     size = peak_memory_bytes(pid)
     if size is None:
         report.skipped(label, "unavailable on this platform; install psutil")

@@ -1,6 +1,7 @@
-"""Measure one engine, or bare matrix products, in this process on a number of cores.
+"""Measure one engine, or bare matrix products, in this process and on a number of cores.
 
-Started by benchmarks/against.py; the last line of its output is the result as JSON.
+Prints JSON as its last line. benchmarks/against.py starts it, once for each engine and number of
+cores, and explains the figures.
 """
 
 import json
@@ -61,13 +62,9 @@ def _engine(task: Task) -> dict[str, Any]:
     import numpy as np
     from benchmarks.lib.corpus import Sample
     from benchmarks.lib.engines import KINDS
+    from benchmarks.lib.model import find_model
 
-    from simile.config import read_settings
-    from simile.hub.hub import Hub
-    from simile.pull_progress import find_or_pull
-
-    settings = read_settings()
-    model = find_or_pull(Hub(settings.home, settings.model_folders), task.model)
+    model = find_model(task.model)
     scratch = Path(task.scratch)
     engine = KINDS[task.engine].open(model, scratch)
     samples = json.loads((scratch / SAMPLES).read_text(encoding="utf-8"))
@@ -82,8 +79,8 @@ def _engine(task: Task) -> dict[str, Any]:
 def _measure(engine: Any, sample: "Sample", reference: Any, kind: Any) -> dict[str, Any]:
     """Check the results, which also warms up, then time the engine."""
     import numpy as np
+    from benchmarks.lib.similarity import cosines
     from benchmarks.lib.timing import time_within
-    from benchmarks.lib.vectors import cosines
 
     alike = cosines(np.asarray(engine.embed(sample.texts), np.float32), reference)
     tokens = engine.count(sample.texts)

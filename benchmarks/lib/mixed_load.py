@@ -16,7 +16,7 @@ from time import perf_counter
 
 import orjson
 from benchmarks.lib.corpus import Corpus
-from benchmarks.lib.load import Client, embed_request
+from benchmarks.lib.http_clients import Client, embed_request
 
 SIZES = (1, 1, 2, 4, 8, 16, 32, 64)
 """Texts per request, by client; the first of each round sends single short queries."""
