@@ -28,7 +28,7 @@ class StaticCheckpoint(Checkpoint):
     """One folder; its tokenizer adds no special tokens and cuts nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """Read the JSON files; CheckpointError or UnsupportedModelError where they do not do."""
+        """Read the JSON files. Raises CheckpointError or UnsupportedModelError."""
         self.folder = folder
         self.place = str(folder)
         self._modules = self.modules() or []

@@ -40,7 +40,7 @@ class Layout:
     has_template: bool
     """Whether a pair is put into the template of Qwen3-Reranker."""
     has_types: bool
-    """Whether the model is told which tokens are of a pair's second text."""
+    """Whether the model gets token types, which mark a pair's second text."""
     answers: tuple[int, int | None] | None = None
     """Their token ids, where the checkpoint says them."""
     prompt: str = ""
@@ -81,9 +81,9 @@ def read_layout(checkpoint: Checkpoint) -> Layout:
 
 
 def gives_types(checkpoint: Checkpoint) -> bool:
-    """Whether the model is told which tokens are of a pair's second text.
+    """Whether the model gets token types, which mark a pair's second text.
 
-    As transformers 5 decides it: by the tokenizer's class, unless its own file says otherwise.
+    Decided as in transformers 5: by the tokenizer's class, unless its own file says otherwise.
     """
     tokenizer, config = checkpoint.find_object("tokenizer_config.json"), checkpoint.config
     names = tokenizer.get("model_input_names")

@@ -1,7 +1,7 @@
 """Turn a GGUF file's metadata into the JSON files that a folder of the same model would have.
 
-Sizes and the sentence-transformers modules; what each architecture has of its own is told by its
-family. A key that would change the numbers, and is not built here, is refused. Source: ggml-org/
+Writes sizes and the sentence-transformers modules; `families` knows the peculiarities of each
+architecture. An unsupported key that would change the numbers is rejected. Source: ggml-org/
 llama.cpp, src/llama-model.cpp, src/models/*.cpp and conversion/*.py (read 2026-11); defaults are
 those of its loader.
 """

@@ -1,9 +1,8 @@
 """Go through the header of a GGUF file from front to back, as much of it as is there.
 
-Every length is checked before it is believed: the gguf package's reader checks none, and takes
-seconds for a vocabulary. Does without NumPy, as whoever looks at a file's head alone waits for its
-import. Knows no model and no tensor format. Format: GGUF versions 2 and 3, docs/gguf.md of ggml
-(read 2026-11).
+Every length is checked before it is trusted; the gguf package's reader checks none, and takes
+seconds for a vocabulary. Does not import NumPy, which takes longer than reading a header. Knows no
+model and no tensor format. Format: GGUF versions 2 and 3, docs/gguf.md of ggml (read 2026-11).
 """
 
 import struct

@@ -86,10 +86,9 @@ def transfer(
 ) -> None:
     """Fetch the URL into `target`, resuming after the bytes that are there.
 
-    Whether it is the right file, a checksum must tell; of a longer one than max_bytes no more is
-    taken. DownloadError if the server cannot be
-    reached or refuses; what came before that stays, to be gone on with. OSError if `target` cannot
-    be written.
+    Does not verify the content: check its sha256 afterwards. Stops after max_bytes. Raises
+    DownloadError if the server fails or refuses, and OSError if `target` cannot be written. A
+    partial file is kept, so that a later call can resume.
     """
     import httpx2
 
