@@ -126,7 +126,9 @@ def test_an_answer_that_was_cut_says_so(run, work, ollama, monkeypatch):
 def test_an_answer_without_a_word_says_so(run, work, ollama, monkeypatch):
     monkeypatch.setattr(ollama, "answer", [])
     done = run(*ASK, cwd=work)
-    assert done.returncode == 1 and b"an empty answer" in done.stderr and done.stdout == b""
+    assert (
+        done.returncode == 1 and b"returned an empty answer" in done.stderr and done.stdout == b""
+    )
 
 
 def test_a_chat_goes_on_after_an_answer_that_broke_off(run, work, ollama, monkeypatch):

@@ -116,7 +116,7 @@ def test_keys_are_read_again_after_sighup(serving, key_file):
     text = key_file.read_text(encoding="utf-8")
     for content, said in (
         (text.replace(KEY, OTHER), "keys reloaded"),
-        ("", "keeping the previous"),
+        ("", "keeping the previous keys"),
     ):
         key_file.write_text(content, encoding="utf-8")
         server.process.send_signal(signal.SIGHUP)

@@ -65,7 +65,11 @@ def test_spans_beside_the_queries_are_their_judgments(tmp_path):
     ("qrels", "queries", "said"),
     [
         ("q1\td1\t1\nq3\td1\t1\n", QUERIES, r"qrels.tsv, line 2: .*query 'q3'.*not in .*queries"),
-        ("q1\td1\t1\nq1\td1\t2\n", QUERIES, "line 2: 'd1' is judged twice, with .* for .*'q1'"),
+        (
+            "q1\td1\t1\nq1\td1\t2\n",
+            QUERIES,
+            "line 2: 'd1' is judged twice, with other grades, for .*'q1'",
+        ),
         ("q1\td1\t1.5\nq1\td2\t1\n", QUERIES, "line 1: the grade is '1.5'"),
         ("q1\td1\t1\t\nq1\td2\t1\n", QUERIES, "line 1: the grade is ''"),
         ("query-id\tcorpus-id\tscore\n", QUERIES, "qrels.tsv has no judged queries"),
