@@ -1,9 +1,9 @@
-"""Measure simile's engine against other people's: same weights, texts, vectors and cores.
+"""Compare simile's engine with others: same weights, texts, vectors and cores.
 
     python -m benchmarks.against [--quick] [--texts N] [--json FILE] [--plot FILE]
 
-Every engine has a process of its own for each number of cores, one after the other. What the
-figures mean: benchmarks/README.md.
+Each engine runs in its own process for each number of cores, one after the other. The figures are
+explained in benchmarks/README.md.
 """
 
 import argparse
@@ -18,43 +18,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.lib.corpus import Sample
 
+ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 900.0
 AGAIN = "simile, auto, again at the end"
 
 
 @dataclass
 class Run:
-    """What is measured, where, and what was found so far."""
+    """The setup of a run, and its results so far."""
 
     model: str
     scratch: Path
     samples: "dict[str, Sample]"
     cores: list[int]
     flop: dict[str, float]
-    """Per token, by kind of text."""
+    """FLOP per token, by kind of text."""
     gemm: dict[int, dict[str, float]] = field(default_factory=dict)
-    """GFLOP/s by cores and precision."""
+    """GFLOP/s, by cores and precision."""
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def ask(self, engine: str, cores: int) -> dict[str, Any]:
-        """Let a process of its own measure it; gives what it printed, or why it failed."""
-        from benchmarks.alone import Task
+        """Measure an engine in a process of its own; return what it printed, or why it failed."""
+        from benchmarks.lib.one_engine import Task
 
         task = Task(engine, cores, self.model, str(self.scratch), list(self.samples))
-        script = Path(__file__).with_name("alone.py")
-        command = [sys.executable, str(script), json.dumps(asdict(task))]
+        command = [sys.executable, "-m", "benchmarks.lib.one_engine", json.dumps(asdict(task))]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=TIMEOUT_S, cwd=ROOT
+            )
         except subprocess.TimeoutExpired:
             return {"skipped": f"took more than {TIMEOUT_S:.0f} s"}
         if done.returncode:
-            said = done.stderr.strip().splitlines() or ["nothing"]
+            said = done.stderr.strip().splitlines() or ["no message"]
             return {"skipped": f"exit {done.returncode}: {said[-1][:200]}"}
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
 
     def rate(self, engine: str, cores: int, kind: str) -> float | None:
-        """Tokens/s that were measured before."""
+        """Return tokens/s measured earlier, or None."""
         wanted = (engine, cores, kind)
         for row in self.rows:
             if (row["engine"], row["cores"], row["text"]) == wanted:
@@ -64,14 +66,10 @@ class Run:
 
 def main() -> None:
     from benchmarks.lib import machine, plot
-
-    from simile.config import read_settings
-    from simile.hub.hub import Hub
-    from simile.pull_progress import find_or_pull
+    from benchmarks.lib.model import find_model
 
     options = _options()
-    settings = read_settings()
-    model = find_or_pull(Hub(settings.home, settings.model_folders), options.model)
+    model = find_model(options.model)
     facts = machine.describe()
     print("\n".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,20 +85,21 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure simile against other engines.")
     parser.add_argument("--model", default="all-minilm", help="a BERT checkpoint (all-minilm)")
-    parser.add_argument("--texts", type=int, default=400, help="how many mixed texts (400)")
-    parser.add_argument("--quick", action="store_true", help="mixed texts, all cores, fewer rows")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
-    parser.add_argument("--plot", type=Path, help="draw them into this PNG or SVG")
+    parser.add_argument("--texts", type=int, default=400, help="number of mixed texts (400)")
+    parser.add_argument(
+        "--quick", action="store_true", help="only mixed texts on all cores, fewer engines"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--plot", type=Path, help="plot the figures to this PNG or SVG file")
     return parser.parse_args()
 
 
 def _prepare(model: Any, options: argparse.Namespace, scratch: Path) -> Run:
-    """Choose the texts, and embed them in f32 for all others to be compared with."""
+    """Choose the texts, and embed them in f32 as the reference for all engines."""
     import os
 
     import numpy as np
-    from benchmarks import alone
-    from benchmarks.lib import corpus, engine
+    from benchmarks.lib import corpus, embed_in_process, one_engine
     from benchmarks.lib.machine import cores
 
     from simile.engine.embedder import LocalEmbedder
@@ -110,33 +109,33 @@ def _prepare(model: Any, options: argparse.Namespace, scratch: Path) -> Run:
     if options.quick:
         samples, counts = {"mixed": samples["mixed"]}, counts[-1:]
     told = {kind: asdict(sample) for kind, sample in samples.items()}
-    (scratch / alone.SAMPLES).write_text(json.dumps(told), encoding="utf-8")
+    (scratch / one_engine.SAMPLES).write_text(json.dumps(told), encoding="utf-8")
     embedder = LocalEmbedder(model, precision="f32")
     vectors = {kind: embedder.embed(of.texts, role="document") for kind, of in samples.items()}
     embedder.close()
-    np.savez(scratch / alone.REFERENCE, **vectors)  # type: ignore[arg-type]
+    np.savez(scratch / one_engine.REFERENCE, **vectors)  # type: ignore[arg-type]
     for kind, of in samples.items():
         print(f"{kind} texts: {len(of.texts):,}, {of.total / len(of.texts):.0f} tokens on average")
-    flop = {kind: engine.flop_per_token(model.path, of) for kind, of in samples.items()}
+    flop = {kind: embed_in_process.flop_per_token(model.path, of) for kind, of in samples.items()}
     return Run(options.model, scratch, samples, counts, flop)
 
 
 def _measure(run: Run, *, quick: bool) -> None:
     """Print the table row by row."""
-    from benchmarks.alone import GEMM
     from benchmarks.lib.engines import KINDS, OURS
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.one_engine import GEMM
+    from benchmarks.lib.reports import TableReport
 
     for cores in run.cores:
         run.gemm[cores] = run.ask(GEMM, cores)
         shown = (f"{name} {rate:,.0f}" for name, rate in run.gemm[cores].items())
         print(f"matrix products, GFLOP/s on {_cores(cores)}: {', '.join(shown)}", flush=True)
     print(
-        f"\nTokens/s, and in brackets how many times as fast {OURS} is: below 1, the other is"
-        f"\nfaster. Part of the matrix products: {_last(run)}. Cosine: the least to simile in f32."
+        f"\nTokens/s; in parentheses the speed-up of {OURS}: below 1, the other engine is faster."
+        f"\nShare of matrix products: {_last(run)}. Cosine: lowest to simile in f32."
     )
     columns = [f"{kind}, {_cores(cores)}" for cores in run.cores for kind in run.samples]
-    table = Tables()
+    table = TableReport()
     table.section("Engines", *columns, "of products", "cosine")
     for name, kind in KINDS.items():
         if quick and not kind.quick:
@@ -152,7 +151,7 @@ def _measure(run: Run, *, quick: bool) -> None:
 
 
 def _row(run: Run, table: Any, name: str, found: dict[int, dict[str, Any]]) -> None:
-    """Keep and print what one engine did on each number of cores."""
+    """Store and print one engine's results for each number of cores."""
     cells, notes, cosines = [], set(), []
     for cores in run.cores:
         of = found.get(cores, {})
@@ -174,7 +173,7 @@ def _row(run: Run, table: Any, name: str, found: dict[int, dict[str, Any]]) -> N
 
 
 def _judged(run: Run, row: dict[str, Any]) -> str:
-    """Add ratio and part of the limit to a measurement; gives its cell."""
+    """Add the speed-up and the share of the limit to a measurement; return its cell."""
     from benchmarks.lib.engines import OURS
 
     rate = row.get("tokens_per_s")

@@ -1,9 +1,9 @@
-"""Measure chunks: how often the best three hold the characters that answer a question.
+"""Measure chunking: how often the best three chunks contain the answer to a question.
 
     python -m benchmarks.chunking FOLDER... [--sizes 100 200] [--json FILE]
 
-Our chunker beside LangChain's RecursiveCharacterTextSplitter, at the same sizes in tokens of the
-same model, the same vectors' cosines deciding. What the figures mean: benchmarks/README.md.
+Compares simile with LangChain's RecursiveCharacterTextSplitter at the same sizes in tokens of the
+same model, ranked by the same model's cosines. The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 PACKAGES = ("langchain-text-splitters", "tokenizers", "openvino", "numpy")
 TOP = 3
 Cut = tuple["Span", str]
-"""A chunk's place, and what is embedded for it."""
+"""A chunk's span and the text embedded for it."""
 
 
 def main() -> None:
     from benchmarks.lib import machine
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.reports import TableReport
 
     from simile.embedder import Embedder
 
     options = _options()
-    tables = Tables()
+    tables = TableReport()
     tables.section("Machine")
     tables.row("date", note=date.today().isoformat())
     for name, value in machine.describe(PACKAGES).items():
@@ -59,8 +59,10 @@ def main() -> None:
 
 
 def read(folder: Path) -> tuple[list["Document"], list["Judged"]]:
-    """Documents and questions with spans: a collection in BEIR's format with `spans.jsonl`, or
-    `questions.jsonl` over the files of `corpora`, named by their stems.
+    """Read documents and questions with spans.
+
+    The folder is a BEIR collection with `spans.jsonl`, or has `questions.jsonl` and a folder
+    `corpora`, whose files are named by their stems.
     """
     from simile.evaluation.datasets import read_corpus, read_judged, read_judged_lines
     from simile.types import Document
@@ -76,7 +78,7 @@ def read(folder: Path) -> tuple[list["Document"], list["Judged"]]:
 
 
 def ours(documents: Sequence["Document"], embedder: "Embedder", size: int) -> Iterator[Cut]:
-    """Chunks of this project, with the heading path that is embedded before them."""
+    """Yield simile's chunks, with the heading path that is embedded before them."""
     from simile.documents import embedded_text
     from simile.evaluation.metrics import Span
     from simile.retrieval.recipe import Chunking, chunks_of
@@ -90,7 +92,7 @@ def ours(documents: Sequence["Document"], embedder: "Embedder", size: int) -> It
 
 
 def langchain(documents: Sequence["Document"], embedder: "Embedder", size: int) -> Iterator[Cut]:
-    """Chunks of LangChain, without overlap; its offsets are those it says."""
+    """Yield LangChain's chunks, without overlap, at the offsets that it reports."""
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
     from simile.evaluation.metrics import Span
@@ -111,7 +113,7 @@ def langchain(documents: Sequence["Document"], embedder: "Embedder", size: int) 
 def measure(
     cuts: Sequence[Cut], judged: Sequence["Judged"], embedder: "Embedder"
 ) -> tuple[float, float]:
-    """Share of the questions all of whose answer is found, and mean share of its characters."""
+    """Return the share of fully found answers, and the mean share of answer characters found."""
     from simile.evaluation.metrics import span_recall
 
     chunks = embedder.embed([text for _, text in cuts], role="document")
@@ -124,11 +126,13 @@ def measure(
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure chunkers by answers' characters.")
+    parser = argparse.ArgumentParser(description="Measure how well chunks contain answers.")
     parser.add_argument("folders", nargs="+", type=Path, help="judged collections with spans")
-    parser.add_argument("--sizes", nargs="+", type=int, default=[100, 200], help="in tokens")
+    parser.add_argument(
+        "--sizes", nargs="+", type=int, default=[100, 200], help="chunk sizes in tokens"
+    )
     parser.add_argument("--model", default="all-minilm")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

@@ -1,8 +1,8 @@
-"""Measure embedding: the engine, the whole server, and other engines beside them, in one run.
+"""Measure embedding in one run: the engine, the whole server, and other engines.
 
     python -m benchmarks.embed [--model NAME] [--texts N] [--skip-peers] [--json FILE]
 
-What the figures mean: benchmarks/README.md.
+The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.lib.corpus import Corpus
-    from benchmarks.lib.report import Report
+    from benchmarks.lib.reports import ListReport
 
 
 def main() -> None:
-    from benchmarks.lib import corpus, engine, machine, peers, serving
-    from benchmarks.lib.report import Report
+    from benchmarks.lib import corpus, embed_in_process, embed_peers, embed_server, machine
+    from benchmarks.lib.model import find_model
+    from benchmarks.lib.reports import ListReport
 
-    from simile.config import read_settings
     from simile.engine.embedder import LocalEmbedder
-    from simile.hub.hub import Hub
-    from simile.pull_progress import find_or_pull
 
     options = _options()
-    report = Report()
-    settings = read_settings()
-    model = find_or_pull(Hub(settings.home, settings.model_folders), options.model)
+    report = ListReport()
+    model = find_model(options.model)
     report.section("Machine")
     for name, value in machine.describe().items():
         report.row(name, value)
@@ -35,27 +32,27 @@ def main() -> None:
     embedder = LocalEmbedder(model)
     precision = embedder.precision
     embedder.close()
-    vectors = engine.measure(report, model, texts, runs=options.runs)
-    serving.measure(report, options.model, texts, precision=precision, runs=options.runs)
-    serving.measure_start(report, options.model)
+    vectors = embed_in_process.measure(report, model, texts, runs=options.runs)
+    embed_server.measure(report, options.model, texts, precision=precision, runs=options.runs)
+    embed_server.measure_start(report, options.model)
     if not options.skip_peers:
-        peers.measure(report, model, texts, vectors, precision=precision)
-    engine.measure_again(report, model, texts, runs=options.runs)
+        embed_peers.measure(report, model, texts, vectors, precision=precision)
+    embed_in_process.measure_again(report, model, texts, runs=options.runs)
     if options.json:
         report.write(options.json)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure embedding on this machine.")
-    parser.add_argument("--model", default="all-minilm", help="all-minilm")
-    parser.add_argument("--texts", type=int, default=1000, help="how many texts (1000)")
-    parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts (3)")
-    parser.add_argument("--skip-peers", action="store_true", help="measure simile alone")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--model", default="all-minilm", help="model (all-minilm)")
+    parser.add_argument("--texts", type=int, default=1000, help="number of texts (1000)")
+    parser.add_argument("--runs", type=int, default=3, help="runs; the best counts (3)")
+    parser.add_argument("--skip-peers", action="store_true", help="measure only simile")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 
-def _describe(report: "Report", texts: "Corpus") -> None:
+def _describe(report: "ListReport", texts: "Corpus") -> None:
     report.section("Texts: docstrings of this Python's standard library")
     report.row("texts", len(texts.texts), "", f"sha256 {texts.digest[:16]}")
     report.row("tokens", texts.total, "", f"{texts.total / len(texts.texts):.0f} per text")

@@ -1,41 +1,41 @@
-"""Measure reranking beside sentence-transformers' CrossEncoder: pairs a second, in one run.
+"""Compare reranking with sentence-transformers' CrossEncoder, in pairs per second.
 
     python -m benchmarks.rerank [--model NAME] [--queries N] [--documents N] [--runs N]
 
-A cross-encoder of MiniLM-L6's size with random weights, and the tokenizer of --model, by default
-all-minilm. Needs sentence-transformers; what the figures mean: benchmarks/README.md.
+Uses a cross-encoder of MiniLM-L6's size with random weights, and the tokenizer of --model. Requires
+sentence-transformers. The figures are explained in benchmarks/README.md.
 """
 
 import argparse
 import tempfile
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from benchmarks.lib.report import Report
+    from benchmarks.lib.reports import ListReport
 
     from simile.models.local_model import LocalModel
 
 Scores = list[np.ndarray]
+PEER = ("torch", "transformers", "sentence_transformers")
+"""What makes the checkpoint, and is measured beside simile."""
 LARGEST_DIFFERENCE = {"f32": 1e-4, "bf16": 5e-2, "int8": 0.2}
-"""Of a logit from the reference's in float32; beyond it the same work was not done."""
+"""Maximum difference from the float32 reference's logits; beyond it, results are not comparable."""
 
 
 def main() -> None:
     from benchmarks.lib import corpus, machine
-    from benchmarks.lib.report import Report
+    from benchmarks.lib.model import find_model
+    from benchmarks.lib.reports import ListReport
 
-    from simile.config import read_settings
-    from simile.hub.hub import Hub
     from simile.hub.plain_folder import open_folder
-    from simile.pull_progress import find_or_pull
 
     options = _options()
-    report, settings = Report(), read_settings()
-    base = find_or_pull(Hub(settings.home, settings.model_folders), options.model)
+    report, base = ListReport(), find_model(options.model)
     report.section("Machine")
     for name, value in machine.describe().items():
         report.row(name, value)
@@ -50,9 +50,14 @@ def main() -> None:
 
 
 def measure(
-    report: "Report", model: "LocalModel", queries: list[str], documents: list[str], *, runs: int
+    report: "ListReport",
+    model: "LocalModel",
+    queries: list[str],
+    documents: list[str],
+    *,
+    runs: int,
 ) -> None:
-    """Time the reference by query and all at once, then ours in each precision."""
+    """Time the reference per query and all at once, then simile in each precision."""
     from benchmarks.lib.timing import time_runs
 
     pairs = len(queries) * len(documents)
@@ -90,7 +95,7 @@ class _Peer:
         self._model = CrossEncoder(str(folder), device="cpu")
 
     def by_query(self, queries: list[str], documents: list[str]) -> Scores:
-        """The default of 32 pairs a batch, sorted by length."""
+        """Score per query, with the default of 32 pairs per batch, sorted by length."""
         return [
             self._model.predict([(query, text) for text in documents], activation_fn=self._identity)
             for query in queries
@@ -134,7 +139,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, default=20, help="how many (20)")
     parser.add_argument("--documents", type=int, default=100, help="for each query (100)")
     parser.add_argument("--runs", type=int, default=2, help="runs of which the best counts (2)")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if missing := [name for name in PEER if not find_spec(name)]:
+        parser.error(f"not installed: {' '.join(missing)}; see benchmarks/README.md")
+    return options
 
 
 if __name__ == "__main__":

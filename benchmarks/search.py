@@ -1,8 +1,8 @@
-"""Measure search: ours, warm and cold, whether it is exact, and other engines beside it.
+"""Measure search: warm and cold, whether it is exact, and other engines for comparison.
 
     python -m benchmarks.search [--chunks N] [--random] [--skip-peers] [--json FILE]
 
-What the figures mean: benchmarks/README.md.
+The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.lib.collection import Collection
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.reports import TableReport
 
 PACKAGES = (
     *("numpy", "simsimd", "numkong", "tantivy", "openvino"),
@@ -23,11 +23,11 @@ PACKAGES = (
 
 def main() -> None:
     from benchmarks.lib import collection, machine
-    from benchmarks.lib.tables import Tables
+    from benchmarks.lib.reports import TableReport
     from benchmarks.lib.timing import WARM_UP
 
     options = _options()
-    tables = Tables()
+    tables = TableReport()
     tables.section("Machine")
     tables.row("date", note=date.today().isoformat())
     for name, value in machine.describe(PACKAGES).items():
@@ -41,24 +41,24 @@ def main() -> None:
 
 
 def _measure(
-    tables: "Tables", folder: Path, made: "Collection", options: argparse.Namespace
+    tables: "TableReport", folder: Path, made: "Collection", options: argparse.Namespace
 ) -> None:
-    from benchmarks.lib import cold, filled, search_peers, warm
+    from benchmarks.lib import search_command, search_in_process, search_index, search_peers
 
     name, fingerprint = ("prepared", "prepared") if options.skip_cold else _real_model()
-    model, index = filled.prepared(made, name, fingerprint), folder / "index"
-    filled.fill(tables, index, made, model)
-    warm.measure(tables, index, made, model)
-    warm.check(tables, index, made, model)
+    model, index = search_index.prepared(made, name, fingerprint), folder / "index"
+    search_index.fill(tables, index, made, model)
+    search_in_process.measure(tables, index, made, model)
+    search_in_process.check(tables, index, made, model)
     if not options.skip_cold:
-        cold.measure(tables, index, made)
+        search_command.measure(tables, index, made)
     if not options.skip_peers:
         search_peers.measure(tables, folder, made, budget_s=options.budget)
-        warm.measure_again(tables, index, made, model)
+        search_in_process.measure_again(tables, index, made, model)
 
 
 def _real_model() -> tuple[str, str]:
-    """Name and fingerprint of the model that the command will embed queries with."""
+    """Return name and fingerprint of the model that the command embeds queries with."""
     from simile.config import DEFAULT_MODEL
     from simile.embedder import Embedder
 
@@ -68,16 +68,16 @@ def _real_model() -> tuple[str, str]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure search on this machine.")
-    parser.add_argument("--chunks", type=int, default=100_000, help="how many chunks (100000)")
-    parser.add_argument("--queries", type=int, default=200, help="how many queries (200)")
-    parser.add_argument("--random", action="store_true", help="vectors that form no clusters")
-    parser.add_argument("--skip-cold", action="store_true", help="leave fresh processes out")
-    parser.add_argument("--skip-peers", action="store_true", help="measure simile alone")
+    parser.add_argument("--chunks", type=int, default=100_000, help="number of chunks (100000)")
+    parser.add_argument("--queries", type=int, default=200, help="number of queries (200)")
+    parser.add_argument("--random", action="store_true", help="vectors without clusters")
+    parser.add_argument("--skip-cold", action="store_true", help="skip fresh processes")
+    parser.add_argument("--skip-peers", action="store_true", help="measure only simile")
     parser.add_argument(
-        "--budget", type=float, default=60.0, help="seconds for each way of asking a peer (60)"
+        "--budget", type=float, default=60.0, help="seconds per kind of search of a peer (60)"
     )
-    parser.add_argument("--folder", type=Path, help="where temporary files go (the system's)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--folder", type=Path, help="folder for temporary files")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     if options.chunks < 1000 or options.chunks % 10:
         parser.error(f"--chunks is {options.chunks}; expected a multiple of 10, at least 1000")
@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _describe(tables: "Tables", made: "Collection", *, random: bool) -> None:
+def _describe(tables: "TableReport", made: "Collection", *, random: bool) -> None:
     from benchmarks.lib.collection import DIM, FILTER
 
     tables.section("Collection")

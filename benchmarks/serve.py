@@ -1,8 +1,8 @@
-"""Break a server, or try to: a crowd with a bulk job, 2,000 connections, clients that do harm.
+"""Try to break a server: a crowd with a bulk job, 2,000 connections, harmful clients.
 
     python -m benchmarks.serve [--model NAME] [--seconds 60] [--connections 2000] [--json FILE]
 
-What the figures mean: benchmarks/README.md.
+The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -14,58 +14,56 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.lib.corpus import Corpus
-    from benchmarks.lib.probing import Pulse
-    from benchmarks.lib.report import Report
+    from benchmarks.lib.probe import Pulse
+    from benchmarks.lib.reports import ListReport
 
 WARM_UP_S = 15.0
 WINDOW_S = 10.0
 ALONE_S = 3.0
 ONE_REQUEST_S = 120.0
-"""After which the one long request is given up."""
+"""Timeout of the one long request."""
 
 
 def main() -> None:
-    from benchmarks.lib import corpus, machine, serving
-    from benchmarks.lib.report import Report
-
-    from simile.config import read_settings
-    from simile.hub.hub import Hub
-    from simile.pull_progress import find_or_pull
+    from benchmarks.lib import corpus, embed_server, machine
+    from benchmarks.lib.model import find_model
+    from benchmarks.lib.reports import ListReport
 
     options = _options()
-    report, settings = Report(), read_settings()
-    model = find_or_pull(Hub(settings.home, settings.model_folders), options.model)
+    report, model = ListReport(), find_model(options.model)
     report.section("Machine")
     for name, value in machine.describe().items():
         report.row(name, value)
     texts = corpus.build(model.path / "tokenizer.json", 1000)
-    with serving.running(options.model) as (url, pid):
+    with embed_server.running(options.model) as (url, pid):
         report.section("Alone")
         _pulse_alone(report, url, options.model, pid)
         _crowd(report, url, options.model, pid, texts, options.seconds)
         _one_request(report, url, options.model, pid, texts)
         _flood(report, url, options.model, pid, options.connections)
-        _villains(report, url, options.model, pid)
+        _hostile(report, url, options.model, pid)
     if options.json:
         report.write(options.json)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure how a server bears load and harm.")
-    parser.add_argument("--model", default="all-minilm", help="all-minilm")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the crowd (60)")
-    parser.add_argument("--connections", type=int, default=2000, help="at once (2000)")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser = argparse.ArgumentParser(description="Measure a server under load and abuse.")
+    parser.add_argument("--model", default="all-minilm", help="model (all-minilm)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration of the crowd (60)")
+    parser.add_argument(
+        "--connections", type=int, default=2000, help="simultaneous connections (2000)"
+    )
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 
-def _pulse_alone(report: "Report", url: str, model: str, pid: int) -> None:
-    from benchmarks.lib.probing import feel
+def _pulse_alone(report: "ListReport", url: str, model: str, pid: int) -> None:
+    from benchmarks.lib.probe import feel
 
     _report_pulse(report, feel(url, model, pid, lambda now_s: now_s < ALONE_S))
 
 
-def _report_pulse(report: "Report", pulse: "Pulse") -> None:
+def _report_pulse(report: "ListReport", pulse: "Pulse") -> None:
     note = f"{len(pulse.seconds)} queries, {len(pulse.errors)} errors"
     for rank in (50, 99):
         report.row(f"short query, p{rank}", pulse.percentile_ms(rank), "ms", note)
@@ -73,18 +71,18 @@ def _report_pulse(report: "Report", pulse: "Pulse") -> None:
 
 
 def _crowd(
-    report: "Report", url: str, model: str, pid: int, corpus: "Corpus", seconds: float
+    report: "ListReport", url: str, model: str, pid: int, corpus: "Corpus", seconds: float
 ) -> None:
-    """64 clients of mixed sizes and a bulk job, and the probe beside them."""
+    """Run 64 clients of mixed sizes, a bulk job and the probe."""
     import numpy as np
-    from benchmarks.lib import crowding
-    from benchmarks.lib.probing import feel
+    from benchmarks.lib import mixed_load
+    from benchmarks.lib.probe import feel
 
-    report.section(f"{crowding.CLIENTS} clients, 1 to 64 texts each, and a bulk job")
-    with crowding.running(url, model, corpus, warm_up_s=WARM_UP_S, seconds=seconds) as told:
+    report.section(f"{mixed_load.CLIENTS} clients, 1 to 64 texts each, and a bulk job")
+    with mixed_load.running(url, model, corpus, warm_up_s=WARM_UP_S, seconds=seconds) as told:
         assert told.recv() == "warm"
         pulse = feel(url, model, pid, lambda now_s: now_s < seconds)
-        crowd: crowding.Crowd = told.recv()
+        crowd: mixed_load.Crowd = told.recv()
     _report_pulse(report, pulse)
     for rank in (50, 99):
         taken_ms = 1e3 * float(np.percentile(crowd.short_s or [np.nan], rank))
@@ -96,20 +94,20 @@ def _crowd(
         report.row("memory, first 10 s", first, "MiB")
         report.row("memory, last 10 s", last, "MiB", f"{100 * (last / first - 1):+.1f} %")
     report.row("texts of all", crowd.texts / crowd.seconds, "texts/s")
-    note = f"requests of {crowding.BULK_REQUEST_TEXTS:,}"
+    note = f"requests of {mixed_load.BULK_REQUEST_TEXTS:,}"
     report.row("texts of the bulk job", crowd.bulk_texts / crowd.seconds, "texts/s", note)
     note = f"{crowd.checked} read whole"
     report.row("requests", crowd.requests / crowd.seconds, "/s", note)
     report.row("errors", len(crowd.errors), "", "".join(crowd.errors[:1]))
 
 
-def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corpus") -> None:
+def _one_request(report: "ListReport", url: str, model: str, pid: int, corpus: "Corpus") -> None:
     """All texts of a bulk job, shortened, in one request, and the probe beside it."""
     from threading import Thread
 
-    from benchmarks.lib.crowding import BULK_TEXTS
-    from benchmarks.lib.load import Client, embed_request
-    from benchmarks.lib.probing import feel
+    from benchmarks.lib.http_clients import Client, embed_request
+    from benchmarks.lib.mixed_load import BULK_TEXTS
+    from benchmarks.lib.probe import feel
 
     report.section(f"One request of {BULK_TEXTS:,} short texts")
     rounds = range(-(-BULK_TEXTS // len(corpus.short)))
@@ -119,7 +117,7 @@ def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corp
 
     def ask() -> None:
         start_s = perf_counter()
-        with suppress(OSError):  # Given up below.
+        with suppress(OSError):  # Shut down below after the timeout.
             client.ask(request)
             taken_s.append(perf_counter() - start_s)
 
@@ -137,10 +135,10 @@ def _one_request(report: "Report", url: str, model: str, pid: int, corpus: "Corp
     _report_pulse(report, pulse)
 
 
-def _flood(report: "Report", url: str, model: str, pid: int, connections: int) -> None:
+def _flood(report: "ListReport", url: str, model: str, pid: int, connections: int) -> None:
     """Many connections at once, and the server afterwards."""
-    from benchmarks.lib.harm import flood
-    from benchmarks.lib.probing import open_files
+    from benchmarks.lib.hostile_clients import flood
+    from benchmarks.lib.probe import open_files
 
     from simile.server.http.connections import allow_files
 
@@ -154,15 +152,15 @@ def _flood(report: "Report", url: str, model: str, pid: int, connections: int) -
     report.row("open files, before and after", f"{before} and {open_files(pid)}")
 
 
-def _villains(report: "Report", url: str, model: str, pid: int) -> None:
+def _hostile(report: "ListReport", url: str, model: str, pid: int) -> None:
     """Clients that do harm, and the probe beside them."""
-    from benchmarks.lib.harm import Villains
-    from benchmarks.lib.probing import feel
+    from benchmarks.lib.hostile_clients import HostileClients
+    from benchmarks.lib.probe import feel
 
     report.section("Beside clients that do harm")
-    villains = Villains(url, model)
-    _report_pulse(report, feel(url, model, pid, lambda _: villains.at_work()))
-    for name, got in villains.got.items():
+    hostile = HostileClients(url, model)
+    _report_pulse(report, feel(url, model, pid, lambda _: hostile.at_work()))
+    for name, got in hostile.got.items():
         report.row(f"who {name}", got)
 
 

@@ -1,8 +1,8 @@
-"""Embed a million texts as one stream, and watch the memory.
+"""Embed a million texts as one stream, and report memory.
 
     python -m benchmarks.stream [--texts 1000000] [--precision auto]
 
-What the figures mean: benchmarks/README.md.
+The figures are explained in benchmarks/README.md.
 """
 
 import argparse
@@ -31,19 +31,19 @@ def main() -> None:
             rate = done / (perf_counter() - start_s)
             now, most = (memory(os.getpid()) or 0 for memory in (memory_bytes, peak_memory_bytes))
             print(f"{done:>10,} {rate:>9,.0f} {now >> 20:>8,} {most >> 20:>10,}", flush=True)
-    assert done == options.texts, "as many vectors as texts"
+    assert done == options.texts, "expected as many vectors as texts"
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Embed a stream of texts in bounded memory.")
-    parser.add_argument("--model", default="all-minilm", help="a model's name (all-minilm)")
-    parser.add_argument("--texts", type=int, default=1_000_000, help="how many (1,000,000)")
+    parser.add_argument("--model", default="all-minilm", help="model (all-minilm)")
+    parser.add_argument("--texts", type=int, default=1_000_000, help="number of texts (1,000,000)")
     parser.add_argument("--precision", default="auto", help="auto, bf16, f32 or int8")
     return parser.parse_args()
 
 
 def _texts(count: int) -> Iterator[str]:
-    """So many texts, none twice, of one to some forty words; made as they are asked for."""
+    """Yield `count` distinct texts of one to about forty words."""
     words = "grass river stone cloud paper music winter bread copper garden".split()
     for number in range(count):
         chosen = (words[int(digit)] for digit in str(number))

@@ -74,7 +74,7 @@ def test_a_folder_that_is_not_there_is_named():
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="config.json"):
+    with pytest.raises(CheckpointError, match=r"config\.json"):
         Embedder(str(tmp_path))
 
 

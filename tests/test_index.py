@@ -90,7 +90,7 @@ def test_what_is_added_is_found_and_told(index):
     stats = index.stats()
     assert (stats.documents, stats.model, stats.dim) == (3, "fake", 64)
     assert (stats.chunking, stats.language) == (Chunking(), "english")
-    assert [hit.document_id for hit in index.search("red")][0] == "a.md"
+    assert index.search("red")[0].document_id == "a.md"
     assert index.check().problems == ()
 
 

@@ -1,7 +1,7 @@
-"""Make a collection of any size from a seed: vectors, texts, access lists, metadata, queries.
+"""Generate a collection of any size from a seed: vectors, texts, access lists, metadata, queries.
 
-The vectors lie around a few hundred centers, as embeddings do, and nearer to those of their own
-document; the words of the texts follow Zipf's law. Knows nothing of any engine.
+Vectors cluster around a few hundred centers, as embeddings do, and more closely within a document;
+the words follow Zipf's law. Knows no engine.
 """
 
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 
 DIM = 384
 PER_DOCUMENT = 10
-"""Chunks of a document."""
+"""Chunks per document."""
 GROUPS = 50
 GROUPS_OF_A_DOCUMENT = 2
 SEARCHER_GROUPS = 25
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pl", "pt")
 YEARS = range(1996, 2026)
 EVERYONE = "group:everyone"
-"""In every access list, and not among the searcher's groups: with it alone all is readable."""
+"""Part of every access list, but not of the searcher's groups; with it, everything is readable."""
 FILTER = "year >= 2010 and lang in ('en', 'de')"
 FROM_YEAR, LANGUAGES_WANTED = 2010, ("en", "de")
 
 _SEED = 20_261_120
 _CENTERS = 300
 _OF_DOCUMENT, _OF_CHUNK, _OF_QUERY = 0.6, 0.8, 0.9
-"""Lengths of the noise around a center (1.0): cosines .5 within a center, .68 in a document."""
+"""Lengths of noise around a center (1.0): mean cosines 0.5 within a center, 0.68 in a document."""
 _BLOCK = 10_000
 _VOCABULARY = 50_000
 _ZIPF, _ZIPF_SHIFT = 1.07, 2.7
@@ -37,14 +37,14 @@ _MOST_WORDS = 100
 
 @dataclass(frozen=True)
 class Collection:
-    """Chunks are numbered from 0, ten to a document; so are the rows of every array here."""
+    """A collection; chunks are numbered from 0, ten per document, and so are the arrays' rows."""
 
     vectors: NDArray[np.float32]
     """float32 (chunks, DIM), of length 1."""
     groups: NDArray[np.int64]
-    """int64 (documents, GROUPS_OF_A_DOCUMENT), different ones."""
+    """int64 (documents, GROUPS_OF_A_DOCUMENT), distinct per document."""
     languages: NDArray[np.int64]
-    """int64 (documents,): places in LANGUAGES."""
+    """int64 (documents,): indexes into LANGUAGES."""
     years: NDArray[np.int64]
     """int64 (documents,)."""
     queries: list[str]
@@ -53,30 +53,30 @@ class Collection:
 
     @property
     def chunks(self) -> int:
-        """How many chunks there are."""
+        """The number of chunks."""
         return len(self.vectors)
 
     @property
     def documents(self) -> int:
-        """How many documents there are."""
+        """The number of documents."""
         return len(self.years)
 
     @cached_property
     def principals(self) -> list[str]:
-        """Of the searcher: every second group."""
+        """The searcher's principals: every second group."""
         return [f"group:{number}" for number in range(0, GROUPS, GROUPS // SEARCHER_GROUPS)]
 
     def acl(self, document: int) -> list[str]:
-        """Who may read a document."""
+        """Return the principals that may read a document."""
         return [EVERYONE, *(f"group:{number}" for number in self.groups[document])]
 
     def metadata(self, document: int) -> dict[str, str | int]:
-        """The language and the year of a document."""
+        """Return a document's language and year."""
         language = LANGUAGES[self.languages[document]]
         return {"lang": language, "year": int(self.years[document])}
 
     def allowed(self, *, acl: bool, filter: bool) -> NDArray[np.bool_]:
-        """The chunks that the searcher may read, and those that the filter admits: bool."""
+        """Return a mask of chunks, bool (chunks,): readable if `acl`, admitted if `filter`."""
         documents = np.ones(self.documents, np.bool_)
         if acl:
             documents &= (self.groups % (GROUPS // SEARCHER_GROUPS) == 0).any(axis=1)
@@ -86,12 +86,12 @@ class Collection:
         return documents.repeat(PER_DOCUMENT)
 
     def texts(self) -> Iterator[str]:
-        """All chunks' texts, in order, the same every time."""
+        """Yield all chunks' texts in order; deterministic."""
         return islice(_texts(), self.chunks)
 
 
 def build(chunks: int, queries: int, *, random: bool) -> Collection:
-    """Make `chunks` chunks; `random` scatters vectors and queries evenly over the sphere."""
+    """Generate `chunks` chunks; `random` distributes vectors evenly over the sphere."""
     rng = np.random.default_rng(_SEED)
     documents = chunks // PER_DOCUMENT
     sources = rng.choice(min(chunks, _BLOCK), queries, replace=queries > min(chunks, _BLOCK))
@@ -129,7 +129,7 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _queries(rng: np.random.Generator, sources: NDArray[np.int64]) -> list[str]:
-    """Four to six different words of each of these texts, all of them from the first block."""
+    """Draw four to six distinct words of each source text; sources are in the first block."""
     texts = list(islice(_texts(), _BLOCK))
     queries = []
     for source in sources.tolist():
@@ -139,7 +139,7 @@ def _queries(rng: np.random.Generator, sources: NDArray[np.int64]) -> list[str]:
 
 
 def _texts() -> Iterator[str]:
-    """Texts of 300 to 400 characters, without end."""
+    """Yield texts of 300 to 400 characters, endlessly."""
     words = _words(np.random.default_rng(_SEED))
     shares = 1.0 / (np.arange(len(words)) + 1 + _ZIPF_SHIFT) ** _ZIPF
     limits = np.cumsum(shares / shares.sum())
@@ -157,7 +157,7 @@ def _texts() -> Iterator[str]:
 
 
 def _words(rng: np.random.Generator) -> list[str]:
-    """Made-up words, all different, the frequent ones first and shorter."""
+    """Generate distinct made-up words; frequent ones come first and are shorter."""
     syllables = [first + vowel for first in "bcdfghjklmnprstvwz" for vowel in "aeiou"]
     syllables += [syllable + last for syllable in syllables for last in "lnrst"]
     found: dict[str, None] = {}

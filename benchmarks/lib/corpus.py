@@ -1,9 +1,8 @@
-"""Turn the running interpreter's standard library into the texts that the benchmarks embed.
+"""Collect texts for the benchmarks from the running interpreter's standard library.
 
-Real prose and code: docstrings, found with ast, chosen by length so that the mix is that of
-documents cut at 256 tokens (5 % at most 12 tokens, median 50, 90 % at most 256). The same
-interpreter and tokenizer give the same texts; another version of Python gives others of the same
-lengths. Knows nothing of any engine.
+Takes docstrings, which are real prose and code, with the length distribution of documents cut at
+256 tokens (5 % at most 12 tokens, median 50, 90 % at most 256). The same interpreter and tokenizer
+give the same texts; another version of Python gives others of the same lengths. Knows no engine.
 """
 
 import ast
@@ -19,15 +18,15 @@ from typing import Any
 import numpy as np
 
 WINDOW = 256
-"""Longest text, in tokens, special tokens included."""
+"""Length of the longest text in tokens, special tokens included."""
 LENGTHS = ((0.0, 4), (0.05, 12), (0.5, 50), (0.75, 126), (0.87, WINDOW), (1.0, WINDOW))
-"""Quantile to tokens; linear between."""
+"""Tokens by quantile, interpolated linearly."""
 SAMPLES = {
     "short": (2.0, ((0.0, 8), (1.0, 32))),
     "mixed": (1.0, LENGTHS),
     "long": (0.25, ((0.0, WINDOW), (1.0, WINDOW))),
 }
-"""Name to how many texts for each that is asked for, and their lengths."""
+"""Number of texts, relative to the requested number, and their lengths, by name."""
 SHORT_WORDS = 6
 COPIES = 3
 
@@ -37,22 +36,22 @@ _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts, cut so that no engine has to, and how many tokens each has."""
+    """Texts, already cut to the window, with their token counts."""
 
     texts: list[str]
     tokens: list[int]
     """Tokens of each text, special tokens included."""
     short: list[str]
-    """The first words of each text and a number, so that all differ."""
+    """The first words of each text, and a number that makes each unique."""
     short_tokens: list[int]
     varied: list[str]
-    """The texts COPIES times, each time with another number before: for crowds of clients, as an
-    engine may compute once what several ask for at the same time."""
+    """The texts COPIES times, prefixed with a different number each time: for crowds of clients,
+    because an engine may compute equal texts once."""
     varied_tokens: list[int]
 
     @property
     def digest(self) -> str:
-        """Sha256 of the texts, hexadecimal."""
+        """SHA-256 of the texts, hexadecimal."""
         return sha256("\0".join(self.texts).encode()).hexdigest()
 
     @property
@@ -62,27 +61,27 @@ class Corpus:
 
     @property
     def squares(self) -> int:
-        """Sum of the squares of each text's tokens: what attention is computed over."""
+        """Sum of the squared token counts, to which the cost of attention is proportional."""
         return sum(length * length for length in self.tokens)
 
     def percentiles(self, *ranks: int) -> list[int]:
-        """Tokens at these percentiles."""
+        """Return the token counts at these percentiles."""
         return [int(value) for value in np.percentile(self.tokens, ranks)]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Texts of one kind, cut so that no engine has to."""
+    """Texts of one kind, already cut to the window."""
 
     texts: list[str]
     total: int
     """Tokens of all texts, special tokens included."""
     squares: int
-    """Sum of the squares of each text's tokens: what attention is computed over."""
+    """Sum of the squared token counts, to which the cost of attention is proportional."""
 
 
 def build(tokenizer_json: Path, count: int) -> Corpus:
-    """Gather, cut and choose `count` texts; ValueError if the library has not so many."""
+    """Gather, cut and choose `count` texts. Raises ValueError if the library has fewer."""
     tokenizer = _tokenizer(tokenizer_json)
     texts = _choose(_gather(tokenizer, count), count, LENGTHS)
     short = [" ".join([*text.split()[:SHORT_WORDS], str(i)]) for i, text in enumerate(texts)]
@@ -93,7 +92,7 @@ def build(tokenizer_json: Path, count: int) -> Corpus:
 
 
 def build_samples(tokenizer_json: Path, count: int) -> dict[str, Sample]:
-    """Choose short, mixed and long texts, about as many tokens of each; ValueError as `build`."""
+    """Choose short, mixed and long texts, with similar totals of tokens. Raises as `build`."""
     tokenizer = _tokenizer(tokenizer_json)
     found = _gather(tokenizer, 2 * count)
     samples = {}
@@ -114,10 +113,10 @@ def _tokenizer(tokenizer_json: Path) -> Any:
 
 
 def _gather(tokenizer: Any, count: int) -> list[tuple[int, str]]:
-    """All docstrings with their lengths, cut to the window."""
+    """Return all docstrings, cut to the window, with their lengths."""
     found = sorted(set(_docstrings(Path(sysconfig.get_paths()["stdlib"]))))
     if len(found) < count:
-        raise ValueError(f"{count} texts were asked for; there are {len(found)}")
+        raise ValueError(f"{count} texts requested; the library has {len(found)}")
     cut = _cut(tokenizer, found)
     return list(zip(_lengths(tokenizer, cut), cut, strict=True))
 
@@ -130,7 +129,7 @@ def _docstrings(root: Path) -> Iterator[str]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(path.read_bytes())
-        except (SyntaxError, ValueError):  # Some files of the library are wrong on purpose.
+        except (SyntaxError, ValueError):  # Some files of the library are invalid on purpose.
             continue
         for node in ast.walk(tree):
             if isinstance(node, _Documented) and (text := ast.get_docstring(node)):
@@ -138,7 +137,7 @@ def _docstrings(root: Path) -> Iterator[str]:
 
 
 def _cut(tokenizer: Any, texts: Sequence[str]) -> list[str]:
-    """Cut each text after the last token that fits the window."""
+    """Cut each text after the last token that fits in the window."""
     room = WINDOW - tokenizer.num_special_tokens_to_add(False)
     encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
     return [
@@ -154,7 +153,7 @@ def _lengths(tokenizer: Any, texts: Sequence[str]) -> list[int]:
 def _choose(
     found: list[tuple[int, str]], count: int, lengths: Sequence[tuple[float, int]]
 ) -> list[str]:
-    """Take the text of nearest length for each quantile, each once, in an order of no meaning."""
+    """Choose the text of nearest length for each quantile, each once, in pseudorandom order."""
     rest = sorted({(length, _key(text), text) for length, text in found})
     ranks = (np.arange(count) + 0.5) / count
     wanted = np.interp(ranks, [rank for rank, _ in lengths], [tokens for _, tokens in lengths])

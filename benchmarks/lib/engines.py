@@ -1,8 +1,8 @@
-"""Open each engine that embeds the same checkpoint: simile's precisions and other people's engines.
+"""Open the engines that embed the same checkpoint: simile's precisions, and other engines.
 
 Knows simile, sentence-transformers (torch and OpenVINO), llama.cpp (through llama-cpp-python) and
-ONNX Runtime as fastembed runs it; each gets the cores that this process may use. Does not know
-what is measured. Packages are imported when an engine is opened.
+ONNX Runtime as fastembed runs it; each uses the cores available to this process. Does not know what
+is measured. Packages are imported when an engine is opened.
 """
 
 from collections.abc import Callable
@@ -20,35 +20,35 @@ from simile.models.local_model import LocalModel
 from simile.types import Precision
 
 BATCH = 32
-"""What sentence-transformers does by default, sorted by length."""
+"""sentence-transformers' default, sorted by length."""
 FASTEMBED_BATCH = 256
-"""What fastembed does by default, in the order given."""
+"""fastembed's default, in the order given."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that is ready to be asked."""
+    """An engine that is ready for use."""
 
     embed: Callable[[list[str]], Any]
-    """Texts to an array-like (n, dim)."""
+    """Embeds texts as an array-like (n, dim)."""
     count: Callable[[list[str]], int]
-    """Tokens that it reads of these texts."""
+    """Counts the tokens that it reads of these texts."""
     precision: str = ""
-    """What it computes in, where that is chosen as it starts."""
+    """Precision, if chosen at start-up."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to embed, and what it needs."""
+    """A way to embed, with its requirements."""
 
     open: Callable[[LocalModel, Path], Engine]
-    """Opens the model; the folder is for files made from it, which the next process finds."""
+    """Opens the model; converted files are kept in the folder for the next process."""
     needs: tuple[str, ...] = ()
-    """Modules."""
+    """Required modules."""
     least_cosine: float = 0.999
-    """Of every text's vector to simile's in f32; less, and it is not the same work."""
+    """Minimum cosine of each vector to simile's in f32; below it, results are not comparable."""
     quick: bool = True
-    """Whether it is measured where there is little time."""
+    """Whether it is part of a --quick run."""
     missing: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ def _sentence_transformers(options: dict[str, Any], model: LocalModel, _: Path) 
 
 
 def _sentence_transformers_openvino(model: LocalModel, folder: Path) -> Engine:
-    # Precision and streams are its own choice, as a user gets them.
+    # Precision and streams are left at its defaults, as users get them.
     options = {"ov_config": {"INFERENCE_NUM_THREADS": str(cores())}, "export": True}
     return _sentence_transformers({"backend": "openvino", "model_kwargs": options}, model, folder)
 
@@ -104,7 +104,7 @@ def _llama(kind: str, flash: bool, model: LocalModel, folder: Path) -> Engine:
     loaded = Llama(
         str(path),
         embedding=True,
-        # It computes attention over all of a batch, so the smallest that holds a text is fastest.
+        # It computes attention over the whole batch, so the smallest that fits a text is fastest.
         n_ctx=WINDOW,
         n_batch=WINDOW,
         n_ubatch=WINDOW,

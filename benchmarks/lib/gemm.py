@@ -1,7 +1,7 @@
-"""Measure the matrix products that OpenVINO reaches here: what an engine on it could do at most.
+"""Measure OpenVINO's matrix products on this machine: the upper limit of an engine that uses it.
 
-A chain of products with constant matrices, so that converting the input to bf16 counts for little.
-In int8 every input and matrix is quantized as the engine does it.
+Runs a chain of products with constant matrices, so that converting the input to bf16 hardly counts.
+In int8, every input and matrix is quantized as in the engine.
 """
 
 from typing import Any
@@ -11,16 +11,16 @@ from benchmarks.lib.machine import cores
 from benchmarks.lib.timing import time_within
 
 SHAPES = {"1024 x 384 x 1536": (1024, 384, 1536), "2048 x 2048 x 2048": (2048, 2048, 2048)}
-"""Rows, and the two widths between which the chain goes back and forth."""
+"""Rows, and the two widths that the chain alternates between."""
 PAIRS = 2
 BUDGET_S = 2.0
 INPUT_LEVELS, MATRIX_LEVELS = 256, 255
 INPUT_RANGE = 4.0
-"""Of int8; the values are about normal."""
+"""Range of int8 inputs, whose values are roughly normal."""
 
 
 def measure(precision: str, shape: tuple[int, int, int]) -> float:
-    """GFLOP/s of the best of the runs that fit into BUDGET_S."""
+    """Return the GFLOP/s of the best run within BUDGET_S."""
     from openvino import Core
 
     from simile.engine.compile import choose
@@ -52,7 +52,7 @@ def _chain(rows: int, inner: int, outer: int, *, quantized: bool) -> Any:
     value: Any = start
     for _ in range(PAIRS):
         for width, height in ((inner, outer), (outer, inner)):
-            # Scaled so that the values neither grow nor vanish.
+            # Scaled so that values neither explode nor vanish.
             weights = random.standard_normal((width, height), np.float32) / width**0.5
             matrix: Any = opset13.constant(weights)
             if quantized:

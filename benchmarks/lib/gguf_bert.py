@@ -1,7 +1,7 @@
-"""Turn a BERT checkpoint into a GGUF file with F16 or Q8_0 matrices, for llama.cpp.
+"""Convert a BERT checkpoint to a GGUF file with F16 or Q8_0 matrices, for llama.cpp.
 
-Keys and tensor names as llama.cpp's convert_hf_to_gguf.py writes them for BertModel, the WordPiece
-vocabulary in its convention: a word's beginning is marked, not its continuation.
+Uses the keys and tensor names that llama.cpp's convert_hf_to_gguf.py writes for BertModel, and its
+WordPiece convention: the beginning of a word is marked, not its continuation.
 Source: ggml-org/llama.cpp, convert_hf_to_gguf.py and gguf-py/gguf/constants.py (read 2026-11).
 """
 
@@ -36,7 +36,7 @@ _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3
 
 
 def written(model: Path, folder: Path, kind: str) -> Path:
-    """Write the checkpoint in `model` as F16 or Q8_0, once for a folder; gives the file."""
+    """Write the checkpoint in `model` as F16 or Q8_0, once per folder; return the file."""
     plain, packed = folder / "model-f16.gguf", folder / "model-q8_0.gguf"
     if not plain.exists():
         write(model, plain)

@@ -1,4 +1,4 @@
-"""Say what machine and which versions the figures belong to."""
+"""Describe the machine and the package versions of a benchmark."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores available to this process."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows
@@ -23,7 +23,7 @@ def cores() -> int:
 
 
 def describe(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Facts in words, by name; versions of these packages, as far as they are installed."""
+    """Return facts by name, with the versions of those packages that are installed."""
     from openvino import Core
 
     core = Core()
@@ -39,7 +39,7 @@ def describe(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def peak_memory_bytes(pid: int) -> int | None:
-    """Most resident memory a process has had; None where this platform does not say."""
+    """Return a process's peak resident memory; None if the platform does not report it."""
     if (size := _proc_status_bytes(pid, "VmHWM:")) is not None:
         return size
     try:
@@ -51,7 +51,7 @@ def peak_memory_bytes(pid: int) -> int | None:
 
 
 def memory_bytes(pid: int) -> int | None:
-    """Resident memory of a process now; None where this platform does not say."""
+    """Return a process's resident memory; None if the platform does not report it."""
     return _proc_status_bytes(pid, "VmRSS:")
 
 

@@ -1,8 +1,8 @@
-"""Turn a BERT checkpoint into ONNX, and texts into vectors with ONNX Runtime as fastembed does.
+"""Export a BERT checkpoint to ONNX, and embed texts with ONNX Runtime as fastembed does.
 
-Its options: batches in the order given, padded to the longest, all graph optimizations, as many
-threads inside an operator as cores; pooling and norm in numpy. Also sorted by length, as a user
-who knows what padding costs would ask. Source: qdrant/fastembed, fastembed/common/onnx_model.py
+With its options: batches in the given order, padded to the longest, all graph optimizations, as
+many intra-op threads as cores; pooling and normalization in numpy. Optionally sorted by length, as
+users who know the cost of padding would. Source: qdrant/fastembed, fastembed/common/onnx_model.py
 and fastembed/text/pooled_normalized_embedding.py (read 2026-11).
 """
 
@@ -19,7 +19,7 @@ _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def written(model: Path, folder: Path) -> Path:
-    """Export the checkpoint in `model`, once for a folder; gives the file."""
+    """Export the checkpoint in `model`, once per folder; return the file."""
     target = folder / "model.onnx"
     if not target.exists():
         _export(model, target)
@@ -30,10 +30,10 @@ def _export(model: Path, target: Path) -> None:
     import torch
     from transformers import AutoModel
 
-    # Eager attention, of which ONNX Runtime fuses more: 177 nodes are left, 249 with torch's fused
-    # attention (which the older exporter gets wrong where texts are padded).
+    # ONNX Runtime fuses more of eager attention: 177 nodes remain, versus 249 with torch's fused
+    # attention (which the older exporter gets wrong for padded texts).
     loaded = AutoModel.from_pretrained(model, attn_implementation="eager", dtype=torch.float32)
-    # Each its own tensor: torch takes one that is given twice for one input.
+    # A separate tensor each: torch treats a tensor passed twice as one input.
     inputs = {name: torch.ones((2, 16), dtype=torch.int64) for name in _INPUTS}
     dims = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens")}
     torch.onnx.export(
@@ -68,11 +68,11 @@ class Session:
         )
 
     def count(self, texts: list[str]) -> int:
-        """Tokens that it reads of these texts, padding not counted."""
+        """Count the tokens that it reads of these texts, without padding."""
         return sum(len(encoding) for encoding in self._tokenizer.encode_batch(texts))
 
     def embed(self, texts: list[str], *, batch: int, in_order: bool) -> Embeddings:
-        """Embed so many texts at a time; float32 (n, dim) in the order given."""
+        """Embed `batch` texts at a time; float32 (n, dim) in the given order."""
         encodings = self._tokenizer.encode_batch(texts)
         order = list(range(len(texts)))
         if not in_order:
@@ -96,7 +96,7 @@ class Session:
         if self._first:
             pooled = hidden[:, 0]
         else:
-            # In float32; fastembed's own integer mask would make it float64, and slower.
+            # In float32; fastembed's integer mask would promote it to float64, which is slower.
             weights = mask.astype(np.float32)[..., None]
             pooled = (hidden * weights).sum(1) / weights.sum(1)
         unit: Embeddings = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)

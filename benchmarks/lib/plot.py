@@ -1,14 +1,14 @@
-"""Draw what benchmarks/against.py found: tokens/s of every engine, by texts and by cores."""
+"""Plot the results of benchmarks/against.py: tokens/s of each engine, by texts and cores."""
 
 from pathlib import Path
 from typing import Any
 
 OURS, PEERS = ("#0b6e4f", "#7bc8a4"), ("#4a4a4a", "#b5b5b5")
-"""All cores, and fewer."""
+"""Colors for all cores, and for fewer."""
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
-    """Write a PNG or SVG, by the suffix; needs matplotlib."""
+    """Write a PNG or SVG, depending on the suffix; requires matplotlib."""
     from matplotlib.figure import Figure
 
     rows = [row for row in found["measurements"] if "tokens_per_s" in row]

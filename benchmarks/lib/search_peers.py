@@ -1,7 +1,7 @@
-"""Measure other engines on the same vectors, where they are installed: one after the other, alone.
+"""Measure other engines, if installed, on the same vectors, one after the other.
 
-FAISS Flat and sqlite-vec give row numbers only, LanceDB the text, too. None knows an access list:
-FAISS is handed a bitmap of the rows, LanceDB a list column and a condition on it.
+FAISS Flat and sqlite-vec return only row numbers, LanceDB also the text. None supports access
+lists: FAISS gets a bitmap of the rows, LanceDB a list column and a condition on it.
 """
 
 import gc
@@ -23,10 +23,10 @@ from benchmarks.lib.collection import (
     PER_DOCUMENT,
     Collection,
 )
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.exact_search import K, Truth
+from benchmarks.lib.reports import TableReport
+from benchmarks.lib.search_in_process import show
 from benchmarks.lib.timing import WARM_UP, time_each
-from benchmarks.lib.truth import K, Truth
-from benchmarks.lib.warm import show
 
 SECTION = "Peers, same vectors, top 10, one query at a time"
 _CHECKED = 20
@@ -37,18 +37,18 @@ _WHERE = f"year >= {FROM_YEAR} AND lang IN ({_WANTED})"
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to ask an engine."""
+    """One kind of search with an engine."""
 
     name: str
     ask: Callable[[int], Sequence[int]]
-    """A query's number to the numbers of chunks, best first."""
+    """Returns the numbers of chunks for a query's number, best first."""
     acl: bool = False
     filter: bool = False
     exact: bool = True
-    """Whether the nearest vectors are what it should give; a hybrid ranking is not compared."""
+    """Whether the nearest vectors are expected; hybrid rankings are not compared."""
 
 
-def measure(tables: Tables, folder: Path, collection: Collection, *, budget_s: float) -> None:
+def measure(tables: TableReport, folder: Path, collection: Collection, *, budget_s: float) -> None:
     """Time each engine, `budget_s` at most for each way of asking it."""
     tables.section(SECTION, "p50 ms", "p95 ms")
     truth = Truth(collection)
@@ -68,13 +68,13 @@ def measure(tables: Tables, folder: Path, collection: Collection, *, budget_s: f
 
 
 class _NotHereError(Exception):
-    """The engine is installed and cannot be used; the message says why."""
+    """An installed engine cannot be used; the message gives the reason."""
 
 
-def _measure_one(tables: Tables, peer: Peer, truth: Truth, budget_s: float) -> None:
+def _measure_one(tables: TableReport, peer: Peer, truth: Truth, budget_s: float) -> None:
     count = len(truth.collection.queries) - WARM_UP
     times = time_each(peer.ask, count, budget_s=budget_s)
-    note = "a ranking of its own"
+    note = "not compared: its own ranking"
     if peer.exact:
         alike = sum(
             truth.agrees(query, peer.ask(query), acl=peer.acl, filter=peer.filter)
@@ -85,7 +85,7 @@ def _measure_one(tables: Tables, peer: Peer, truth: Truth, budget_s: float) -> N
 
 
 def _faiss(_: Path, collection: Collection) -> Iterator[Peer]:
-    faiss: Any = import_module("faiss")  # its stubs do not know its own Python
+    faiss: Any = import_module("faiss")  # Its stubs lack its Python additions.
     index = faiss.IndexFlatIP(DIM)
     index.add(collection.vectors)
 
@@ -117,7 +117,8 @@ def _sqlite_vec(folder: Path, collection: Collection) -> Iterator[Peer]:
     connection.execute("COMMIT")
 
     def asker(where: str) -> Callable[[int], Sequence[int]]:
-        sql = f"SELECT rowid FROM chunks WHERE vector MATCH ? AND k = {K} {where} ORDER BY distance"
+        near = f"vector MATCH ? AND k = {K} {where}"
+        sql = f"SELECT rowid FROM chunks WHERE {near} ORDER BY distance"  # noqa: S608
 
         def ask(query: int) -> Sequence[int]:
             blob = collection.query_vectors[query].tobytes()
@@ -138,7 +139,7 @@ def _rows(collection: Collection) -> Iterator[tuple[int, bytes, str, int]]:
 
 
 def _connection(path: Path) -> Any:
-    """SQLite that takes extensions: Python's own, or apsw where Python's was built without."""
+    """Open SQLite with extensions: Python's own, or apsw if Python's was built without them."""
     import sqlite3
 
     import sqlite_vec
@@ -151,14 +152,14 @@ def _connection(path: Path) -> Any:
 
         connection = apsw.Connection(str(path))
     else:
-        raise _NotHereError("this Python's SQLite takes no extensions; pip install apsw")
+        raise _NotHereError("this Python's SQLite does not load extensions; pip install apsw")
     connection.enable_load_extension(True)
     connection.load_extension(sqlite_vec.loadable_path())
     return connection
 
 
 def _lancedb(folder: Path, collection: Collection) -> Iterator[Peer]:
-    os.environ.setdefault("LANCEDB_LOG", "error")  # else two warnings a search, on stderr
+    os.environ.setdefault("LANCEDB_LOG", "error")  # Avoids two warnings per search on stderr.
     import lancedb
 
     table = lancedb.connect(folder).create_table(

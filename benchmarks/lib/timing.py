@@ -1,4 +1,4 @@
-"""Run something several times, and say how long it took at best and in the middle."""
+"""Time repeated runs: best and median."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from statistics import median
 from time import perf_counter, process_time
 
 WARM_UP, LEAST = 20, 20
-"""Single calls before those that are timed, and of those."""
+"""Maximum number of warm-up calls, and minimum number of timed calls."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Times:
 
     runs: tuple[float, ...]
     cores: float
-    """Cores that this process kept busy meanwhile; fewer than there are: someone else had them."""
+    """Mean number of cores this process used; fewer than expected means that others used them."""
 
     @property
     def best(self) -> float:
@@ -29,7 +29,7 @@ class Times:
 
 
 def time_runs(work: Callable[[], object], *, runs: int, warm_up: int = 1) -> Times:
-    """Time `work`, after `warm_up` runs that do not count."""
+    """Time `work` after `warm_up` untimed runs."""
     for _ in range(warm_up):
         work()
     taken, busy = [], process_time()
@@ -41,7 +41,7 @@ def time_runs(work: Callable[[], object], *, runs: int, warm_up: int = 1) -> Tim
 
 
 def time_within(work: Callable[[], object], *, budget_s: float, most: int) -> Times:
-    """Time `work` until so many seconds are spent or so many runs done; at least once."""
+    """Time `work` until `budget_s` is spent or `most` runs are done; at least once."""
     taken: list[float] = []
     busy = process_time()
     while not taken or (len(taken) < most and sum(taken) < budget_s):
@@ -57,10 +57,10 @@ class Latencies:
 
     each: tuple[float, ...]
     cores: float
-    """Cores that this process kept busy meanwhile."""
+    """Mean number of cores this process used."""
 
     def percentile(self, rank: float) -> float:
-        """So many of a hundred calls took no longer."""
+        """Return a percentile of the latencies."""
         place = rank / 100 * (len(self.each) - 1)
         ordered, low = sorted(self.each), int(place)
         high = min(low + 1, len(ordered) - 1)
@@ -68,9 +68,9 @@ class Latencies:
 
 
 def time_each(work: Callable[[int], object], count: int, *, budget_s: float = 60.0) -> Latencies:
-    """Time `work(0)` ... `work(count - 1)`, fewer (LEAST at least) where the budget ends before.
+    """Time `work(0)` ... `work(count - 1)`, or fewer, at least LEAST, if the budget runs out.
 
-    WARM_UP others go first, for a tenth of the budget at most: `work(count)` and so on.
+    Warms up with WARM_UP other calls, `work(count)` and so on, for at most a tenth of the budget.
     """
     start = perf_counter()
     for place in range(count, count + WARM_UP):

@@ -15,14 +15,19 @@ if TYPE_CHECKING:
 
 
 class Chat:
-    """A model elsewhere that answers conversations; safe to use from any thread."""
+    """A chat model of a provider; safe to use from any thread."""
 
     def __init__(self, model: str, *, context_tokens: int | None = None) -> None:
-        """Choose a model by name, `ollama/NAME` or `openai/NAME`; nothing is asked yet.
+        """Choose a model; the provider is not contacted yet.
 
-        context_tokens is the room that Ollama makes for conversation and answer together, by
-        default often 4,096; what speaks as OpenAI has its own, and is not told. Raises InputError
-        for another name, and ConfigError where a setting is missing.
+        Args:
+            model: `ollama/NAME` or `openai/NAME`.
+            context_tokens: Ollama's room for conversation and answer together, by default often
+                4,096. Servers of OpenAI's interface have their own.
+
+        Raises:
+            InputError: The name is of another form.
+            ConfigError: A setting is missing.
         """
         self._engine = open_chat(model, read_settings(), context_tokens)
 
@@ -32,12 +37,19 @@ class Chat:
         return self._engine.name
 
     def stream(self, messages: Sequence[Message]) -> "ReplyStream":
-        """Give the answer in parts, as they come; `.end_reason` is "length" if it was cut.
+        """Stream the answer to a conversation. Blocks between the parts.
 
-        Blocks between them. Raises InputError for what is no conversation, TextTooLongError for one
-        that the engine finds too long, ModelNotFoundError, RemoteEngineError if there is no answer
-        and, after the parts that came, BrokenAnswerError if it is incomplete. Closing the answer
-        before its end closes its connection.
+        Args:
+            messages: The conversation, the last question at its end.
+
+        Returns:
+            An iterator of parts. `.end_reason` is "length" if the answer was cut. Closing it early
+            closes the connection.
+
+        Raises:
+            InputError, TextTooLongError: The conversation is invalid, or too long for the model.
+            ModelNotFoundError, RemoteEngineError: There is no answer.
+            BrokenAnswerError: The answer broke off after some parts.
         """
         return self._engine.stream(messages)
 

@@ -77,7 +77,7 @@ class Settings:
 
     @property
     def openai_url(self) -> str:
-        """Where OpenAI's API is asked; ConfigError if OPENAI_BASE_URL is no such address."""
+        """Where OpenAI's API is asked. Raises ConfigError if OPENAI_BASE_URL is no such address."""
         if not _split("OPENAI_BASE_URL", self.openai_base_url, DEFAULT_OPENAI_BASE_URL).hostname:
             raise ConfigError(
                 f"OPENAI_BASE_URL has no host; expected e.g. {DEFAULT_OPENAI_BASE_URL}"
@@ -224,7 +224,7 @@ def _ollama_url(value: str) -> str:
 
 
 _SCHEMES = ("http", "https")
-_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 """What a server may listen on, but no client can ask."""
 
 

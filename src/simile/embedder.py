@@ -30,16 +30,20 @@ class Embedder:
         dimensions: int | None = None,
         strict: bool = False,
     ) -> None:
-        """Load a model by name (`all-minilm`, `hf.co/ORG/REPO`) or path (`./folder`).
+        """Load a model; a known model that is not here yet is pulled first, announced on stderr.
 
-        With `dimensions`, vectors are cut to so many numbers and brought to length 1 again.
-        InputError if that is not from 1 to the model's width, or if the model is elsewhere; where
-        strict, also for a width that the model is not known to be trained for.
+        Args:
+            model: A name (`all-minilm`, `hf.co/ORG/REPO`), a path (`./folder`, `./file.gguf`), or a
+                model of a provider (`ollama/NAME`, `openai/NAME`), which is not contacted yet.
+            precision: Arithmetic of a local model; `auto` is bf16 where the CPU has it.
+            dimensions: Cut vectors to this width and scale them to length 1 again.
+            strict: Reject dimensions that the model is not known to be trained for.
 
-        A known model that is not here yet is pulled first, which is announced on stderr. Raises
-        ModelNameError, DownloadError, CheckpointError, UnsupportedModelError or EngineError.
-        `ollama/NAME` and `openai/NAME` are providers: see docs/models.md; they choose their
-        own precision, are asked nothing yet, and raise ConfigError where a setting is missing.
+        Raises:
+            InputError: `dimensions` is invalid, or set for a provider.
+            ConfigError: A provider's setting is missing.
+            ModelNameError, DownloadError, CheckpointError, UnsupportedModelError, EngineError: The
+                model cannot be named, fetched, read, built or compiled.
         """
         self._engine: EmbeddingEngine
         if provider_of(model):
@@ -70,20 +74,31 @@ class Embedder:
         return self._engine.fingerprint
 
     def embed(self, texts: Sequence[str], *, role: Role, truncate: bool = True) -> Embeddings:
-        """Embed texts; float32 (n, dim) in their order. Blocks until done.
+        """Embed texts. Blocks until done.
 
-        Raises InputError for what is no text, TextTooLongError if a text is longer than
-        max_tokens and truncate is False, EngineError if the computation failed; a provider
-        also RemoteEngineError, ModelNotFoundError, and NotFiniteError, which holds the vectors.
+        Args:
+            texts: A list of strings.
+            role: What the texts are, so that the model's prompt is never forgotten.
+            truncate: Cut texts that are longer than max_tokens; otherwise they are errors.
+
+        Returns:
+            float32 (n, dim), in the order of the texts.
+
+        Raises:
+            InputError: An item is not a string, or the role is unknown.
+            TextTooLongError: A text is too long and truncate is False.
+            EngineError: The computation failed.
+            RemoteEngineError, ModelNotFoundError, NotFiniteError: From a provider; the last one
+                holds the vectors.
         """
         return self._engine.embed(texts, role=role, truncate=truncate)
 
     def embed_counted(
         self, texts: Sequence[str], *, role: Role, truncate: bool = True
     ) -> EmbedResult:
-        """Embed texts, and say how many tokens of each were read and which were cut.
+        """Embed texts as `embed` does, and report the tokens read of each and which were cut.
 
-        A provider does not tell: see EmbedResult.
+        Providers report neither; see EmbedResult.
         """
         return self._engine.embed_counted(texts, role=role, truncate=truncate)
 
@@ -98,14 +113,14 @@ class Embedder:
         return self._engine.embed_stream(texts, role=role)
 
     def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
-        """As embed_stream, with the counts of each text."""
+        """Embed a stream as `embed_stream` does, with the counts of each text."""
         return self._engine.embed_stream_counted(texts, role=role)
 
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Count the tokens of each whole text, uncut and without special tokens; int32 (n,).
 
-        Exact for a local model; for a provider an estimate on the safe side, a third of
-        the text's bytes. Raises InputError for what is no text.
+        Exact for a local model; for a provider a safe estimate, a third of the text's bytes. Raises
+        InputError if an item is not a string.
         """
         return self._engine.count_tokens(texts)
 

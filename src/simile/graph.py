@@ -18,7 +18,7 @@ def _import_without_converter() -> None:
     try:
         import openvino  # noqa: F401
     finally:
-        # Whoever wants the converter himself can still import it.
+        # User code can still import the converter.
         del sys.modules[_CONVERTER]
 
 

@@ -12,7 +12,7 @@ from simile.hub.names import is_path
 
 
 def find_or_pull(hub: Hub, name: str) -> LocalModel:
-    """Give the model of that name; one that is not here is pulled, announced on stderr."""
+    """Return the model of that name; one that is not here is pulled, announced on stderr."""
     try:
         return hub.find(name)
     except ModelNotFoundError:

@@ -32,10 +32,15 @@ class Reranker:
     """A model that says how well texts answer a query; safe to use from any thread."""
 
     def __init__(self, model: str, *, precision: Precision = "auto") -> None:
-        """Load a model by name or path: a cross-encoder, Qwen3-Reranker, or any embedding model.
+        """Load a model.
 
-        An embedding model, also one elsewhere (`ollama/NAME`, `openai/NAME`), ranks by the cosine
-        of vectors. Raises what `Embedder` raises.
+        Args:
+            model: The name or path of a cross-encoder, of Qwen3-Reranker or of any embedding model.
+                An embedding model, also a provider's, ranks by the cosine of vectors.
+            precision: Arithmetic of a local model.
+
+        Raises:
+            Whatever `Embedder` raises.
         """
         from simile.embedder import Embedder, find_local
         from simile.providers.named import provider_of
@@ -75,11 +80,21 @@ class Reranker:
         raw_scores: bool = False,
         instruction: str | None = None,
     ) -> list[Ranked]:
-        """See RankModel.
+        """Order texts by how well they answer a query. Blocks until done.
 
-        An instruction says what is looked for, to Qwen3-Reranker. What is too long for the model
-        is cut: of a pair the text, before the query. Raises InputError also for an instruction that
-        the model does not take, and what `Embedder.embed` raises.
+        Args:
+            query: The query.
+            texts: A list of strings. A text that is too long is cut, before the query is.
+            top_k: Return only the best.
+            raw_scores: Return logits instead of scores from 0 to 1. Cosines stay cosines.
+            instruction: What is looked for, in words; for Qwen3-Reranker.
+
+        Returns:
+            The places and scores of the texts, best first, equal ones in their order.
+
+        Raises:
+            InputError: An item is not a string, or the model takes no instruction.
+            EngineError: The computation failed; otherwise as `Embedder.embed`.
         """
         return self._engine.rank(
             query, texts, top_k=top_k, raw_scores=raw_scores, instruction=instruction

@@ -102,13 +102,13 @@ def test_what_cannot_be_used_is_refused():
         cluster(rows, count=166)
     with pytest.raises(InputError, match="min_size is 1; expected at least 2"):
         cluster(rows, min_size=1)
-    with pytest.raises(InputError, match="exclude each other"):
+    with pytest.raises(InputError, match="are mutually exclusive"):
         cluster(rows, count=3, min_size=3)
     with pytest.raises(InputError, match="1 texts and 165 vectors"):
         cluster(rows, ["one"])
     with pytest.raises(InputError, match="the seed is -1"):
         cluster(rows, seed=-1)
-    with pytest.raises(InputError, match="several lengths"):
+    with pytest.raises(InputError, match="differ in length"):
         cluster([[1.0, 2.0], [3.0]])
     rows[5, 3] = np.nan
     with pytest.raises(InputError, match="row 5 "):

@@ -120,10 +120,10 @@ def test_what_was_saved_gives_the_same_groups(tmp_path):
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "text.npz").write_text("not a zip", encoding="utf-8")
-    with pytest.raises(InputError, match="no file that simile wrote"):
+    with pytest.raises(InputError, match="damaged or was not written by simile"):
         load_duplicates(tmp_path / "text.npz")
     np.savez(tmp_path / "objects.npz", notes=np.array([{"kind": 1}], dtype=object))
-    with pytest.raises(InputError, match="no file that simile wrote"):
+    with pytest.raises(InputError, match="damaged or was not written by simile"):
         load_duplicates(tmp_path / "objects.npz")
     with pytest.raises(InputError, match="cannot be read"):
         load_duplicates(tmp_path / "missing.npz")

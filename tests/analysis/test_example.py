@@ -14,7 +14,7 @@ def test_the_example_shows_all_four(all_minilm, tmp_path):
         [sys.executable, *command], capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "1. Cluster: 4 of 28 texts" in done.stdout
+    assert "1. Cluster 28 texts: 4 clusters" in done.stdout
     assert "drop 'When will my new card come?'" in done.stdout
     assert "'is my new card on its way?': card" in done.stdout
     assert "'who won the cup final?': none of these" in done.stdout

@@ -109,7 +109,7 @@ def test_counts_and_format_are_those_of_the_floats(tmp_path):
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path):
-    with pytest.raises(CheckpointError, match="model.safetensors is missing"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is missing"):
         open_safetensors([tmp_path / "model.safetensors"])
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_there_says_so(tmp_path):
 def test_what_is_no_safetensors_file_is_refused(tmp_path, content):
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         open_safetensors([path])
 
 
@@ -190,7 +190,7 @@ def test_a_damaged_entry_is_refused_by_name(tmp_path, bad):
 def test_overlapping_tensors_are_refused(tmp_path):
     header = {"a": entry(), "b": entry(offsets=(4, 12))}
     path = write_raw(tmp_path / "model.safetensors", header, bytes(12))
-    with pytest.raises(CheckpointError, match="model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         open_safetensors([path])
 
 
@@ -302,7 +302,7 @@ def test_a_shard_that_is_absent_is_named(tmp_path):
     folder = write_tiny_bert(tmp_path)
     index = {"weight_map": {"x": "model-00001-of-00001.safetensors"}}
     write_json(folder / "model.safetensors.index.json", index)
-    with pytest.raises(CheckpointError, match="model-00001-of-00001.safetensors is missing"):
+    with pytest.raises(CheckpointError, match=r"model-00001-of-00001\.safetensors is missing"):
         FolderCheckpoint(folder).tensors()
 
 
@@ -337,7 +337,7 @@ def test_pickled_weights_are_never_opened(tmp_path):
 def test_a_damaged_config_is_refused_by_path(tmp_path, content):
     folder = write_tiny_bert(tmp_path)
     (folder / "config.json").write_bytes(content)
-    with pytest.raises(CheckpointError, match="config.json"):
+    with pytest.raises(CheckpointError, match=r"config\.json"):
         FolderCheckpoint(folder)
 
 

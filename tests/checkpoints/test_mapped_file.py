@@ -1,6 +1,7 @@
 """A mapped file's bytes are those of the file, also after its memory was given back."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from simile.errors import CheckpointError
 def resident_bytes(path) -> int:
     """How much of a file this process has in memory."""
     found, is_it = 0, False
-    with open("/proc/self/smaps", encoding="utf-8") as lines:
+    with Path("/proc/self/smaps").open(encoding="utf-8") as lines:
         for line in lines:
             if "-" in line.split(" ", 1)[0]:
                 is_it = str(path) in line

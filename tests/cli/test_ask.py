@@ -3,6 +3,7 @@
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 from tests.retrieval.syncing import write
@@ -13,7 +14,7 @@ ANSWER = ["The sky ", "is blue", " [1].", " Not [7]."]
 class Ollama(BaseHTTPRequestHandler):
     """Answers every conversation with the same words, as Ollama 0.13 streams them."""
 
-    asked: list[dict[str, object]] = []
+    asked: ClassVar[list[dict[str, object]]] = []
     breaks_off = False
     reason = "stop"
     answer = ANSWER
@@ -86,7 +87,7 @@ def test_show_prompt_asks_nobody(simile, work, ollama):
 
 def test_nothing_near_asks_nobody(simile, work, ollama):
     done = simile("ask", "zzz", "--chat", "ollama/m", "--min-cosine", "1", cwd=work)
-    assert done.returncode == 1 and b"nobody was asked" in done.stderr and ollama.asked == []
+    assert done.returncode == 1 and b"was not asked" in done.stderr and ollama.asked == []
 
 
 def test_a_follow_up_is_condensed_first(simile, work, ollama):
@@ -118,14 +119,16 @@ def test_json_of_a_broken_answer_holds_what_came(run, work, ollama, monkeypatch)
 def test_an_answer_that_was_cut_says_so(run, work, ollama, monkeypatch):
     monkeypatch.setattr(ollama, "reason", "length")
     done = run(*ASK, cwd=work)
-    assert done.returncode == 0 and b"greatest length" in done.stderr
+    assert done.returncode == 0 and b"cut off at the model's length limit" in done.stderr
     assert json.loads(run(*ASK, "--json", cwd=work).stdout)["complete"] is False
 
 
 def test_an_answer_without_a_word_says_so(run, work, ollama, monkeypatch):
     monkeypatch.setattr(ollama, "answer", [])
     done = run(*ASK, cwd=work)
-    assert done.returncode == 1 and b"said nothing" in done.stderr and done.stdout == b""
+    assert (
+        done.returncode == 1 and b"returned an empty answer" in done.stderr and done.stdout == b""
+    )
 
 
 def test_a_chat_goes_on_after_an_answer_that_broke_off(run, work, ollama, monkeypatch):
@@ -151,7 +154,7 @@ def test_questions_that_are_not_utf8_are_read(run, work, ollama):
 
 def test_where_nothing_is_near_there_is_no_prompt(run, work):
     done = run("ask", "zzz", "--show-prompt", "--min-cosine", "1", cwd=work)
-    assert done.returncode == 1 and done.stdout == b"" and b"nobody was asked" in done.stderr
+    assert done.returncode == 1 and done.stdout == b"" and b"was not asked" in done.stderr
 
 
 @pytest.mark.parametrize("words", [b"\xff {passages} {question}", b"{passages}"])

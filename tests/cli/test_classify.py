@@ -72,7 +72,7 @@ def test_what_is_missing_is_said(run, labels, tmp_path, arguments):
 def test_contradictions_in_the_labels_are_told(run, tmp_path):
     (tmp_path / "l.txt").write_text("a\tx y\nb\tz\nb\tx y\n", encoding="utf-8")
     done = run("classify", "--labels", "l.txt", "x y", "-m", "tiny", cwd=tmp_path)
-    assert b"line 3 says 'b' where line 1 said 'a'" in done.stderr
+    assert b"line 3 has label 'b', but line 1 has 'a'" in done.stderr
 
 
 def test_a_text_that_is_not_utf_8_gets_a_label(run, labels, tmp_path):

@@ -57,8 +57,8 @@ def test_a_map_of_a_file_and_refusals(run, lines):
     assert b"30 texts, 3 clusters" in done.stderr
     assert "aa bb cc" in (lines / "map.html").read_text(encoding="utf-8")
     for arguments, why in (
-        (("map", "texts.txt", "-o", "map.pdf"), b"expected a name with .html or .png"),
-        (("cluster", "texts.txt", "-n", "3", "--min-size", "4"), b"exclude each other"),
+        (("map", "texts.txt", "-o", "map.pdf"), b"expected the suffix .html or .png"),
+        (("cluster", "texts.txt", "-n", "3", "--min-size", "4"), b"are mutually exclusive"),
         (("cluster", "texts.txt", "-n", "31", "-m", "tiny"), b"count is 31; expected 1 to 30"),
     ):
         done = run(*arguments, cwd=lines)

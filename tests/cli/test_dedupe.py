@@ -23,7 +23,7 @@ def test_lines_that_say_the_same_are_grouped(run, file, tmp_path):
     [group] = lines(done)
     assert group["keep"] == "1"
     assert [(one["id"], one["reason"]) for one in group["drop"]] == [("3", "exact"), ("5", "exact")]
-    assert b"4 texts: keep 2, drop 2 of 1 groups" in done.stderr
+    assert b"4 texts: keep 2, drop 2 in 1 groups" in done.stderr
 
 
 def test_all_names_what_is_alone_too(run, file, tmp_path):
@@ -43,7 +43,7 @@ def test_another_threshold_needs_no_computing(run, file, tmp_path):
 @pytest.mark.parametrize("option", [("--floor", ".5"), ("--save", "m.npz"), ("-i", "x")])
 def test_what_means_nothing_of_a_saved_file_is_an_error(run, tmp_path, option):
     done = run("dedupe", "n.npz", *option, cwd=tmp_path)
-    assert (done.returncode, b"are not for a SAVED.npz" in done.stderr) == (2, True)
+    assert (done.returncode, b"do not apply to SAVED.npz" in done.stderr) == (2, True)
 
 
 def test_files_of_a_folder_and_chunks_of_an_index(run, tmp_path):
@@ -115,7 +115,7 @@ def test_a_table_without_texts_is_an_error(run, tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     done = run("dedupe", "t.csv", "-m", "tiny", cwd=tmp_path)
     assert done.returncode == 2
-    assert b"no rows with a text" in done.stderr
+    assert b"no column or field named text" in done.stderr
 
 
 def test_rows_of_tables_and_lines_of_json_keep_their_ids(run, tmp_path):

@@ -1,6 +1,5 @@
 """`simile index` and its sisters, as a user runs them."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -198,7 +197,7 @@ def test_export_writes_what_may_be_read(run, made, tmp_path):
 def test_why_skipped_tells_the_reason(run, work):
     write(work, {"docs/.gitignore": "b.txt", "docs/x.png": b"\0", "docs/.hid/y.md": "y",
                  "docs/bad.md": "---\nacl: [\n---\n"})  # fmt: skip
-    os.symlink("loop", work / "docs" / "loop")
+    (work / "docs" / "loop").symlink_to("loop")
     for name, code, reason in (
         ("docs/a.md", 1, "it is not skipped"),
         ("docs/../docs/a.md", 1, "it is not skipped"),

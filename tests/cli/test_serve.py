@@ -114,7 +114,10 @@ def test_keys_are_read_again_after_sighup(serving, key_file):
     server = serving("--api-keys", str(key_file))
     assert status_of(server.url, KEY) == 200
     text = key_file.read_text(encoding="utf-8")
-    for content, said in ((text.replace(KEY, OTHER), "were read again"), ("", "stay as they were")):
+    for content, said in (
+        (text.replace(KEY, OTHER), "keys reloaded"),
+        ("", "keeping the previous keys"),
+    ):
         key_file.write_text(content, encoding="utf-8")
         server.process.send_signal(signal.SIGHUP)
         server.wait_to_say(said)

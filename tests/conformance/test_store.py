@@ -195,7 +195,7 @@ def test_a_column_holds_each_value_once_in_order(store):
     assert list(column.values) == expected == sorted(expected, key=value_order)
     assert [isinstance(value, bool) for value in column.values] == [True] * 2 + [False] * 10
     assert values_of(view, "v") == [value for value in values for _ in range(2)]
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="read-only"):
         column.codes[0] = 0
 
 

@@ -1,5 +1,7 @@
 """Where chunks are cut, and what goes with them."""
 
+from itertools import pairwise
+
 import pytest
 
 from simile.documents.chunking import chunk
@@ -110,7 +112,7 @@ def test_python_is_cut_at_definitions():
 def test_overlap_repeats_whole_sentences():
     text = " ".join(sentence(f"w{number}", 4) for number in range(30))
     parts = chunks_of(text, max_tokens=40, min_tokens=5, overlap_tokens=8)
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         assert after.start < before.end
         assert count_tokens([text[after.start : before.end]])[0] <= 8
 

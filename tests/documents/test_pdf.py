@@ -76,7 +76,7 @@ def test_a_child_that_wants_too_much_memory_fails_alone(tmp_path):
     )
     from simile.documents import pdf as module
 
-    program = child(tmp_path, body.format(folder=os.path.dirname(module.__file__)))
+    program = child(tmp_path, body.format(folder=str(Path(module.__file__).parent)))
     with pytest.raises(InputError, match="out of memory"):
         run_child(program, tmp_path / "x", FileLimits(child_bytes=2**28))
 

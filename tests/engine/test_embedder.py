@@ -203,14 +203,14 @@ def test_token_ids_give_the_vector_of_their_text(embedder, folder):
 
 def test_an_unknown_prompt_is_refused_with_those_that_are_known(embedder):
     with pytest.raises(
-        InputError, match="^prompt_name is 'no'; expected one of: .*document, query"
+        InputError, match=r"^prompt_name is 'no'; expected one of: .*document, query"
     ):
         embedder.submit(["sky"], prompt_name="no")
 
 
 def test_token_ids_take_no_prompt(embedder):
     for asked in ({"role": "query"}, {"prompt_name": "query"}):
-        with pytest.raises(InputError, match="^input_type puts a prompt before text; expected"):
+        with pytest.raises(InputError, match=r"^input_type puts a prompt before text; expected"):
             embedder.submit_tokens([[5]], **asked)
     assert len(embedder.submit_tokens([[5]], role="similarity").result(timeout=30).vectors) == 1
 

@@ -65,16 +65,20 @@ def test_spans_beside_the_queries_are_their_judgments(tmp_path):
     ("qrels", "queries", "said"),
     [
         ("q1\td1\t1\nq3\td1\t1\n", QUERIES, r"qrels.tsv, line 2: .*query 'q3'.*not in .*queries"),
-        ("q1\td1\t1\nq1\td1\t2\n", QUERIES, "line 2: 'd1' is judged twice, otherwise, for .*'q1'"),
+        (
+            "q1\td1\t1\nq1\td1\t2\n",
+            QUERIES,
+            "line 2: 'd1' is judged twice, with other grades, for .*'q1'",
+        ),
         ("q1\td1\t1.5\nq1\td2\t1\n", QUERIES, "line 1: the grade is '1.5'"),
         ("q1\td1\t1\t\nq1\td2\t1\n", QUERIES, "line 1: the grade is ''"),
-        ("query-id\tcorpus-id\tscore\n", QUERIES, "qrels.tsv: no query is judged"),
-        ("", QUERIES, "no query is judged"),
+        ("query-id\tcorpus-id\tscore\n", QUERIES, "qrels.tsv has no judged queries"),
+        ("", QUERIES, "no judged queries"),
         ("q1\td1\t1\nq1\td2\tyes\n", QUERIES, "line 2: the grade is 'yes'"),
         ("q1\td1\n", QUERIES, "line 1: 2 columns"),
         ("q1\td1\t1\n", QUERIES * 2, "queries.jsonl, line 4: a second query with the id 'q1'"),
         ("q1\td1\t1\n", '{"_id": "q1"}', "line 1: text is None"),
-        ("q1\td1\t1\n", "[1]", "line 1: list; expected an object"),
+        ("q1\td1\t1\n", "[1]", "line 1: got list; expected an object"),
         ("q1\td1\t1\n", "{", "line 1: not JSON"),
     ],
 )
@@ -109,23 +113,23 @@ def test_lines_hold_ids_grades_or_spans(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ({"query": "a"}, "nothing is judged"),
-        ({"query": "a", "relevant": []}, "nothing is judged"),
+        ({"query": "a"}, "no judgments"),
+        ({"query": "a", "relevant": []}, "no judgments"),
         ({"query": " ", "relevant": ["a"]}, "query is ' '"),
         ({"relevant": ["a"]}, "query is None"),
-        ({"query": "a", "relevant": ["d", "d"]}, "names a document twice"),
-        ({"query": "a", "relevant": {"d": 0.5}}, "whole grades"),
-        ({"query": "a", "relevant": {"d": True}}, "whole grades"),
+        ({"query": "a", "relevant": ["d", "d"]}, "lists a document twice"),
+        ({"query": "a", "relevant": {"d": 0.5}}, "integer grades"),
+        ({"query": "a", "relevant": {"d": True}}, "integer grades"),
         ({"query": "a", "relevant": [None]}, "a relevant id is None"),
         ({"query": "a", "relevant": "d"}, "relevant is 'd'"),
-        ({"query": "a", "spans": "d"}, "spans is no list"),
-        ({"query": "a", "spans": [{"doc_id": "d", "start": 3, "end": 3}]}, "a span from 3 to 3"),
-        ({"query": "a", "spans": [{"doc_id": "d", "start": True, "end": 3}]}, "a span from True"),
+        ({"query": "a", "spans": "d"}, "spans is invalid"),
+        ({"query": "a", "spans": [{"doc_id": "d", "start": 3, "end": 3}]}, "the span is 3 to 3"),
+        ({"query": "a", "spans": [{"doc_id": "d", "start": True, "end": 3}]}, "the span is True"),
         ({"query": "a", "spans": [{"start": 1, "end": 3}]}, "document_id is None"),
         ({"query": "a", "relevant": ["d"], "principals": "user:a"}, "principals is 'user:a'"),
         ({"query": "a", "relevant": ["d"], "filter": 5}, "filter is 5"),
         ({"query": "a", "relevant": ["d"], "id": "1"}, "a second query with the id '1'"),
-        ('"a"', "str; expected an object"),
+        ('"a"', "got str; expected an object"),
         ("{", "not JSON"),
     ],
 )
@@ -137,7 +141,7 @@ def test_what_is_wrong_with_a_line_is_said_with_its_number(tmp_path, line, said)
 
 def test_a_file_without_lines_and_one_that_is_no_text_are_input_errors(tmp_path):
     path = written(tmp_path / "judged.jsonl", "")
-    with pytest.raises(InputError, match="no query is judged"):
+    with pytest.raises(InputError, match="no judged queries"):
         read_judged(path)
     path.write_bytes(b"\xff\xfe{")
     with pytest.raises(InputError, match="line 1: not UTF-8"):
@@ -162,7 +166,7 @@ def test_pairs_are_read_without_quoting(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [("1\tx", "2 columns"), ("x\ty\tz", "the score is 'x'"), ("nan\tx\ty", "not finite"),
-     ("1\t \ty", "blank sentence")],
+     ("1\t \ty", "a sentence is blank")],
 )  # fmt: skip
 def test_what_is_wrong_with_a_pair_is_said_with_its_line(tmp_path, line, said):
     path = written(tmp_path / "sts.tsv", "score\ts1\ts2", "1\ta\tb", line)

@@ -29,9 +29,9 @@ def test_pictures_are_of_the_kind_that_the_suffix_says(tmp_path, suffix):
 
 
 def test_another_suffix_metric_or_place_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=r"a.doc is no picture; expected a name with .png or .svg"):
+    with pytest.raises(InputError, match=r"a.doc is invalid; expected the suffix .png or .svg"):
         plot_arms(EVALUATION, tmp_path / "a.doc")
-    with pytest.raises(InputError, match="no metric 'f1'; there are ndcg@10, mrr"):
+    with pytest.raises(InputError, match="metric is 'f1'; expected one of ndcg@10, mrr"):
         plot_arms(EVALUATION, tmp_path / "a.png", metrics=["f1"])
     with pytest.raises(InputError, match="cannot be written: No such file"):
         plot_arms(EVALUATION, tmp_path / "no" / "a.png", metrics=["mrr"])

@@ -1,4 +1,4 @@
-"""The paired randomisation test, against every choice of signs."""
+"""The paired randomization test, against every choice of signs."""
 
 from itertools import product
 from random import Random

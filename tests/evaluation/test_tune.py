@@ -36,7 +36,7 @@ def tuning(given, store):
 
 
 def test_the_grid_is_every_twentieth_at_three_depths():
-    assert len(GRID) == 63 and DEFAULT in GRID and DEFAULT == Setting(0.6, 100)
+    assert len(GRID) == 63 and DEFAULT in GRID and Setting(0.6, 100) == DEFAULT
     assert (ALPHAS[0], ALPHAS[1], ALPHAS[-1]) == (0.0, 0.05, 1.0)
 
 
@@ -102,7 +102,7 @@ def test_where_nothing_is_gained_the_default_is_kept(given, store):
     elsewhere = [Judged(one.query, {"nowhere": 1}) for one in judged]
     found = tune(store, FakeEmbedder(), elsewhere)
     assert found.noise and found.p == 1 and found.best == found.chosen == DEFAULT
-    assert found.to_text().endswith("noise: the default is kept alpha 0.60 of 100")
+    assert found.to_text().endswith("noise, keeping the default: alpha 0.60, 100 candidates")
 
 
 def test_held_out_queries_do_not_choose(given, tuning):

@@ -6,6 +6,7 @@ import os
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -211,10 +212,8 @@ class Handler(BaseHTTPRequestHandler):
             state.holding.set()
             state.go_on.wait(30)
             page = page[state.hold_after :]
-        try:
+        with suppress(OSError):  # The reader was killed.
             self.wfile.write(page)
-        except OSError:
-            pass  # The reader was killed.
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Giving a model of the store a second name."""
 
-import os
 import shutil
 
 import pytest
@@ -14,7 +13,7 @@ def test_copy_is_the_same_model_under_another_name(folder_hub):
     copy = folder_hub.copy("TINY", "Mine:v2")
     assert (copy.name, copy.digest, copy.size_bytes) == ("Mine:v2", first.digest, first.size_bytes)
     assert (copy.source, copy.license) == (first.source, first.license)
-    assert os.path.samefile(copy.path / "config.json", first.path / "config.json")
+    assert (copy.path / "config.json").samefile(first.path / "config.json")
     assert folder_hub.find("mine:V2") == copy
     assert [model.name for model in folder_hub.models()] == ["Mine:v2", "tiny:latest"]
 

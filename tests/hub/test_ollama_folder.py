@@ -1,7 +1,6 @@
 """The models that Ollama has pulled are found, listed and copied where they lie."""
 
 import json
-import os
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -145,7 +144,7 @@ def test_a_copy_is_ours_and_shares_the_bytes(here, weights):
     first = here.hub.find("tiny")
     copy = here.hub.copy("tiny", "mine")
     assert copy.name == "mine:latest"
-    assert os.path.samefile(copy.path, first.path)
+    assert copy.path.samefile(first.path)
     assert copy.path.name == "model.gguf"
     assert (copy.digest, copy.window, copy.prompts) == (first.digest, 256, first.prompts)
     again = here.hub.copy("mine", "yours")

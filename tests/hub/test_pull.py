@@ -24,7 +24,7 @@ def test_checkpoint_of_the_users_folder_is_linked_into_the_store(folder_hub, hom
     model = folder_hub.pull("tiny")
     assert everything_in(model.path) == sorted([*files, "manifest.json"])
     weights = model.path / "model.safetensors"
-    assert os.path.samefile(weights, shelf_model / "model.safetensors")
+    assert weights.samefile(shelf_model / "model.safetensors")
     assert model.source == str(shelf_model)
     assert everything_in(home / "partial") in ([], [f"{next((home / 'partial').iterdir()).name}"])
 

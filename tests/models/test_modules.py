@@ -88,7 +88,7 @@ def test_several_dense_modules_keep_their_order(tmp_path):
 def test_modules_json_missing_is_refused(tmp_path):
     folder = write_tiny_bert(tmp_path)
     (folder / "modules.json").unlink()
-    with pytest.raises(CheckpointError, match="modules.json is missing"):
+    with pytest.raises(CheckpointError, match=r"modules\.json is missing"):
         modules_of(folder)
 
 
@@ -96,7 +96,7 @@ def test_modules_json_missing_is_refused(tmp_path):
 def test_modules_json_of_another_kind_is_refused(tmp_path, content):
     folder = write_tiny_bert(tmp_path)
     write_json(folder / "modules.json", content)
-    with pytest.raises(SimileError, match="modules.json"):
+    with pytest.raises(SimileError, match=r"modules\.json"):
         modules_of(folder)
 
 
@@ -118,7 +118,7 @@ def test_modules_json_of_another_kind_is_refused(tmp_path, content):
 def test_modules_that_are_not_built_are_refused(tmp_path, names):
     folder = write_tiny_bert(tmp_path)
     list_modules(folder, *names)
-    with pytest.raises(UnsupportedModelError, match="modules.json"):
+    with pytest.raises(UnsupportedModelError, match=r"modules\.json"):
         modules_of(folder)
 
 

@@ -79,10 +79,9 @@ def test_half_an_answer_is_none(ollama, stub, reply):
 def test_silence_ends(stub, reply, impatient):
     hurried = OllamaEmbedder("words", host=stub.url, limits=replace(impatient, timeout_s=0.1))
     stub.script.extend([reply(raw=stub.hang)] * 3)
-    start = perf_counter()
     with pytest.raises(RemoteEngineError, match=r"did not answer within 0\.1 s"):
         ask(hurried)
-    assert perf_counter() - start < 2
+    assert stub.ticks < 100  # 2 s
     hurried.close()
 
 
@@ -139,7 +138,7 @@ def test_what_is_not_packed_as_it_says_is_no_answer(ollama, stub, reply):
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"embeddings": [', b"\xff", b"[" * 100_000])
 def test_what_is_no_json_is_refused(ollama, stub, reply, body):
     stub.script.append(reply(200, body))
-    with pytest.raises(RemoteEngineError, match="not JSON.*OLLAMA_HOST"):
+    with pytest.raises(RemoteEngineError, match=r"not JSON.*OLLAMA_HOST"):
         ask(ollama)
 
 

@@ -77,7 +77,7 @@ def test_an_unknown_model_names_the_command(stub, impatient):
 
 def test_a_404_of_something_else_is_no_unknown_model(ollama, stub, reply):
     stub.script.append(reply(404, b"404 page not found"))
-    with pytest.raises(RemoteEngineError, match="answered 404.*OLLAMA_HOST"):
+    with pytest.raises(RemoteEngineError, match=r"answered 404.*OLLAMA_HOST"):
         ollama.embed(["a"], role="query")
 
 

@@ -76,7 +76,7 @@ def test_what_is_not_finite_is_found_in_base64(openai, stub, reply):
 
 def test_openai_itself_wants_a_key():
     for url in ("https://api.openai.com/v1", "https://api.openai.com/v1/"):
-        with pytest.raises(ConfigError, match="OPENAI_API_KEY is not set.*OPENAI_BASE_URL"):
+        with pytest.raises(ConfigError, match=r"OPENAI_API_KEY is not set.*OPENAI_BASE_URL"):
             OpenAIEmbedder("words", base_url=url, api_key=None)
 
 
@@ -97,7 +97,7 @@ def test_a_key_that_no_header_can_carry_is_refused_unseen(key):
 def test_a_key_that_is_refused_is_not_shown(openai, stub, reply):
     words = "Incorrect API key provided: sk-se***ret."
     stub.script.append(reply(401, {"error": {"message": words}}))
-    with pytest.raises(RemoteEngineError, match="401.*another key.*OPENAI_API_KEY") as caught:
+    with pytest.raises(RemoteEngineError, match=r"401.*another key.*OPENAI_API_KEY") as caught:
         openai.embed(["a"], role="query")
     assert "sk-" not in str(caught.value)
     assert len(stub.seen) == 1
@@ -108,7 +108,7 @@ def test_an_unknown_model_is_told_from_a_wrong_address(openai, stub, reply):
     with pytest.raises(ModelNotFoundError, match="'words'"):
         openai.embed(["a"], role="query")
     stub.script.append(reply(404, b"<h1>Not Found</h1>"))
-    with pytest.raises(RemoteEngineError, match="404.*OPENAI_BASE_URL"):
+    with pytest.raises(RemoteEngineError, match=r"404.*OPENAI_BASE_URL"):
         openai.embed(["a"], role="query")
 
 

@@ -154,7 +154,7 @@ def test_an_object_that_is_no_answer_is_an_error(openai_chat, stub, reply, body)
 def test_an_unknown_model_is_told(openai_chat, stub, reply):
     error = {"message": "The model `words` does not exist", "code": "model_not_found"}
     stub.script.append(reply(404, {"error": error}))
-    with pytest.raises(ModelNotFoundError, match="'words'.*list of models"):
+    with pytest.raises(ModelNotFoundError, match=r"'words'.*list of models"):
         list(openai_chat.stream(ASKED))
 
 

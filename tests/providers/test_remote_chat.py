@@ -40,10 +40,10 @@ def part(chat):
     return ollama_line if isinstance(chat, OllamaChat) else openai_event
 
 
-@pytest.fixture
-def hurried(chat, stub, impatient):
+@pytest.fixture(params=[0.2])
+def hurried(request, chat, stub, impatient):
     """The same engine, with less time."""
-    limits = replace(impatient, timeout_s=0.2)
+    limits = replace(impatient, timeout_s=request.param)
     if isinstance(chat, OllamaChat):
         chat = OllamaChat("words", host=stub.url, limits=limits)
     else:
@@ -135,9 +135,8 @@ def test_an_end_in_good_order_is_not_enough(chat, stub, reply, part, send):
 
 def test_silence_ends_and_is_not_asked_again(hurried, stub, reply):
     stub.script.append(reply(raw=stub.hang))
-    start = perf_counter()
     assert "did not answer within 0.2 s" in str(take(hurried.stream(ASKED))[1])
-    assert perf_counter() - start < 2
+    assert stub.ticks < 100  # 2 s
     assert len(stub.seen) == 1
 
 
@@ -160,12 +159,16 @@ def test_a_trickle_ends(hurried, stub, reply, part):
     assert "said nothing more for 0.2 s" in str(error)
 
 
+@pytest.mark.parametrize("hurried", [0.5], indirect=True)
 def test_parts_may_be_as_long_in_coming_as_the_limit_has_it(hurried, stub, reply, part, whole):
-    """The limit is for each part, not for the answer; nor does it count who reads it."""
+    """The limit is for each part, not for the answer; nor does it count who reads it.
+
+    Twelve pauses exceed it together, and each is a tenth of it, so a busy machine is in time.
+    """
 
     def slowly(handler):
-        for _ in range(4):
-            stub.released.wait(0.1)
+        for _ in range(12):
+            stub.released.wait(0.05)
             piece = part("x")
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         handler.wfile.write(b"%x\r\n%b\r\n" % (len(whole), whole))
@@ -173,8 +176,8 @@ def test_parts_may_be_as_long_in_coming_as_the_limit_has_it(hurried, stub, reply
     stub.script.append(reply(raw=chunked(then=slowly)))
     answer = hurried.stream(ASKED)
     assert next(answer) == "x"
-    stub.released.wait(0.3)
-    assert list(answer) == ["x", "x", "x", *PARTS]
+    stub.released.wait(0.55)
+    assert list(answer) == ["x"] * 11 + PARTS
 
 
 def test_a_giant_line_is_not_read(chat, stub, reply, part, impatient):

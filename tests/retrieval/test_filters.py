@@ -224,10 +224,10 @@ def test_a_filter_is_text(thing):
     ids=range(14),
 )
 def test_hostile_text_is_refused_at_once(expression):
-    begin = time.perf_counter()
+    begin = time.thread_time()  # Of the processor: what else runs does not count.
     with pytest.raises(InputError) as caught:
         parse_filter(expression)
-    assert time.perf_counter() - begin < 1 and len(str(caught.value)) < 400
+    assert time.thread_time() - begin < 1 and len(str(caught.value)) < 400
 
 
 def test_the_bounds_themselves_are_allowed(view):

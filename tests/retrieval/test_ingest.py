@@ -94,7 +94,7 @@ def test_removals_of_one_file_do_not_wait_for_another_that_failed(tmp_path, smal
 
 def test_adding_what_cannot_be_embedded_is_an_error_and_the_rest_is_stored(tmp_path):
     with Index(tmp_path / "index", embedder=nan_for("bad")) as index:
-        with pytest.raises(InputError, match="1 documents were not stored, 'b'"):
+        with pytest.raises(InputError, match="1 documents were not stored; the first: 'b'"):
             index.add([Document("a", "good"), Document("b", "bad"), Document("c", "fine")])
         assert set(texts(index)) == {"a", "c"}
 

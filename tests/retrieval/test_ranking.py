@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -66,7 +67,7 @@ def assert_best(hits, expected, k):
     np.testing.assert_allclose([hit.score for hit in hits], best, rtol=1e-4, atol=1e-6)
     own = [expected[hit.chunk_id] for hit in hits]
     np.testing.assert_allclose([hit.score for hit in hits], own, rtol=1e-4, atol=1e-6)
-    for before, after in zip(hits, hits[1:], strict=False):
+    for before, after in pairwise(hits):
         assert (-before.score, before.chunk_id) < (-after.score, after.chunk_id)
 
 
@@ -225,10 +226,9 @@ class Broken(FakeEmbedder):
 def test_a_query_without_a_vector_is_an_engine_error(tmp_path, vectors):
     model = Broken(vectors.astype(np.float32))
     with indexed(tmp_path / "i", [Document("a", "red")], model=model) as index:
+        message = r"fake returned (a vector with NaN or Inf|an array of shape)"
         for mode in ("dense", "hybrid"):
-            with pytest.raises(
-                EngineError, match="fake returned (a vector with NaN or Inf|an array of shape)"
-            ):
+            with pytest.raises(EngineError, match=message):
                 index.search("red", mode=mode)
         assert len(index.search("red", mode="lexical")) == 1
 

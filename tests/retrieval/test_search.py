@@ -1,6 +1,7 @@
 """Ranked rows to hits: spans, neighbors, crowds left out, explanations."""
 
 from contextlib import closing
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_context_of_overlapping_chunks_is_one_span(tmp_path):
     body = " ".join(f"Sentence number {i} is here." for i in range(30))
     with indexed(tmp_path / "i", [Document("a", body)], chunking=Chunking(20, 0, 10)) as index:
         chunks = [chunk.chunk for chunk in chunks_of(index)]
-        assert any(a.end > b.start for a, b in zip(chunks, chunks[1:], strict=False))
+        assert any(a.end > b.start for a, b in pairwise(chunks))
         for hit in index.search("number", k=50, context=1):
             passage = hit.context
             assert body[passage.start : passage.end] == passage.text
@@ -141,7 +142,7 @@ def test_crowds_are_left_out_until_as_many_as_asked_for_are_found(tmp_path):
             hits = index.search("red fish", k=13, mode=mode, per_document=1)
             assert len({hit.document_id for hit in hits}) == 13
             hits = index.search("red fish", k=4, mode=mode, per_document=1, collapse=0.95)
-            assert [hit.document_id for hit in hits][0] == "copy0" and len(hits) == 4
+            assert hits[0].document_id == "copy0" and len(hits) == 4
 
 
 def test_a_copy_is_collapsed_though_its_cosine_is_rounded(tmp_path):

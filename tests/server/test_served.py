@@ -72,7 +72,7 @@ def test_two_names_of_one_model_are_one(served):
 
 def test_several_are_told_by_their_names(served):
     two = served("embeds", "embeds-too", models=("embeds", "embeds-too"))
-    with pytest.raises(BodyError, match="expected one of these: embeds, embeds-too$"):
+    with pytest.raises(BodyError, match=r"expected one of these: embeds, embeds-too$"):
         choose(two.embedder())
     with pytest.raises(BodyError, match="ranks-too:latest, ranks:latest"):
         choose(served("ranks", "ranks-too").reranker())

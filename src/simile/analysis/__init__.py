@@ -1,6 +1,6 @@
-"""Many vectors to what can be seen in them: clusters, duplicates, labels, a map.
+"""Analyze many vectors at once: clusters, duplicates, labels, a map.
 
-Takes arrays (and texts), gives frozen dataclasses; knows no files, no index and no model.
+Takes arrays (and texts), returns frozen dataclasses; knows no files, index or model.
 """
 
 from simile.analysis.classify import Classifier, Prediction, fit

@@ -1,12 +1,12 @@
-"""Keep the threads of BLAS out of each other's way."""
+"""Limit the threads of BLAS."""
 
 from contextlib import AbstractContextManager
 
 
 def one_blas_thread() -> AbstractContextManager[object] | None:
-    """Within it BLAS computes on the calling thread alone; None where it cannot be told to.
+    """Return a context in which BLAS uses only the calling thread; None without threadpoolctl.
 
-    For many small products, for which its threads wait for each other longer than they compute.
+    For many small products, where BLAS threads wait for each other longer than they compute.
     """
     try:
         from threadpoolctl import threadpool_limits

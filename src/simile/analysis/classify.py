@@ -1,8 +1,8 @@
-"""Labeled vectors to a classifier, and vectors to labels with a confidence.
+"""Train a classifier on labeled vectors; predict labels with a confidence.
 
-One vector for each label (its name, a description, an example) is a prototype: the nearest wins.
-Of more examples each method is tried on those it did not see, and the best is taken. Knows arrays
-and labels; what made the vectors it keeps as a fingerprint, and compares.
+With one vector per label (its name, a description or an example) the nearest wins. With more
+examples the method with the best held-out accuracy is chosen. Knows arrays and labels; of the model
+that produced the vectors it only keeps and compares the fingerprint.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,75 +30,75 @@ from simile.extras import optional
 from simile.types import Embeddings
 
 MAX_TRIED = 5_000
-"""Examples on which the methods are compared; the one that is chosen learns from all."""
+"""Limit of the examples used to compare methods; the chosen one is trained on all."""
 _BLOCK = 4096
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a text is said to be."""
+    """The predicted label of a text."""
 
     label: str | None
-    """None: none of these."""
+    """None means "none of these"."""
     confidence: float
-    """Of the nearest label, 0 to 1; how often such answers are right, where it was calibrated."""
+    """Confidence in `nearest`, 0 to 1; if calibrated, the share of such answers that are right."""
     nearest: str
-    """The likeliest label, be it likely or not."""
+    """The best label, even where `label` is None."""
     scores: NDArray[np.float32] = field(repr=False, compare=False)
-    """float32 (labels,): the confidence of each, in the order of `Classifier.labels`."""
+    """float32 (labels,): each label's confidence, in the order of `Classifier.labels`."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """How a classifier came about."""
+    """How a classifier was trained."""
 
     examples: int
     method: str
     accuracies: dict[str, float]
-    """Of each method that was tried, on examples it did not see; empty where none could be."""
+    """Held-out accuracy of each method; empty if none could be compared."""
     refused_unknown: float | None = None
-    """Share of examples that were refused where their label was not known; None if not tried."""
+    """Share of examples refused when their label was left out of training; None if not tried."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Gives labels to vectors of the model whose fingerprint it has."""
+    """A classifier for vectors of the model with its fingerprint."""
 
     labels: tuple[str, ...]
     scorer: Scorer
     centers: Embeddings
-    """float32 (labels, dim): the centroid of each label's examples."""
+    """float32 (labels, dim): centroids of each label's examples."""
     temperature: float
     limits: RefusalLimits
     fitted: Fitted
     fingerprint: str = ""
-    """Of the model that made the vectors."""
+    """Fingerprint of the model that produced the vectors."""
     model: str = ""
-    """Its name."""
+    """Name of that model."""
 
     @property
     def calibrated(self) -> bool:
-        """Whether confidences were fitted to what was right."""
+        """Whether confidences are calibrated on held-out examples."""
         return bool(self.fitted.accuracies)
 
     def require(self, fingerprint: str) -> None:
-        """FingerprintError for vectors of another model than the examples'."""
+        """Raise FingerprintError if another model produced the examples."""
         if self.fingerprint and fingerprint != self.fingerprint:
             raise FingerprintError(
                 f"the classifier was made with {self.model or 'a model'} "
                 f"({self.fingerprint:.12}…), these vectors with another ({fingerprint:.12}…); "
-                "classify with that model, or make the classifier anew"
+                "classify with that model, or train the classifier again"
             )
 
     def predict(
         self, vectors: ArrayLike, *, min_confidence: float | None = None
     ) -> list[Prediction]:
-        """Label vectors (n, dim). InputError if they cannot be used.
+        """Label vectors (n, dim). Raises InputError for invalid vectors.
 
-        `min_confidence` replaces what was learnt about "none of these"; 0 always gives a label.
+        `min_confidence` replaces the learned limits for "none of these"; 0 always gives a label.
         """
         if min_confidence is not None and not 0 <= min_confidence <= 1:
-            raise InputError(f"the least confidence is {min_confidence}; expected 0 to 1")
+            raise InputError(f"min_confidence is {min_confidence}; expected 0 to 1")
         bounds = self.limits if min_confidence is None else RefusalLimits(min_confidence)
         unit = unit_rows(vectors)
         if len(unit) and unit.shape[1] != self.centers.shape[1]:
@@ -134,16 +134,17 @@ def fit(
     seed: int = 0,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Classifier:
-    """Learn labels from vectors of examples (n, dim), one label for each. Blocks.
+    """Train a classifier on example vectors (n, dim), one label for each. Blocks.
 
-    Raises InputError; MissingExtraError without scikit-learn, where there are enough examples.
+    Raises InputError for invalid input, and MissingExtraError if scikit-learn is missing and a
+    label has several examples.
     """
     unit = unit_rows(vectors)
     if len(labels) != len(unit):
         raise InputError(f"{len(labels)} labels and {len(unit)} vectors; expected one for each")
     names = tuple(dict.fromkeys(labels))
     if len(names) < 2:
-        raise InputError(f"there are {len(names)} labels; expected two or more to tell apart")
+        raise InputError(f"{len(names)} distinct labels; expected at least two")
     places = {name: place for place, name in enumerate(names)}
     numbers = np.array([places[label] for label in labels])
     centers = centroids(unit, numbers, len(names))
@@ -153,7 +154,7 @@ def fit(
         return Classifier(names, scorer, centers, 1.0, RefusalLimits(), fitted, fingerprint, model)
     optional(
         "sklearn.linear_model", extra="analysis"
-    )  # Brings a BLAS of its own, which can be told once it is there.
+    )  # Loads its own BLAS, whose threads can be limited only afterwards.
     with one_blas_thread() or nullcontext():
         fitted, temperature, bounds = _try(unit, numbers, len(names), seed, progress)
         scorer = METHODS[fitted.method](unit, numbers, len(names))
@@ -163,7 +164,7 @@ def fit(
 def _try(
     unit: Embeddings, labels: Labels, count: int, seed: int, progress: Callable[[float], None]
 ) -> tuple[Fitted, float, RefusalLimits]:
-    """Compare the methods, and learn from the best one's answers how sure it may be."""
+    """Compare the methods, and calibrate the best one on its held-out answers."""
     tried = np.sort(np.random.default_rng(seed).permutation(len(unit))[:MAX_TRIED])
     some, of_some = unit[tried], labels[tried]
     fold = folds(of_some, seed)

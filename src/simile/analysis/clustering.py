@@ -1,13 +1,14 @@
-"""Vectors to clusters: how large, how stable, which rows lie amid, which words tell them apart.
+"""Cluster vectors; report each cluster's size, stability, central rows and distinguishing words.
 
-Rows are first averaged with their neighbors, which sharpens what clusters there are; then HDBSCAN
-finds how many, or k-means as many as asked for (k-means++: Arthur & Vassilvitskii 2007; mini-batch
-for many rows: Sculley 2010), by scikit-learn. Knows arrays and texts; not where they came from.
+Rows are first averaged with their neighbors, which sharpens the clusters. Then HDBSCAN finds their
+number, or k-means makes as many as requested (k-means++: Arthur & Vassilvitskii 2007; mini-batch
+for many rows: Sculley 2010), both from scikit-learn.
 """
 
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,10 @@ from simile.extras import optional
 from simile.types import Embeddings
 
 NEIGHBORS = 10
-"""With which a row is averaged, twice over; found by trial on Banking77 (docs/analysis.md)."""
+"""Neighbors that a row is averaged with, twice; chosen on Banking77 (docs/analysis.md)."""
 _ROUNDS = 2
 _FEW_ROWS = 20_000
-"""Up to which k-means looks at all rows in each step."""
+"""Maximum number of rows for full-batch k-means."""
 _RESAMPLED = 4
 _KEPT = 0.8
 _BLOCK = 8_192
@@ -35,30 +36,30 @@ _FENCE = 3.0
 
 @dataclass(frozen=True)
 class Cluster:
-    """Some of the rows; its label is its place among the clusters, of which the largest is 0."""
+    """A group of rows; labels number the clusters by size, from the largest, 0."""
 
     label: int
     size: int
     stability: float
-    """0 to 1: the mean Jaccard similarity with the cluster most like it when random four fifths of
-    the rows, at most 20,000, are clustered anew (Hennig 2007). From .75 on it is stable, below .5
-    it dissolves."""
+    """0 to 1: the mean Jaccard similarity with the most similar cluster when a random four fifths
+    of the rows, at most 20,000, are clustered again (Hennig 2007). Stable from .75, dissolves below
+    .5."""
     nearest: tuple[int, ...]
-    """The rows nearest the center, nearest first."""
+    """The rows nearest to the center, nearest first."""
     words: tuple[str, ...]
-    """Which tell it from the others, best first; none without texts."""
+    """The distinguishing words, best first; empty without texts."""
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """What `cluster` found."""
+    """The result of `cluster`."""
 
     labels: Labels
     """int32 (n,): the cluster of each row; -1 for an outlier."""
     clusters: tuple[Cluster, ...]
     nearest: Labels
-    """int32 (n,): the cluster with the nearest center for an outlier, its own for other rows; -1
-    only where there is no cluster, or the row is zero."""
+    """int32 (n,): a row's own cluster; for an outlier the one with the nearest center, or -1 if
+    there is no cluster or the row is zero."""
     centers: Embeddings
     """float32 (clusters, dim), of length 1."""
     method: str
@@ -75,12 +76,12 @@ def cluster(
     shown: int = 5,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Clustering:
-    """Group vectors (n, dim) by direction; the same for the same seed. Blocks until done.
+    """Group vectors (n, dim) by direction; deterministic for a seed. Blocks until done.
 
-    With `count` k-means makes so many clusters, of all rows but those of zeros; without, HDBSCAN
-    finds those of at least `min_size` rows (by default a quarter of the root of n, at least 5), and
-    leaves outliers. `shown` rows and words of each are given. Raises InputError for what cannot be
-    used, MissingExtraError without the extra `analysis`.
+    With `count`, k-means makes this many clusters of all nonzero rows. Without it, HDBSCAN finds
+    clusters of at least `min_size` rows (default: sqrt(n) / 4, at least 5) and leaves outliers.
+    Each cluster has `shown` rows and words. Raises InputError for invalid input, and
+    MissingExtraError without the extra `analysis`.
     """
     unit = unit_rows(vectors, texts)
     there = np.flatnonzero(unit.any(axis=1))
@@ -105,9 +106,9 @@ def cluster(
 
 def _require(count: int | None, min_size: int | None, seed: int, rows: int) -> None:
     if count is not None and min_size is not None:
-        raise InputError("count and min_size exclude each other: k-means has no least size")
+        raise InputError("count and min_size are mutually exclusive: k-means has no minimum size")
     if count is not None and not 1 <= count <= rows:
-        raise InputError(f"count is {count}; expected 1 to {rows:,}, the vectors that are not zero")
+        raise InputError(f"count is {count}; expected 1 to {rows:,}, the number of nonzero vectors")
     if min_size is not None and min_size < 2:
         raise InputError(f"min_size is {min_size}; expected at least 2")
     if not 0 <= seed < 2**32:
@@ -116,7 +117,7 @@ def _require(count: int | None, min_size: int | None, seed: int, rows: int) -> N
 
 @dataclass(frozen=True)
 class _Method:
-    """How rows become labels, the same way for all rows and for samples of them."""
+    """The clustering method, applied to all rows and to samples of them."""
 
     count: int | None
     min_size: int
@@ -127,12 +128,12 @@ class _Method:
         return "hdbscan" if self.count is None else "kmeans"
 
     def neighbors(self, rows: int) -> int:
-        """With how many a row is averaged: fewer than half a cluster is expected to have."""
+        """Return how many neighbors to average with: few enough to stay within a cluster."""
         expected = self.min_size if self.count is None else rows // (2 * self.count)
         return min(NEIGHBORS, expected, rows - 1)
 
     def labels(self, unit: Embeddings, starts: int, progress: Callable[[float], None]) -> Labels:
-        """int32 (n,), -1 for none, in any order."""
+        """Return labels int32 (n,), -1 for outliers, numbered arbitrarily."""
         rows, k = unit, self.neighbors(len(unit))
         if k > 0:
             rows = averaged(
@@ -147,7 +148,7 @@ class _Method:
 def _labels(
     unit: Embeddings, method: _Method, progress: Callable[[float], None]
 ) -> tuple[Labels, list[float]]:
-    """Labels by size, and the stability of each cluster."""
+    """Return labels numbered by size, and each cluster's stability."""
     if _all_equal(unit):
         enough = method.count is not None or len(unit) >= method.min_size
         return np.full(len(unit), 0 if enough else -1, np.int32), [1.0] * enough
@@ -184,18 +185,18 @@ def _kmeans(rows: Embeddings, count: int, starts: int, seed: int) -> Labels:
             init_size=max(2_000, 3 * count),
         )
     with warnings.catch_warnings():
-        # Of fewer different rows than clusters: there are then fewer clusters, as is said.
+        # scikit-learn warns of fewer distinct rows than clusters; there are then fewer clusters.
         warnings.simplefilter("ignore")
         labels: Labels = kmeans.fit_predict(rows).astype(np.int32)
     return labels
 
 
 def _fenced(unit: Embeddings, labels: Labels) -> Labels:
-    """Leave out what lies far from its cluster's center, and take in what lies near one.
+    """Exclude rows far from their cluster's center, and include rows near one.
 
-    Averaging draws strays in, and HDBSCAN leaves rows out between clusters, so it is the vectors
-    themselves that decide: by Tukey's outer fence (1977), _FENCE quartile ranges below the lower
-    quartile of the members' cosines to the center.
+    Averaging pulls strays in, and HDBSCAN leaves out rows between clusters, so the original vectors
+    decide, by Tukey's outer fence (1977): _FENCE interquartile ranges below the lower quartile of
+    the members' cosines to the center.
     """
     centers, cosines, nearest = _centers(unit, labels, int(labels.max()) + 1)
     if not len(centers):
@@ -208,7 +209,7 @@ def _fenced(unit: Embeddings, labels: Labels) -> Labels:
 
 
 def _by_size(labels: Labels) -> Labels:
-    """The same clusters, numbered from the largest; those without rows are none."""
+    """Renumber the clusters from the largest, dropping empty ones."""
     names, first, sizes = np.unique(labels, return_index=True, return_counts=True)
     order = np.lexsort((first, -sizes, names < 0))
     number = np.full(int(labels.max(initial=-1)) + 2, -1, np.int32)
@@ -220,7 +221,7 @@ def _by_size(labels: Labels) -> Labels:
 def _centers(
     unit: Embeddings, labels: Labels, clusters: int
 ) -> tuple[Embeddings, Embeddings, Labels]:
-    """Centers of length 1; of each row the cosine to its own or the nearest, and which that is."""
+    """Return unit centers; for each row the cosine to its own or the nearest center, and which."""
     nearest, cosines = labels.copy(), np.zeros(len(unit), np.float32)
     centers = np.zeros((clusters, unit.shape[1]), np.float32)
     if not clusters:
@@ -239,14 +240,14 @@ def _centers(
 
 
 def _by_cosine(labels: Labels, cosines: Embeddings, clusters: int) -> list[Any]:
-    """The rows of each cluster, nearest to the center first."""
+    """Return the rows of each cluster, nearest to the center first."""
     order = np.lexsort((-cosines, labels))
     ends = np.searchsorted(labels[order], np.arange(clusters + 1))
-    return [order[begin:end] for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [order[begin:end] for begin, end in pairwise(ends)]
 
 
 def _jaccard(labels: Labels, again: Labels, clusters: int) -> NDArray[np.float64]:
-    """For each cluster of `labels` its similarity with the one of `again` that is most like it."""
+    """Return each cluster's similarity with the most similar cluster of `again`."""
     others = int(again.max()) + 1
     if not others:
         return np.zeros(clusters)

@@ -1,8 +1,8 @@
-"""Texts and their vectors to groups of near-duplicates, and which member of each to keep.
+"""Group near-duplicate texts, and choose which member of each group to keep.
 
-Exact duplicates are found by their text (NFC, white space as one blank), near ones by cosine;
-a group is what chains of near pairs join. Kept is the longest text, of equally long ones the
-earliest row. Says what may go and why; deletes nothing. Knows no files and no model.
+Exact duplicates are found by text (NFC, white space collapsed), near ones by cosine; chains of near
+pairs form a group. Keeps the longest text, or the earliest row of equally long ones. Reports what
+may go and why; deletes nothing. Knows no files and no model.
 """
 
 import unicodedata
@@ -25,56 +25,56 @@ from simile.types import Embeddings
 THRESHOLD = 0.92
 FLOOR = 0.85
 EXACT_ROWS = 200_000
-"""Up to so many vectors all pairs are looked at; beyond, a nearest-neighbor library looks."""
+"""Maximum number of vectors for comparing all pairs; beyond it FAISS searches approximately."""
 
 Reason = Literal["exact", "near", "chain"]
 _SAME_TEXT = np.inf
-"""Stands for the cosine of rows with one text, which no threshold parts."""
+"""Stands in for the cosine of rows with equal text, which no threshold separates."""
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """A row that another one stands for."""
+    """A row that may go because another is kept."""
 
     row: int
     reason: Reason
-    """`exact`: the same text; `near`: the cosine to the kept row reaches the threshold; `chain`:
-    it does not, but that to `via` does, and so on to the kept one."""
+    """`exact`: equal text; `near`: the cosine to the kept row reaches the threshold; `chain`: only
+    the cosine to `via` does, which is connected to the kept row in turn."""
     cosine: float
-    """To the kept row."""
+    """Cosine to the kept row."""
     via: int
-    """The nearest row of the group; for `near` and `exact` the kept one."""
+    """The nearest row of the group for `chain`; the kept row for `near` and `exact`."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that say the same."""
+    """Near-duplicate rows."""
 
     keep: int
     drop: tuple[Dropped, ...]
-    """The nearest to the kept one first."""
+    """Exact duplicates first, then by cosine to the kept row, nearest first."""
 
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """The near pairs of a set of texts, thinned to a forest: groups at any threshold."""
+    """The near pairs of a set of texts, reduced to a forest that gives groups at any threshold."""
 
     count: int
     floor: float
     rank: NDArray[np.int32]
-    """int32 (count,): of a group the row with the lowest is kept."""
+    """int32 (count,): the row with the lowest rank of a group is kept."""
     forest: Pairs
     rows: NDArray[np.int32]
-    """Ascending: the rows that are in a group at the floor, of which alone the vectors are held."""
+    """The rows in a group at the floor, ascending; only their vectors are stored."""
     vectors: Embeddings
     """float32 (len(rows), dim), of length 1."""
     sample: Pairs | None = None
-    """Pairs of some rows, all there are; for the recall of a search that was not exact."""
+    """All near pairs of sampled rows, for the recall of an approximate search; None if exact."""
     ids: tuple[str, ...] = field(default=())
-    """Of each row, where there are any."""
+    """Id of each row; may be empty."""
 
     def groups(self, threshold: float = THRESHOLD) -> list[Group]:
-        """Groups of two and more, in the order of their first rows. InputError below the floor."""
+        """Return groups of two or more rows, by first row. Raises InputError below the floor."""
         self._require(threshold)
         labels = components(self.count, self.forest, threshold)[self.rows]
         order = np.lexsort((self.rows, labels))
@@ -84,7 +84,7 @@ class NearDuplicates:
         return [self._group(part, threshold) for part in parts]
 
     def recall(self, threshold: float = THRESHOLD) -> float:
-        """Share of the sampled near pairs that are in one group; 1 for an exact search."""
+        """Return the share of sampled near pairs that share a group; 1 for an exact search."""
         self._require(threshold)
         if self.sample is None:
             return 1.0
@@ -119,10 +119,10 @@ class NearDuplicates:
 
     @cached_property
     def _nearest(self) -> NDArray[np.int32]:
-        """The other end of each row's first, and so nearest, edge."""
+        """The other end of each row's first edge, which is its nearest."""
         nearest = np.arange(self.count, dtype=np.int32)
         ends = np.column_stack([self.forest.first, self.forest.second])
-        # Of several assignments to one place the last one holds: that of the nearest edge.
+        # The last of several assignments to one index wins: that of the nearest edge.
         nearest[ends.reshape(-1)[::-1]] = ends[:, ::-1].reshape(-1)[::-1]
         return nearest
 
@@ -130,8 +130,8 @@ class NearDuplicates:
         require_cosine(threshold)
         if threshold < self.floor:
             raise InputError(
-                f"the threshold {threshold} is below the floor {self.floor} down to which pairs "
-                "were looked for; look for them again with a lower floor"
+                f"the threshold {threshold} is below the floor {self.floor} of the search; "
+                "search again with a lower floor"
             )
 
 
@@ -146,8 +146,8 @@ def near_duplicates(
 ) -> NearDuplicates:
     """Find all pairs of vectors (n, dim) with a cosine of at least `floor`. Blocks.
 
-    `exact` None: up to EXACT_ROWS. Memory is bounded however many pairs there are. Raises
-    InputError, and MissingExtraError where a search that is not exact needs FAISS.
+    `exact` None means exact up to EXACT_ROWS. Memory is bounded for any number of pairs. Raises
+    InputError for invalid input, and MissingExtraError if an approximate search lacks FAISS.
     """
     require_cosine(floor)
     unit = unit_rows(vectors, texts)
@@ -182,7 +182,7 @@ def _search(
     *,
     exact: bool,
 ) -> Pairs | None:
-    """Give the forest the near pairs of some of its rows; a sample of them, if not all."""
+    """Add the near pairs of `rows` to the forest; return a sample of them unless exact."""
 
     def wanted(
         first: NDArray[np.int32], second: NDArray[np.int32], at_most: NDArray[np.float32]
@@ -201,18 +201,18 @@ def _search(
 
 
 def normalized(text: str) -> str:
-    """NFC, and white space as one blank: what texts that are exact duplicates have in common."""
+    """Normalize to NFC and collapse white space; exact duplicates are equal afterwards."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def require_cosine(threshold: float) -> None:
-    """InputError for what is no cosine."""
+    """Raise InputError if the threshold is not a cosine."""
     if not -1 <= threshold <= 1:
         raise InputError(f"the threshold is {threshold}; expected a cosine, from -1 to 1")
 
 
 def _equal(values: Sequence[bytes | None], cosine: float) -> Pairs:
-    """Each value that came before, paired with its first; by hash. None is equal to nothing."""
+    """Pair each repeated value with its first occurrence, by hash; None equals nothing."""
     first_rows: dict[bytes, int] = {}
     first, second = [], []
     for row, value in enumerate(values):

@@ -1,8 +1,8 @@
-"""Rows to clusters of any shape and number: HDBSCAN on the graph of nearest neighbors.
+"""Find clusters of any shape and number: HDBSCAN on the nearest-neighbor graph.
 
-All distances of 100,000 rows would not fit; those of a row to its nearest ones say where it is
-dense. Parts of the graph that hang together nowhere are joined by the rows at their middles.
-Campello, Moulavi & Sander 2013, by scikit-learn.
+All distances of 100,000 rows would not fit in memory; those to the nearest rows are enough to
+estimate density. Disconnected parts of the graph are joined at their most central rows.
+Campello, Moulavi & Sander 2013, implemented by scikit-learn.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from simile.types import Embeddings
 
 NEIGHBORS = 15
 _MIN_DISTANCE = 1e-6
-"""Of equal rows; a distance of 0 would be no edge."""
+"""Distance of equal rows; 0 would mean no edge."""
 
 Labels = NDArray[np.int32]
 Graph = Any
@@ -30,9 +30,9 @@ def _distances(unit: Embeddings, seed: int) -> Graph:
 
 
 def density_labels(unit: Embeddings, *, min_size: int, seed: int) -> Labels:
-    """The cluster of each row, int32 (n,), from 0; -1 for rows in none. Blocks until done.
+    """Return each row's cluster, int32 (n,), from 0; -1 for outliers. Blocks until done.
 
-    unit float32 (n, dim) of length 1.
+    `unit` is float32 (n, dim) with rows of length 1.
     """
     if len(unit) < max(2, min_size):
         return np.full(len(unit), -1, np.int32)
@@ -45,7 +45,7 @@ def density_labels(unit: Embeddings, *, min_size: int, seed: int) -> Labels:
 
 
 def _joined(unit: Embeddings, graph: Graph, seed: int) -> Graph:
-    """The graph with edges between its parts: Borůvka's steps over the row amid each part."""
+    """Connect the graph's parts: Borůvka steps over the most central row of each part."""
     components = optional("scipy.sparse.csgraph", extra="analysis").connected_components
     while True:
         count, part = components(graph, directed=False)

@@ -1,6 +1,6 @@
-"""What was learnt or found, to a file and back: NumPy arrays and one JSON text, in a zip (.npz).
+"""Save and load classifiers and near-duplicates: NumPy arrays and one JSON text in a zip (.npz).
 
-Nothing in it is code: it is read without pickle, and checked before it is used.
+The files contain no code: they are read without pickle and validated before use.
 """
 
 import json
@@ -29,11 +29,11 @@ _UNREADABLE = (
     *(ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, MemoryError),
     *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error),
 )
-"""Of a zip that is cut off, of another kind, encrypted, or that claims more than memory holds."""
+"""Raised for a zip that is truncated, of another kind, encrypted, or larger than memory."""
 
 
 def save_classifier(path: Path, classifier: Classifier) -> None:
-    """Write a classifier. InputError if the file cannot be written."""
+    """Write a classifier. Raises InputError if the file cannot be written."""
     scorer = classifier.scorer
     arrays: dict[str, NDArray[Any]]
     if isinstance(scorer, Linear):
@@ -53,14 +53,14 @@ def save_classifier(path: Path, classifier: Classifier) -> None:
 
 
 def load_classifier(path: Path) -> Classifier:
-    """Read a classifier; InputError if the file is not a sound one."""
+    """Read a classifier. Raises InputError for unreadable or damaged files."""
     notes, arrays = _read(path, _CLASSIFIER)
     try:
         labels = tuple(map(str, notes["labels"]))
         temperature, bounds = float(notes["temperature"]), RefusalLimits(**notes["limits"])
         numbers = (temperature, bounds.confidence, bounds.cosine)
         if len(set(labels)) < 2 or temperature <= 0 or not all(map(math.isfinite, numbers)):
-            raise _damaged(path, "its labels, temperature or limits")
+            raise _damaged(path, "labels, temperature or limits")
         if "centres" in arrays:  # Files written before December 2026.
             arrays["centers"] = arrays.pop("centres")
         count, dim = len(labels), arrays["centers"].shape[1]
@@ -93,7 +93,7 @@ def _scorer(path: Path, notes: Mapping[str, Any], arrays: Arrays, count: int, di
 
 
 def save_duplicates(path: Path, found: NearDuplicates) -> None:
-    """Write what was found, for groups at other thresholds. InputError if it cannot be written."""
+    """Write near-duplicates, for use at other thresholds. Raises InputError if writing fails."""
     notes = {"count": found.count, "floor": found.floor, "ids": found.ids}
     arrays = {"rank": found.rank, "rows": found.rows, "vectors": found.vectors}
     arrays |= _arrays("forest", found.forest)
@@ -103,7 +103,7 @@ def save_duplicates(path: Path, found: NearDuplicates) -> None:
 
 
 def load_duplicates(path: Path) -> NearDuplicates:
-    """Read what was found; InputError if the file is not a sound one."""
+    """Read near-duplicates. Raises InputError for unreadable or damaged files."""
     notes, arrays = _read(path, _DUPLICATES)
     try:
         count, ids = int(notes["count"]), tuple(notes["ids"])
@@ -116,7 +116,7 @@ def load_duplicates(path: Path) -> NearDuplicates:
         sample = _pairs(path, "sample", arrays, count) if "sample_first" in arrays else None
         forest = _pairs(path, "forest", arrays, count)
         if not np.array_equal(rows, np.unique(np.concatenate([forest.first, forest.second]))):
-            raise _damaged(path, "its rows are not those of its pairs")
+            raise _damaged(path, "its rows and pairs disagree")
         return NearDuplicates(
             count, float(notes["floor"]), arrays["rank"], forest, rows, vectors, sample, ids
         )
@@ -138,7 +138,7 @@ def _pairs(path: Path, name: str, arrays: Arrays, count: int) -> Pairs:
     _require(path, second, (len(first),), "i", below=count)
     cosine = arrays[f"{name}_cosine"]
     if cosine.shape != first.shape or cosine.dtype != np.float64 or np.isnan(cosine).any():
-        raise _damaged(path, f"the cosines of its {name}")
+        raise _damaged(path, f"cosines of its {name}")
     return Pairs(first, second, cosine)
 
 
@@ -160,9 +160,9 @@ def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror or exc}") from exc
     except _UNREADABLE as exc:
-        raise InputError(f"{path} is no file that simile wrote, or damaged") from exc
+        raise InputError(f"{path} is damaged or was not written by simile") from exc
     if found != kind:
-        raise InputError(f"{path} holds {str(found)!r:.60}; expected {kind!r}")
+        raise InputError(f"{path} contains {str(found)!r:.60}; expected {kind!r}")
     return notes, arrays
 
 
@@ -176,10 +176,10 @@ def _require(
 ) -> None:
     sound = array.shape == shape and array.dtype.kind == kind
     if sound and below is not None and array.size:
-        sound = 0 <= int(array.min()) and int(array.max()) < below
+        sound = int(array.min()) >= 0 and int(array.max()) < below
     if not sound or (kind == "f" and not np.isfinite(array).all()):
         raise _damaged(path, f"an array of {array.dtype} and shape {array.shape}")
 
 
 def _damaged(path: Path, what: str) -> InputError:
-    return InputError(f"{path} is damaged ({what}); make it anew")
+    return InputError(f"{path} is damaged ({what}); create it again")

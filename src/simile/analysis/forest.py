@@ -1,8 +1,8 @@
-"""Weighted pairs to a maximum spanning forest, and a forest to groups at any threshold.
+"""Reduce weighted pairs to a maximum spanning forest, which gives groups at any threshold.
 
-Single linkage: two rows are in one group at a threshold if a chain of pairs at least as near leads
-from one to the other; a maximum spanning forest of the pairs has the same groups at every
-threshold (Gower & Ross 1969), in at most n - 1 edges. Borůvka's algorithm, in whole arrays.
+Single linkage: two rows share a group if a chain of pairs that reach the threshold connects them. A
+maximum spanning forest has the same groups at every threshold (Gower & Ross 1969), with at most
+n - 1 edges. Uses Borůvka's algorithm, vectorized.
 """
 
 import numpy as np
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from simile.analysis.pairs import Pairs
 
 _FULL = 2_000_000
-"""Pairs that are gathered before they are thinned to a forest."""
+"""Number of pairs to collect before reducing them to a forest."""
 _LEVELS = 9
 
 NO_PAIRS = Pairs(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
 
 
 class Forest:
-    """Takes pairs in any order, and keeps the maximum spanning forest; bounded memory."""
+    """The maximum spanning forest of pairs added in any order; bounded memory."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -28,7 +28,7 @@ class Forest:
         self._joined: tuple[NDArray[np.float64], NDArray[np.int32]] | None = None
 
     def add(self, pairs: Pairs) -> None:
-        """Take some pairs."""
+        """Add pairs."""
         self._waiting.append(pairs)
         self._size += len(pairs.first)
         if self._size > _FULL:
@@ -40,12 +40,12 @@ class Forest:
     def wanted(
         self, first: NDArray[np.int32], second: NDArray[np.int32], at_most: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
-        """Which pairs may still change the forest: not those that nearer ones join already."""
+        """Mask the pairs that may still change the forest: nearer pairs do not connect them yet."""
         if self._joined is None:
             return np.ones(len(first), np.bool_)
         levels, labels = self._joined
         wanted: NDArray[np.bool_] = (at_most > levels[0]) | (labels[0, first] != labels[0, second])
-        left = np.flatnonzero(wanted)  # Few, where there are many pairs.
+        left = np.flatnonzero(wanted)  # Few if there are many pairs.
         level = np.searchsorted(levels, at_most[left])
         known = level < len(levels)
         level = np.minimum(level, len(levels) - 1)
@@ -53,7 +53,7 @@ class Forest:
         return wanted
 
     def edges(self) -> Pairs:
-        """The forest, nearest first."""
+        """Return the edges of the forest, nearest first."""
         self._thin()
         return self._edges
 
@@ -70,7 +70,7 @@ class Forest:
 
 
 def components(count: int, pairs: Pairs, threshold: float) -> NDArray[np.int32]:
-    """The group of each row, int32 (count,), by the pairs that reach the threshold."""
+    """Return each row's group, int32 (count,), connected by pairs that reach the threshold."""
     near = pairs.cosine >= threshold
     return _spanning(count, pairs.first[near], pairs.second[near])[1]
 
@@ -78,7 +78,7 @@ def components(count: int, pairs: Pairs, threshold: float) -> NDArray[np.int32]:
 def _spanning(
     count: int, first: NDArray[np.int32], second: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Which edges, of those given best first, span the forest; and the component of each row."""
+    """Return which edges, given best first, span the forest, and each row's component."""
     component = np.arange(count, dtype=np.int32)
     left = np.arange(len(first))
     kept = np.zeros(len(first), np.bool_)
@@ -88,7 +88,7 @@ def _spanning(
         left, ones, others = left[apart], ones[apart], others[apart]
         if not len(left):
             return np.flatnonzero(kept), component
-        # The best edge of each component: of several assignments to one place the last one holds.
+        # The best edge of each component: the last of several assignments to one index wins.
         best = np.full(count, len(left))
         ends = np.column_stack([ones, others]).reshape(-1)
         best[ends[::-1]] = np.arange(len(ends))[::-1] // 2
@@ -97,7 +97,7 @@ def _spanning(
         kept[left[edge]] = True
         parent = np.arange(count, dtype=np.int32)
         parent[there] = np.where(ones[edge] == there, others[edge], ones[edge])
-        # Two components that chose the same edge point at each other: the lower one is the root.
+        # Two components that chose the same edge point at each other: make the lower one the root.
         mutual = (parent[parent] == np.arange(count)) & (np.arange(count) < parent)
         parent[mutual] = np.flatnonzero(mutual)
         while True:

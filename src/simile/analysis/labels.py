@@ -1,4 +1,4 @@
-"""A file of labels to examples: names alone, descriptions, or texts with their labels.
+"""Read a file of labels as examples: bare names, descriptions, or texts with their labels.
 
 JSON `{"label": ["text", …]}` or `{"label": "description"}`; NDJSON `{"text", "label"}`; CSV and TSV
 with these two columns; lines of `label`, tab, text; or lines of names. Knows no vectors.
@@ -19,18 +19,18 @@ from simile.texts import without_surrogates
 
 @dataclass
 class Examples:
-    """Texts with their labels, each text once."""
+    """Distinct texts with their labels."""
 
     texts: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
     contradictions: list[str] = field(default_factory=list)
-    """Of texts that came again with another label; the first one counts."""
+    """A message for each text repeated with another label; the first label is used."""
     merged: int = 0
-    """Texts that came again with the same label."""
+    """Number of texts repeated with the same label."""
     _places: dict[str, tuple[str, str]] = field(default_factory=dict, repr=False)
 
     def add(self, text: str, label: str, place: str) -> None:
-        """Take an example; `place` says where it stands in the file."""
+        """Add an example; `place` is its position in the file."""
         text, label = without_surrogates(text).strip(), without_surrogates(label).strip()
         if not text or not label:
             raise InputError(f"{place} has no {'text' if label else 'label'}")
@@ -42,12 +42,12 @@ class Examples:
             self.merged += 1
         else:
             self.contradictions.append(
-                f"{place} says {label!r} where {before[1]} said {before[0]!r} of the same text"
+                f"{place} has label {label!r}, but {before[1]} has {before[0]!r} for the same text"
             )
 
 
 def read_labels(path: Path) -> Examples:
-    """Read a file of labels; InputError names the line or label that cannot be used."""
+    """Read a file of labels. Raises InputError that names the invalid line or label."""
     try:
         text = path.read_text("utf-8-sig", errors="replace")
     except OSError as exc:
@@ -56,19 +56,19 @@ def read_labels(path: Path) -> Examples:
     for content, label, place in _rows(path, text):
         examples.add(content, label, place)
     if len(set(examples.labels)) < 2:
-        raise InputError(f"{path} has fewer than two labels to tell apart")
+        raise InputError(f"{path} has fewer than two distinct labels")
     return examples
 
 
 def words_of(name: str) -> str:
-    """A label's name as people would say it: of `card_arrival` and `cardArrival` "card arrival"."""
+    """Split a label's name into words: `card_arrival` and `cardArrival` become "card arrival"."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     words = " ".join(re.sub(r"[_\-/.]+", " ", spaced).split())
     return (words if words.isupper() else words.lower()) or name
 
 
 _Row = tuple[str, str, str]
-"""Text, label, and where it stands."""
+"""Text, label, and position in the file."""
 
 
 def _rows(path: Path, text: str) -> Iterator[_Row]:
@@ -87,7 +87,7 @@ def _rows(path: Path, text: str) -> Iterator[_Row]:
 
 def _of_json(path: Path, text: str) -> Iterator[_Row]:
     try:
-        value: Any = json.loads(text, object_pairs_hook=list)  # A label that comes twice is kept.
+        value: Any = json.loads(text, object_pairs_hook=list)  # Keeps repeated labels.
     except (ValueError, RecursionError) as exc:
         raise InputError(f"{path} is not JSON: {exc}") from exc
     if not isinstance(value, list):
@@ -108,7 +108,7 @@ def _of_label(label: str, given: Any) -> Iterator[_Row]:
         texts = [words_of(label)]
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(
-            f"the label {label!r} has {given!r:.60}; expected a text or a list of them"
+            f"the label {label!r} has {given!r:.60}; expected a text or a list of texts"
         )
     for number, text in enumerate(texts, start=1):
         yield text or words_of(label), label, f"text {number} of {label!r}"
@@ -146,7 +146,7 @@ def _of_table(text: str, delimiter: str) -> Iterator[_Row]:
 
 
 def _fields(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each row, and the line where it ends; quotes mean something in CSV alone."""
+    """Yield the last line number and the fields of each row; only CSV has quotes."""
     if delimiter != ",":
         for number, line in enumerate(text.split("\n"), start=1):
             yield number, line.split(delimiter)

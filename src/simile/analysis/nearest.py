@@ -1,7 +1,7 @@
-"""Unit vectors to most of their near pairs, by FAISS, where all pairs are too many to look at.
+"""Find most near pairs of unit vectors with FAISS, where comparing all pairs takes too long.
 
-Each vector's nearest in the lists of an inverted file (Jégou, Douze, Schmid 2011, section IV).
-A sample of rows is compared with all others, so that what was missed can be told.
+Finds each vector's nearest in an inverted file (Jégou, Douze, Schmid 2011, section IV). Also
+compares a sample of rows with all others, to measure recall.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from simile.types import Embeddings
 _NEIGHBORS = 32
 _PROBES = 24
 _PER_LIST = 64
-"""Training vectors for each list."""
+"""Training vectors per list."""
 _BLOCK = 4096
 _SAMPLED = 200
 _SEED = 20_11
@@ -25,7 +25,7 @@ _SEED = 20_11
 def approximate_pairs(
     unit: Embeddings, floor: float, *, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[Iterator[Pairs], Pairs]:
-    """Pairs of each unit row (n, dim) with its nearest; and all near pairs of some sampled rows."""
+    """Return near pairs of unit rows (n, dim) and their nearest, and all those of sampled rows."""
     faiss = optional("faiss", extra="faiss")
     chance = np.random.default_rng(_SEED)
     lists = max(1, min(4096, int(4 * np.sqrt(len(unit))), len(unit) // 39))
@@ -64,7 +64,7 @@ def _sampled(unit: Embeddings, rows: NDArray[np.int64], floor: float) -> Pairs:
 def _pairs(
     unit: Embeddings, first: NDArray[np.int64], second: NDArray[np.int64], floor: float
 ) -> Pairs:
-    """With their cosines, in float64; those below the floor are left out."""
+    """Compute cosines in float64; drop pairs below the floor."""
     cosine = np.empty(len(first))
     for start in range(0, len(first), _BLOCK):
         part = slice(start, start + _BLOCK)

@@ -1,8 +1,7 @@
-"""The nearest rows of every row, by cosine: exact for few rows, within cells for many.
+"""Find every row's nearest rows by cosine: exactly for few rows, within cells for many.
 
-Cells are k-means clusters; the rows of one are compared with those of the cells nearest to it (an
-inverted file: Jégou, Douze & Schmid 2011, section 4), so a row at a border may miss some. Knows
-arrays; not what they stand for.
+Cells are k-means clusters; the rows of one are compared with those of the nearest cells (an
+inverted file: Jégou, Douze & Schmid 2011, section 4), so a row at a border may miss some.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,10 +30,10 @@ def nearest_rows(
     exact_rows: int = EXACT_ROWS,
     progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[Rows, Embeddings]:
-    """The k rows nearest to each, itself left out, and their cosines; in no order.
+    """Return the k rows nearest to each row, without itself, and their cosines, unordered.
 
-    unit float32 (n, dim) of length 1, k < n; returns int32 and float32, both (n, k). Exact up to
-    `exact_rows`. Blocks until done.
+    `unit` is float32 (n, dim) with rows of length 1, k < n; returns int32 and float32, both (n, k).
+    Exact up to `exact_rows`. Blocks until done.
     """
     count = len(unit)
     found, scores = np.empty((count, k), np.int32), np.empty((count, k), np.float32)
@@ -51,10 +50,10 @@ def nearest_rows(
 
 
 def averaged(unit: Embeddings, neighbors: Rows, rounds: int) -> Embeddings:
-    """The mean of each row and its neighbors, scaled to length 1, `rounds` times over.
+    """Replace each row by the normalized mean of it and its neighbors, `rounds` times.
 
-    Draws a row to where its neighbors lie densest, as mean shift does (Fukunaga & Hostetler 1975);
-    the neighbors stay those that were given. float32 (n, dim), a new array.
+    Moves rows toward denser regions, as mean shift does (Fukunaga & Hostetler 1975), but with fixed
+    neighbors. Returns a new float32 (n, dim).
     """
     count, k = neighbors.shape
     ends = np.arange(0, count * k + 1, k)
@@ -70,14 +69,14 @@ def averaged(unit: Embeddings, neighbors: Rows, rounds: int) -> Embeddings:
 
 
 def _best(unit: Embeddings, some: Rows, candidates: Rows, k: int) -> tuple[Rows, Embeddings]:
-    """The k best candidates of some rows, which are among them; candidates ascend."""
+    """Return the k best candidates for some rows; candidates ascend and include the rows."""
     products = unit[some] @ unit[candidates].T
     products[np.arange(len(some)), np.searchsorted(candidates, some)] = -np.inf
     groups = len(candidates) // _GROUP
     if groups <= 2 * k:
         best = np.argpartition(products, -k, axis=1)[:, -k:]
         return candidates[best], np.take_along_axis(products, best, axis=1)
-    # So many groups' greatest bound the k-th greatest from below; few products reach that.
+    # The k-th largest group maximum is a lower bound of the k-th largest; few products reach it.
     cut = products[:, : groups * _GROUP].reshape(len(some), _GROUP, groups).max(axis=1)
     floor = np.partition(cut, groups - k, axis=1)[:, groups - k]
     row, column = np.divmod(np.flatnonzero(products >= floor[:, None]), len(candidates))
@@ -88,7 +87,7 @@ def _best(unit: Embeddings, some: Rows, candidates: Rows, k: int) -> tuple[Rows,
 
 
 def _cells(unit: Embeddings, k: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Rows of each cell, and the rows of the cells nearest to it, more than k."""
+    """Yield the rows of each cell, and the rows of the cells nearest to it, more than k."""
     cells, centers = _cell_of_rows(unit, seed)
     order = np.argsort(cells, kind="stable").astype(np.int32)
     members = np.split(order, np.cumsum(np.bincount(cells, minlength=len(centers)))[:-1])
@@ -102,7 +101,7 @@ def _cells(unit: Embeddings, k: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
 
 
 def _cell_of_rows(unit: Embeddings, seed: int) -> tuple[NDArray[np.int64], Embeddings]:
-    """By Lloyd's algorithm, from rows drawn at random; a few steps make cells good enough."""
+    """Run a few steps of Lloyd's algorithm from random rows, which is enough for cells."""
     chance = np.random.default_rng(seed)
     centers = unit[chance.choice(len(unit), len(unit) // _CELL_ROWS, replace=False)]
     for step in range(_STEPS):

@@ -1,7 +1,7 @@
-"""A map of texts to one HTML file that needs no network, or to a picture.
+"""Render a map of texts as one HTML file that needs no network, or as an image.
 
-The file's policy allows its own script and style alone, by their hashes (CSP Level 3). Texts are
-data there: JSON without `<`, `>` and `&`, put into the page as text. Knows no files of texts.
+The page's policy allows only its own script and style, by their hashes (CSP Level 3). Texts are
+embedded as JSON without `<`, `>` and `&`, and inserted as text. Does not read texts from files.
 """
 
 import base64
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -31,7 +32,7 @@ _NAMES = 30
 
 @dataclass(frozen=True)
 class Map:
-    """Texts, where they lie and to which cluster they belong."""
+    """Texts with their positions and clusters."""
 
     title: str
     texts: Sequence[str]
@@ -41,7 +42,7 @@ class Map:
 
     @property
     def summary(self) -> str:
-        """How many texts, clusters and outliers there are."""
+        """The numbers of texts, clusters and outliers."""
         outliers = int((self.clustering.labels < 0).sum())
         return (
             f"{len(self.texts):,} texts, {len(self.clustering.clusters):,} clusters, "
@@ -50,15 +51,18 @@ class Map:
 
 
 def require_output(path: Path) -> None:
-    """InputError for a name that is neither `.html` nor `.png`, or in no folder."""
+    """Raise InputError if the suffix is not `.html` or `.png`, or the folder does not exist."""
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path.name} is no map; expected a name with {' or '.join(SUFFIXES)}")
+        raise InputError(f"{path.name} is not a map; expected the suffix {' or '.join(SUFFIXES)}")
     if not path.parent.is_dir():
-        raise InputError(f"{path} cannot be written: there is no folder {path.parent}")
+        raise InputError(f"{path} cannot be written: the folder {path.parent} does not exist")
 
 
 def write_map(path: Path, map: Map) -> None:
-    """Write a page or a picture by the suffix. Raises InputError, MissingExtraError."""
+    """Write a page or an image, depending on the suffix.
+
+    Raises InputError if the file cannot be written, MissingExtraError without matplotlib.
+    """
     require_output(path)
     try:
         if path.suffix.lower() == ".png":
@@ -70,7 +74,7 @@ def write_map(path: Path, map: Map) -> None:
 
 
 def map_page(map: Map) -> str:
-    """The HTML page."""
+    """Return the HTML page."""
     style, script = _web("map.css"), _web("map.js")
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
@@ -90,7 +94,7 @@ def _hash(content: str) -> str:
 
 
 def _as_json(data: object) -> str:
-    """ASCII alone, so that no encoding, and no end of a script, can be read into it."""
+    """Dump as plain ASCII, so no encoding and no `</script>` can be read into it."""
     return json.dumps(data, ensure_ascii=True, separators=(",", ":")).translate(_ESCAPES)
 
 
@@ -124,7 +128,7 @@ def _middles(map: Map) -> list[list[float]]:
     ends = np.searchsorted(labels[order], np.arange(len(map.clustering.clusters) + 1))
     return [
         np.median(map.projection.points[order[begin:end]], axis=0).round(4).tolist()
-        for begin, end in zip(ends[:-1], ends[1:], strict=True)
+        for begin, end in pairwise(ends)
     ]
 
 
@@ -150,5 +154,5 @@ def _picture(map: Map) -> Any:
 
 
 def _drawable(text: str) -> str:
-    """Without what matplotlib would read as mathematics."""
+    """Escape what matplotlib would read as math."""
     return text.replace("$", r"\$")

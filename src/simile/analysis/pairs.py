@@ -1,9 +1,9 @@
-"""Unit vectors to all pairs whose cosine reaches a floor: exact, in bounded memory.
+"""Find all pairs of unit vectors whose cosine reaches a floor: exactly, in bounded memory.
 
-Most pairs are ruled out by a bound in few dimensions. Rotated so that the first hold the most
-length, x·y = head(x)·head(y) + tail(x)·tail(y), and by Cauchy-Schwarz the second part is at most
-|tail(x)| |tail(y)|: one matrix product, with the tail's length as one more column, bounds every
-cosine. Only what the bound leaves is multiplied out. Knows arrays; not texts or groups.
+A bound in few dimensions rules out most pairs. After a rotation that concentrates length in the
+first dimensions, x·y = head(x)·head(y) + tail(x)·tail(y), and by Cauchy-Schwarz the second term is
+at most |tail(x)| |tail(y)|: one matrix product, with the tail's length as an extra column, bounds
+every cosine. Only the remaining pairs are computed in full. Knows arrays; not texts or groups.
 """
 
 import os
@@ -21,23 +21,23 @@ from simile.analysis.blas import one_blas_thread
 from simile.types import Embeddings
 
 _ROWS, _COLUMNS = 512, 1024
-"""Of a block, whose products stay in the cache of one core."""
+"""Size of a block, whose products fit in the cache of one core."""
 _BLOCKS = 4
-"""In a task, whose pairs are in memory at once."""
+"""Blocks per task, whose pairs are in memory at once."""
 _GATHERED = 1024
 _ROUNDING = 2e-6
-"""More than float32 products of unit vectors can be wrong by."""
+"""Upper bound of the error of float32 products of unit vectors."""
 _DENSE = 0.02
-"""Share of a block from which on all its products cost less than those of single pairs."""
+"""Share of remaining pairs above which computing the whole block is cheaper."""
 _PAIR_COST = 50
-"""A single pair's product costs as much as so many in a matrix product, both of all dimensions."""
+"""Cost of a single pair's product, relative to one in a matrix product, both of all dimensions."""
 _SAMPLE = 1024
 _WIDTHS = (16, 24, 32, 40, 48, 56, 64, 80, 96, 128, 160, 192, 256, 384, 512)
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Some pairs of rows; `first[i] < second[i]`."""
+    """Pairs of rows; `first[i] < second[i]`."""
 
     first: NDArray[np.int32]
     second: NDArray[np.int32]
@@ -45,7 +45,7 @@ class Pairs:
 
 
 Wanted = Callable[[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]], NDArray[np.bool_]]
-"""Which of some pairs, whose cosines are at most so much, are still of use."""
+"""Masks the pairs that are still useful, given upper bounds of their cosines."""
 
 
 def near_pairs(
@@ -55,10 +55,10 @@ def near_pairs(
     wanted: Wanted | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Iterator[Pairs]:
-    """All pairs of unit rows (n, dim) with a cosine of at least `floor`, in parts.
+    """Yield all pairs of unit rows (n, dim) with a cosine of at least `floor`, in parts.
 
-    The cosine is that of the float32 rows, in float64. Order and parts are the same each time.
-    Blocks; n * n / 2 pairs are looked at, on all cores.
+    Cosines of the float32 rows are computed in float64. Order and parts are deterministic. Blocks;
+    compares n * n / 2 pairs on all cores.
     """
     if len(unit) < 2:
         return
@@ -82,7 +82,7 @@ def near_pairs(
 
 
 _Task = tuple[int, int, int]
-"""Rows from, columns from and to."""
+"""Start of the rows, start and end of the columns."""
 
 
 def _tasks(count: int) -> list[_Task]:
@@ -99,7 +99,7 @@ def _pairs_in(task: _Task) -> int:
 
 
 def _threads() -> tuple[int, AbstractContextManager[object]]:
-    """Threads, and what keeps BLAS from starting its own in each; where it cannot, they are its."""
+    """Return the number of threads and a limit for BLAS's; 1 if BLAS cannot be limited."""
     limit = one_blas_thread()
     if limit is None:
         return 1, nullcontext()
@@ -108,7 +108,7 @@ def _threads() -> tuple[int, AbstractContextManager[object]]:
 
 
 class _Search:
-    """Finds the near pairs of a task; safe to use from any thread."""
+    """Search for the near pairs of a task; thread-safe."""
 
     def __init__(self, unit: Embeddings, floor: float, wanted: Wanted | None) -> None:
         self.unit = unit
@@ -143,7 +143,7 @@ class _Search:
         return self._exact((first + row).astype(np.int32), (second + column).astype(np.int32), near)
 
     def _reached(self, ones: Embeddings, others: Embeddings) -> NDArray[np.bool_]:
-        if not hasattr(self.buffers, "products"):  # Fresh memory costs as much as the products.
+        if not hasattr(self.buffers, "products"):  # Allocating costs as much as the products.
             self.buffers.products = np.empty(_ROWS * _COLUMNS, np.float32)
             self.buffers.reached = np.empty(_ROWS * _COLUMNS, np.bool_)
         shape = len(ones), len(others)
@@ -179,12 +179,12 @@ class _Search:
 
 
 def _places(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """As np.nonzero; ten times as fast where few are set."""
+    """Do what np.nonzero does, ten times as fast if few are set."""
     return np.divmod(np.flatnonzero(mask), mask.shape[1])
 
 
 def _bounds(unit: Embeddings, floor: float) -> Embeddings:
-    """Rows (n, width + 1) whose inner products are no less than the cosines, at the least cost."""
+    """Return rows (n, width + 1) whose products bound the cosines from above, at least cost."""
     dim = unit.shape[1]
     sample = unit[np.linspace(0, len(unit) - 1, min(len(unit), 8 * _SAMPLE)).astype(np.int64)]
     moment = sample.T.astype(np.float64) @ sample

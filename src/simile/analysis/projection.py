@@ -1,8 +1,8 @@
-"""Vectors to points in the plane, so that near ones stay near: a picture, no measurement.
+"""Project vectors onto the plane, keeping near ones near: for pictures, not for measurement.
 
-UMAP (McInnes, Healy & Melville 2018) where umap-learn is installed; else principal components, then
-t-SNE (van der Maaten & Hinton 2008; van der Maaten 2014), of a sample where rows are many: the
-others are placed beside those of the sample that they are nearest to.
+Uses UMAP (McInnes, Healy & Melville 2018) if umap-learn is installed, else principal components and
+t-SNE (van der Maaten & Hinton 2008; van der Maaten 2014). With many rows t-SNE places a sample, and
+the others are placed beside the nearest rows of the sample.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ from simile.extras import optional
 from simile.types import Embeddings
 
 SAMPLE = 4_000
-"""Rows that t-SNE places; its time grows with them, and for 100,000 it would be hours."""
+"""Maximum number of rows for t-SNE, which would take hours for 100,000."""
 _COMPONENTS = 50
 _PERPLEXITY = 30.0
 _ANCHORS = 5
@@ -27,12 +27,12 @@ _BLOCK = 4_096
 
 @dataclass(frozen=True)
 class Projection:
-    """Where each row lies in the plane."""
+    """The position of each row in the plane."""
 
     points: Embeddings
-    """float32 (n, 2), from 0 to 1, both coordinates to one scale."""
+    """float32 (n, 2), from 0 to 1, the same scale for both coordinates."""
     method: str
-    """What placed them, in words for a caption."""
+    """The method, worded for a caption."""
 
 
 def project(
@@ -43,10 +43,10 @@ def project(
     umap: bool | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Projection:
-    """Lay vectors (n, dim) out in the plane, the same for the same seed. Blocks; minutes for many.
+    """Project vectors (n, dim) onto the plane; deterministic for a seed. Blocks, maybe for minutes.
 
-    `umap`: True needs the extra `map`, None takes it where it is. Raises InputError,
-    MissingExtraError.
+    `umap` True requires the extra `map`; None uses it if installed. Raises InputError for invalid
+    vectors and MissingExtraError for a missing package.
     """
     unit = unit_rows(vectors)
     rows = _components(unit)
@@ -61,13 +61,13 @@ def project(
 
 
 def _components(unit: Embeddings) -> Embeddings:
-    """Centered rows on their principal axes, at most 50 and none without any spread."""
+    """Return centered rows on their principal axes, at most 50, excluding those of no variance."""
     mean = unit.mean(axis=0, dtype=np.float64) if len(unit) else np.zeros(unit.shape[1])
     centered = (unit - mean).astype(np.float32)
     spread, axes = np.linalg.eigh(centered.T.astype(np.float64) @ centered)
     kept = np.flatnonzero(spread > 1e-9 * max(1.0, len(unit)))[::-1][:_COMPONENTS]
     chosen = axes[:, kept]
-    # An axis may point either way; which, must not be left to the library.
+    # The sign of an axis is arbitrary; fix it, so that it does not depend on the library.
     chosen *= np.where(chosen.sum(axis=0) < 0, -1, 1)
     return centered @ chosen.astype(np.float32)
 
@@ -83,7 +83,7 @@ def _umap(unit: Embeddings, seed: int) -> Embeddings:
         n_neighbors=min(15, len(unit) - 1), metric="cosine", random_state=seed
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # That a seed means one thread.
+        warnings.simplefilter("ignore")  # UMAP warns that a seed means one thread.
         points: Embeddings = reducer.fit_transform(unit).astype(np.float32)
     return points
 
@@ -100,13 +100,13 @@ def _tsne_and_beside(
     points = _beside(rows, rows[chosen], placed, chance)
     points[chosen] = placed
     return points, (
-        f"principal components, then t-SNE of {len(chosen):,} texts drawn at random; the others "
-        "lie beside those that they are nearest to"
+        f"principal components, then t-SNE of {len(chosen):,} random texts; the others are placed "
+        "beside the nearest of them"
     )
 
 
 def _tsne(rows: Embeddings, seed: int) -> Embeddings:
-    # The first two components as a start keep the large picture (Kobak & Berens 2019).
+    # Starting from the first two components preserves global structure (Kobak & Berens 2019).
     start = _first_two(rows)
     start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
     tsne = optional("sklearn.manifold", extra="analysis").TSNE(
@@ -120,7 +120,7 @@ def _tsne(rows: Embeddings, seed: int) -> Embeddings:
 def _beside(
     rows: Embeddings, anchors: Embeddings, placed: Embeddings, chance: np.random.Generator
 ) -> Embeddings:
-    """Between the nearest anchors, mostly by the nearest, and spread as far as those lie apart."""
+    """Place rows between their nearest anchors, weighted by distance, with proportional jitter."""
     points = np.empty((len(rows), 2), np.float32)
     squares = (anchors**2).sum(axis=1)
     k = min(_ANCHORS, len(anchors))
@@ -131,7 +131,7 @@ def _beside(
         weights = 1 / (np.take_along_axis(distances, near, axis=1).clip(0) + 1e-3) ** 2
         weights /= weights.sum(axis=1, keepdims=True)
         middle = (placed[near] * weights[:, :, None]).sum(axis=1)
-        # Anchors that lie across the map from each other would put a row between, near neither.
+        # Anchors far apart on the map would put a row between them, near neither.
         nearest = placed[near[np.arange(len(part)), weights.argmax(axis=1)]]
         apart = np.median(np.linalg.norm(placed[near] - nearest[:, None], axis=2), axis=1)
         far = np.linalg.norm(middle - nearest, axis=1) > 2 * apart + 1e-9
@@ -142,7 +142,7 @@ def _beside(
 
 
 def _framed(points: Embeddings) -> Embeddings:
-    """From 0 to 1, the wider coordinate filling it; a point alone is in the middle."""
+    """Scale to 0 to 1, filled by the wider coordinate; a single point is in the middle."""
     if not len(points):
         return points.astype(np.float32)
     low, high = points.min(axis=0), points.max(axis=0)

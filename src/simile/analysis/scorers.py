@@ -1,7 +1,7 @@
-"""Vectors of labeled examples to what scores a label: centroids, neighbors, logistic regression.
+"""Fit scorers of labels to example vectors: centroids, neighbors, logistic regression.
 
-All end as a few arrays, so that a classifier can be kept without code in it. Scores are logits:
-higher is nearer, and their softmax, sharpened later, a confidence. Knows arrays and label numbers.
+Each is a few arrays, so a classifier can be saved without code. Scores are logits: higher is
+nearer, and their softmax (with a temperature) is the confidence. Knows arrays and label numbers.
 """
 
 import warnings
@@ -17,7 +17,7 @@ from simile.extras import optional
 from simile.types import Embeddings
 
 _SHARPNESS = 20.0
-"""Of cosines, before the temperature: what makes a difference of 0.05 a factor of e."""
+"""Scale of cosines before the temperature: a difference of 0.05 becomes a factor of e."""
 _BLOCK = 1024
 _ITERATIONS = 300
 Labels = NDArray[np.int64]
@@ -25,7 +25,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Linear:
-    """One direction for each label."""
+    """One direction per label."""
 
     weights: Embeddings
     """float32 (labels, dim)."""
@@ -39,12 +39,12 @@ class Linear:
 
 @dataclass(frozen=True)
 class Neighbors:
-    """The examples themselves, of which the k nearest vote, the nearer the more."""
+    """The examples; the k nearest vote, weighted by nearness."""
 
     examples: Embeddings
     labels: Labels
     count: int
-    """How many labels there are."""
+    """Number of labels."""
     k: int
 
     def logits(self, unit: Embeddings) -> Embeddings:
@@ -70,7 +70,7 @@ Fit = Callable[[Embeddings, Labels, int], Scorer]
 
 
 def centroids(unit: Embeddings, labels: Labels, count: int) -> Embeddings:
-    """The mean direction of each label's rows, float32 (count, dim); zeros for one without any."""
+    """Return each label's mean direction, float32 (count, dim); zeros for labels without rows."""
     sums = np.zeros((count, unit.shape[1]), np.float64)
     np.add.at(sums, labels, unit)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
@@ -78,29 +78,29 @@ def centroids(unit: Embeddings, labels: Labels, count: int) -> Embeddings:
 
 
 def nearest_centroid(unit: Embeddings, labels: Labels, count: int) -> Linear:
-    """The cosine to each label's centroid; of one example each, that is a prototype."""
+    """Score by the cosine to each label's centroid, which may be a single example."""
     weights = _SHARPNESS * centroids(unit, labels, count)
     return Linear(weights.astype(np.float32), _absent(labels, count))
 
 
 def nearest_neighbors(unit: Embeddings, labels: Labels, count: int, *, k: int) -> Neighbors:
-    """The votes of the k nearest examples."""
+    """Score by the votes of the k nearest examples."""
     return Neighbors(unit, labels, count, k)
 
 
 def logistic_regression(unit: Embeddings, labels: Labels, count: int, *, c: float) -> Linear:
-    """Multinomial, by scikit-learn; `c` is the inverse strength of the penalty."""
+    """Fit scikit-learn's multinomial model; `c` is the inverse strength of the penalty."""
     there, compact = np.unique(labels, return_inverse=True)
-    if len(there) < 2:  # There is nothing to tell apart.
+    if len(there) < 2:  # Nothing to distinguish.
         return nearest_centroid(unit, labels, count)
     model: Any = optional("sklearn.linear_model", extra="analysis").LogisticRegression(
         C=c, max_iter=_ITERATIONS
     )
-    with warnings.catch_warnings():  # Of few examples for a label, and of steps that ran out.
+    with warnings.catch_warnings():  # Few examples for a label; no convergence.
         warnings.simplefilter("ignore", UserWarning)
         model.fit(unit, compact)
     weights, bias = model.coef_, model.intercept_
-    if len(there) == 2:  # It keeps the difference alone.
+    if len(there) == 2:  # scikit-learn stores only the difference.
         weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
     all_weights = np.zeros((count, unit.shape[1]), np.float32)
     all_bias = _absent(labels, count)
@@ -109,7 +109,7 @@ def logistic_regression(unit: Embeddings, labels: Labels, count: int, *, c: floa
 
 
 def _absent(labels: Labels, count: int) -> NDArray[np.float32]:
-    """0, and for labels without an example what is never chosen."""
+    """Return 0 for each label, but a prohibitive bias for labels without examples."""
     bias = np.full(count, -1e4, np.float32)
     bias[np.unique(labels)] = 0.0
     return bias
@@ -124,4 +124,4 @@ METHODS: dict[str, Fit] = {
         for c in (1, 10, 30, 100)
     },
 }
-"""Simple ones first: of equally good ones the first is taken."""
+"""Simple ones first: the first of equally good ones is chosen."""

@@ -1,7 +1,7 @@
-"""Cosines of pairs that people judged to the threshold that tells duplicates from others best.
+"""Find the cosine threshold that best separates judged duplicates from other pairs.
 
-Best is the greatest F1 (van Rijsbergen 1979, chapter 7); how far to trust it is told by pairs
-drawn anew with replacement (Efron 1979). Knows numbers alone.
+Maximizes F1 (van Rijsbergen 1979, chapter 7); a bootstrap over pairs (Efron 1979) gives the
+interval. Knows only numbers.
 """
 
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ _MIDDLE = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A threshold, and what it would have found among the judged pairs."""
+    """A threshold, and its results on the judged pairs."""
 
     threshold: float
     f1: float
     precision: float
     recall: float
     interval: tuple[float, float]
-    """The middle 95% of the thresholds for pairs drawn anew."""
+    """The middle 95% of the thresholds for resampled pairs."""
     pairs: int
     duplicates: int
 
 
 def suggest_threshold(cosines: ArrayLike, duplicates: ArrayLike, *, seed: int = 0) -> Suggestion:
-    """From cosines, float (n,), and whether each pair was judged to say the same, bool (n,).
+    """Suggest a threshold from cosines, float (n,), and whether pairs are duplicates, bool (n,).
 
-    InputError unless there are both kinds of pairs.
+    Raises InputError unless there are pairs of both kinds.
     """
     given, same = np.asarray(cosines, np.float64), np.asarray(duplicates, np.bool_)
     if given.ndim != 1 or given.shape != same.shape:
@@ -40,7 +40,7 @@ def suggest_threshold(cosines: ArrayLike, duplicates: ArrayLike, *, seed: int = 
     if not np.isfinite(given).all():
         raise InputError(f"pair {int(np.flatnonzero(~np.isfinite(given))[0])} has no finite cosine")
     if not same.any() or same.all():
-        raise InputError("expected pairs that say the same, and pairs that do not")
+        raise InputError("expected both duplicates and other pairs")
     threshold, f1, precision, recall = _best(given, same)
     chance = np.random.default_rng(seed)
     found = []
@@ -57,10 +57,10 @@ def suggest_threshold(cosines: ArrayLike, duplicates: ArrayLike, *, seed: int = 
 def _best(
     cosines: NDArray[np.float64], same: NDArray[np.bool_]
 ) -> tuple[float, float, float, float]:
-    """Threshold, F1, precision and recall; the threshold lies midway to the next cosine below."""
+    """Return threshold, F1, precision, recall; the threshold is midway to the next lower cosine."""
     order = np.argsort(-cosines, kind="stable")
     values, right = cosines[order], np.cumsum(same[order])
-    last = np.append(values[1:] < values[:-1], True)  # Equal cosines are on one side.
+    last = np.append(values[1:] < values[:-1], True)  # Equal cosines stay together.
     precision = right / np.arange(1, len(values) + 1)
     recall = right / right[-1]
     f1 = np.where(last & (right > 0), 2 * precision * recall / (precision + recall + 1e-300), -1.0)

@@ -1,6 +1,6 @@
-"""Vectors as they were given to float32 rows of length 1, or the row that cannot be used.
+"""Validate vectors and normalize them to float32 rows of length 1.
 
-So that inner products are cosines everywhere in this room. Knows arrays; not where they came from.
+Inner products are therefore cosines everywhere in this package.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ _BLOCK = 16_384
 
 
 def unit_rows(vectors: ArrayLike, texts: Sequence[str] | None = None) -> Embeddings:
-    """Check vectors, and scale each row to length 1; a row of zeros has no direction, and stays.
+    """Validate vectors and scale each row to length 1; rows of zeros stay zero.
 
-    Numbers (n, dim), with n = 0 allowed; returns a new contiguous float32 (n, dim). InputError
-    names a row that is not finite, and says where there is not one text for each vector.
+    Takes numbers (n, dim), n = 0 included; returns a new contiguous float32 (n, dim). Raises
+    InputError for rows that are not finite, or if `texts` has another length.
     """
     try:
         given = np.asarray(vectors)
     except ValueError as exc:
-        raise InputError("the vectors are of several lengths; expected (n, dim)") from exc
+        raise InputError("the vectors differ in length; expected (n, dim)") from exc
     if given.ndim != 2 or given.dtype.kind not in "fiu":
         got = f"an array of {given.dtype} and shape {given.shape}"
         raise InputError(f"the vectors are {got}; expected numbers of shape (n, dim)")
@@ -35,8 +35,8 @@ def unit_rows(vectors: ArrayLike, texts: Sequence[str] | None = None) -> Embeddi
         bad = np.flatnonzero(~np.isfinite(part).all(axis=1))
         if len(bad):
             row = start + int(bad[0])
-            raise InputError(f"row {row} of the vectors holds NaN or Inf; leave it out")
-        # The largest first, so that squares neither overflow nor vanish.
+            raise InputError(f"row {row} of the vectors contains NaN or Inf; leave it out")
+        # Divide by the largest element first, so that squares neither overflow nor underflow.
         largest = np.abs(part).max(axis=1, initial=0.0, keepdims=True)
         part /= np.where(largest > 0, largest, 1.0)
         lengths = np.linalg.norm(part, axis=1, keepdims=True)

@@ -1,8 +1,8 @@
-"""Labeled vectors to what each method would have said of those it did not see.
+"""Validate and calibrate classifiers on held-out examples.
 
-Stratified cross-validation; a temperature for the confidences (Guo et al. 2017, section 4.2); and
-the limits below which an answer is "none of these", for which labels that are left out altogether
-stand in for the unknown. The same each time under a seed.
+Stratified cross-validation, a temperature for the confidences (Guo et al. 2017, section 4.2), and
+the limits below which an answer is "none of these", tested by leaving out whole labels.
+Deterministic for a seed.
 """
 
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from simile.types import Embeddings
 FOLDS = 5
 _TEMPERATURES = np.geomspace(0.02, 5.0, 80)
 _REFUSED = 0.01
-"""Share of right answers that each of the two limits may cost."""
+"""Share of right answers that each of the two limits may reject."""
 
 
 @dataclass(frozen=True)
 class RefusalLimits:
-    """Below either of them an answer is "none of these"."""
+    """The limits below which an answer is "none of these"."""
 
     confidence: float = 0.0
     cosine: float = -1.0
-    """To the nearest centroid of a label."""
+    """Cosine to the nearest label's centroid."""
 
 
 def folds(labels: Labels, seed: int) -> NDArray[np.int64]:
-    """The fold of each example, -1 for the only one of its label, which is always learnt from."""
+    """Return each example's fold; -1 for a label's only example, which is always trained on."""
     chance = np.random.default_rng(seed)
     fold = np.full(len(labels), -1)
     for label in np.unique(labels):
@@ -42,7 +42,7 @@ def folds(labels: Labels, seed: int) -> NDArray[np.int64]:
 def held_out(
     fit: Fit, unit: Embeddings, labels: Labels, count: int, fold: NDArray[np.int64]
 ) -> Embeddings:
-    """Logits of each example by a scorer that did not see it, float32 (n, count); NaN for none."""
+    """Return held-out logits of each example, float32 (n, count); NaN for those without a fold."""
     logits = np.full((len(labels), count), np.nan, np.float32)
     for part in np.unique(fold[fold >= 0]):
         unseen = fold == part
@@ -51,7 +51,7 @@ def held_out(
 
 
 def probabilities(logits: Embeddings, temperature: float) -> NDArray[np.float64]:
-    """The softmax of logits over a temperature, float64 (n, labels)."""
+    """Return the softmax of logits / temperature, float64 (n, labels)."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True, initial=-np.inf)
     powers = np.exp(scaled)
@@ -60,7 +60,7 @@ def probabilities(logits: Embeddings, temperature: float) -> NDArray[np.float64]
 
 
 def best_temperature(logits: Embeddings, labels: Labels) -> float:
-    """Under which the right labels were likeliest."""
+    """Return the temperature under which the right labels are likeliest."""
 
     def surprise(temperature: float) -> float:
         right = probabilities(logits, temperature)[np.arange(len(labels)), labels]
@@ -72,7 +72,7 @@ def best_temperature(logits: Embeddings, labels: Labels) -> float:
 def centroid_cosines(
     unit: Embeddings, labels: Labels, count: int, fold: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Of each example to the nearest centroid of the examples in other folds, float32 (n,)."""
+    """Return each example's cosine to the nearest centroid of the other folds, float32 (n,)."""
     nearest = np.full(len(labels), np.nan, np.float32)
     for part in np.unique(fold[fold >= 0]):
         unseen = fold == part
@@ -84,7 +84,7 @@ def centroid_cosines(
 def limits(
     confidence: NDArray[np.float64], cosine: NDArray[np.float32], right: NDArray[np.bool_]
 ) -> RefusalLimits:
-    """As high as they can be without costing more than a few of the right answers."""
+    """Return the highest limits that reject at most a share of _REFUSED of the right answers."""
     if not right.any():
         return RefusalLimits()
     return RefusalLimits(
@@ -101,9 +101,9 @@ def refused_unknown(
     bounds: RefusalLimits,
     temperature: float,
 ) -> float | None:
-    """Share of examples answered "none of these" where their label was not known.
+    """Return the share of examples answered "none of these" if their label is left out.
 
-    A fifth of the labels is left out at a time; None where there are too few to leave some out.
+    Leaves out a fifth of the labels at a time; None if there are too few labels.
     """
     if count < 2 * FOLDS:
         return None

@@ -1,8 +1,8 @@
-"""The words that tell the texts of a cluster from the others: class-based TF-IDF.
+"""Find the words that distinguish each cluster: class-based TF-IDF.
 
 W(t, c) = tf(t, c) * log(1 + A / tf(t)), with A the mean number of words in a class (Grootendorst
-2022, equation 2). In place of lists of stop words: a word that is not clearly more common in the
-cluster than in all texts is none of its labels, whatever the language.
+2022, equation 2). Instead of stop-word lists, which depend on the language, it excludes words that
+are not clearly more common in the cluster than in all texts.
 """
 
 import re
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]{2,}")
-"""Thai, kana and Chinese characters, which are written without spaces."""
+"""Thai, kana and Chinese characters: written without spaces."""
 _MORE_COMMON = 1.5
 
 
 def label_words(
     texts: Sequence[str], labels: NDArray[np.int32], clusters: int, *, count: int
 ) -> list[tuple[str, ...]]:
-    """The `count` words that say most of each cluster, best first; labels int32 (n,), -1 none."""
+    """Return the `count` most telling words per cluster, best first; labels int32 (n,), -1 none."""
     everywhere: Counter[str] = Counter()
     within: list[Counter[str]] = [Counter() for _ in range(clusters)]
     for text, label in zip(texts, labels.tolist(), strict=True):

@@ -73,7 +73,7 @@ class Architecture(EncoderArchitecture):
 
 
 def buckets(distances: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the bucket of each distance, key's place less query's.
+    """Return the bucket of each distance, key's place less query's.
 
     One half of the buckets for either direction; in each, one for every near distance, then wider
     ones that grow with the distance, up to _FAR. In the reference's own float32 steps.

@@ -43,7 +43,7 @@ class Architecture(EncoderArchitecture):
 
     @classmethod
     def read(cls, checkpoint: OnnxCheckpoint) -> "Architecture":
-        """Read graph and sizes; CheckpointError or UnsupportedModelError where they do not do."""
+        """Read graph and sizes. Raises CheckpointError or UnsupportedModelError."""
         graph = checkpoint.graph
         for given in graph.inputs:
             name, shape = given.get_any_name(), given.get_partial_shape()
@@ -63,7 +63,7 @@ class Architecture(EncoderArchitecture):
         return cls(sizes, graph, checkpoint.output)
 
     def build(self, tensors: Tensors, tokens: Tokens) -> "Node":
-        """Give the graph on our inputs: vectors of tokens, or (batch, width) of texts."""
+        """Return the graph on our inputs: vectors of tokens, or (batch, width) of texts."""
         from simile.graph import ops
 
         graph = self.graph.clone()

@@ -1,4 +1,4 @@
-"""What a checkpoint offers, whatever files it lies in: configurations, a tokenizer, tensors.
+"""What a checkpoint offers, whatever its files are: configurations, a tokenizer, tensors.
 
 Knows JSON values; knows no file format and no architecture.
 """
@@ -21,7 +21,7 @@ class Checkpoint(Protocol):
     """The contents of config.json."""
 
     def find_json(self, name: str) -> Any:
-        """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
+        """Read a JSON file, or None if there is none. Raises CheckpointError if it is damaged."""
 
     def tokenizer(self) -> Any:
         """Load the tokenizer, of the tokenizers library; CheckpointError where there is none."""
@@ -40,11 +40,11 @@ class Checkpoint(Protocol):
 
     @property
     def chat_template(self) -> str:
-        """What a chat's messages are put into; empty where there is none."""
+        """The chat template; empty if there is none."""
         return str(self.find_object("tokenizer_config.json").get("chat_template") or "")
 
     def modules(self) -> list[tuple[str, str]] | None:
-        """List modules.json: class and folder of each module; None where there is no such file.
+        """List modules.json: class and folder of each module; None if there is no such file.
 
         CheckpointError where it is no list of objects, or a folder lies outside the model's.
         """
@@ -63,7 +63,7 @@ class Checkpoint(Protocol):
         return found or {}
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Read a JSON object; CheckpointError where it is absent or not one."""
+        """Read a JSON object. Raises CheckpointError if it is absent or not one."""
         found = self.find_json(name)
         if not isinstance(found, dict):
             what = "is missing" if found is None else "is not a JSON object"

@@ -1,4 +1,4 @@
-"""Read the keys of a config.json one by one, and refuse in words what is not as expected.
+"""Read the keys of a config.json one by one, and reject unexpected values with clear messages.
 
 Knows JSON values; knows no architecture.
 """
@@ -18,42 +18,42 @@ class Configuration:
     where: str = "config.json"
 
     def size(self, name: str, default: int | None = None) -> int:
-        """Read a positive integer; CheckpointError if it is absent without default, or none."""
+        """Read a positive integer. Raises CheckpointError for anything else."""
         value = self._value(name, default)
         if type(value) is not int or value < 1:
             raise self._wrong(name, value, "a positive integer")
         return value
 
     def count(self, name: str, default: int | None = None) -> int:
-        """Read an integer from 0 up; CheckpointError if it is absent without default, or none."""
+        """Read an integer of 0 or more. Raises CheckpointError for anything else."""
         value = self._value(name, default)
         if type(value) is not int or value < 0:
             raise self._wrong(name, value, "an integer from 0 up")
         return value
 
     def number(self, name: str, default: float | None = None) -> float:
-        """Read a number; CheckpointError if it is absent without default, or none."""
+        """Read a number. Raises CheckpointError for another value or a missing one."""
         value = self._value(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(name, value, "a number")
         return float(value)
 
     def text(self, name: str, default: str | None = None) -> str:
-        """Read a string; CheckpointError if it is absent without default, or none."""
+        """Read a string. Raises CheckpointError for another value or a missing one."""
         value = self._value(name, default)
         if not isinstance(value, str):
             raise self._wrong(name, value, "a string")
         return value
 
     def table(self, name: str) -> Mapping[str, Any]:
-        """Read an object, empty if it is absent; CheckpointError for anything else."""
+        """Read an object, empty if it is absent. Raises CheckpointError for anything else."""
         value = self._value(name, {})
         if not isinstance(value, dict):
             raise self._wrong(name, value, "an object")
         return value
 
     def flag(self, name: str, default: bool) -> bool:
-        """Read true or false; CheckpointError for anything else."""
+        """Read true or false. Raises CheckpointError for anything else."""
         value = self._value(name, default)
         if not isinstance(value, bool):
             raise self._wrong(name, value, "true or false")

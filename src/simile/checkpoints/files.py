@@ -130,7 +130,7 @@ def find_onnx(names: Iterable[str]) -> str | None:
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder has the configuration of a checkpoint, be it a damaged one."""
+    """Whether a folder has the configuration of a checkpoint, even a damaged one."""
     return any((folder / name).is_file() for name in CONFIGS)
 
 

@@ -18,18 +18,18 @@ class FolderCheckpoint(Checkpoint):
     """One model folder: its JSON files and its tensors."""
 
     def __init__(self, folder: Path) -> None:
-        """Read config.json; CheckpointError where it is missing or damaged."""
+        """Read config.json. Raises CheckpointError if it is missing or damaged."""
         self.folder = folder
         self.place = str(folder)
         self.config = self.read_json("config.json")
 
     def find_json(self, name: str) -> Any:
-        """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
+        """Read a JSON file, or None if there is none. Raises CheckpointError if it is damaged."""
         return find_json(self.folder / name)
 
     @property
     def chat_template(self) -> str:
-        """What a chat's messages are put into: a file of its own, or the tokenizer's key."""
+        """The chat template: a file of its own, or a key of the tokenizer's."""
         return find_text(self.folder / "chat_template.jinja") or super().chat_template
 
     def tokenizer(self) -> Any:

@@ -8,7 +8,7 @@ from simile.errors import CheckpointError
 
 
 def find_text(path: Path) -> str | None:
-    """Read a text file, or None where there is none; CheckpointError where it is damaged."""
+    """Read a text file, or None if there is none. Raises CheckpointError if it is damaged."""
     try:
         return path.read_text(encoding="utf-8") if path.is_file() else None
     except (UnicodeDecodeError, OSError) as exc:
@@ -16,7 +16,7 @@ def find_text(path: Path) -> str | None:
 
 
 def find_json(path: Path) -> Any:
-    """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
+    """Read a JSON file, or None if there is none. Raises CheckpointError if it is damaged."""
     text = find_text(path)
     try:
         return None if text is None else json.loads(text)

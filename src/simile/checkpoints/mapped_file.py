@@ -13,7 +13,7 @@ class MappedFile:
     """One file, mapped into memory for as long as an array points into it."""
 
     def __init__(self, path: Path) -> None:
-        """Map it; CheckpointError if it cannot be read."""
+        """Map it. Raises CheckpointError if it cannot be read."""
         try:
             with path.open("rb") as file:
                 # Copy-on-write: OpenVINO shares only arrays that claim to be writeable, and writes
@@ -26,7 +26,7 @@ class MappedFile:
         self.data = np.frombuffer(self._map, np.uint8)
 
     def let_go(self) -> None:
-        """Give the memory of what was read back to the system; it is read again when it is used.
+        """Free the memory of what was read; it is read again when it is used.
 
         Where a compiled graph has its own copy of the weights, this is the other one.
         """

@@ -27,7 +27,7 @@ class OnnxCheckpoint(FolderCheckpoint):
 
     @cached_property
     def graph(self) -> "Model":
-        """The graph as it was exported; CheckpointError if OpenVINO cannot read it."""
+        """The graph as it was exported. Raises CheckpointError if OpenVINO cannot read it."""
         from simile.graph import Core
 
         path = self.folder / (find_onnx(listing(self.folder)) or "model.onnx")

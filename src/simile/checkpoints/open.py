@@ -13,7 +13,7 @@ from simile.checkpoints.static import StaticCheckpoint, is_static
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open a folder, or a GGUF file whatever its name; CheckpointError if it is neither."""
+    """Open a folder, or a GGUF file whatever its name. Raises CheckpointError if it is neither."""
     if path.is_file():
         return GgufCheckpoint(path)
     if is_static(path):

@@ -33,7 +33,7 @@ _DTYPES: Mapping[str, np.dtype[Any]] = {
 
 
 def open_safetensors(paths: Sequence[Path]) -> Tensors:
-    """Open one file, or a model's shards; CheckpointError if one is damaged."""
+    """Open one file, or a model's shards. Raises CheckpointError if one is damaged."""
     stored: dict[str, StoredTensor] = {}
     files = [MappedFile(path) for path in paths]
     for path, file in zip(paths, files, strict=True):
@@ -52,7 +52,7 @@ def refuse_pickled(folder: Path) -> None:
 
 
 def _read_safetensors(path: Path, data: NDArray[np.uint8]) -> dict[str, StoredTensor]:
-    """Give each tensor as a view of the file's bytes."""
+    """Return each tensor as a view of the file's bytes."""
     size = int.from_bytes(data[:8].tobytes(), "little") if data.size >= 8 else 0
     if not 2 <= size <= min(MAX_HEADER_BYTES, data.size - 8):
         raise CheckpointError(f"{path} is not a safetensors file, or truncated in its header")

@@ -18,7 +18,7 @@ from simile.errors import CheckpointError, UnsupportedModelError
 
 MODEL2VEC = "model2vec"
 STATIC = "static_embedding"
-"""What stands for a model_type where there is no config.json."""
+"""The model_type of checkpoints without a config.json."""
 _MODEL2VEC_WINDOW = 512
 _MODULE_FOLDER = "0_StaticEmbedding"
 _ST_CONFIG = "config_sentence_transformers.json"
@@ -28,7 +28,7 @@ class StaticCheckpoint(Checkpoint):
     """One folder; its tokenizer adds no special tokens and cuts nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """Read the JSON files; CheckpointError or UnsupportedModelError where they do not do."""
+        """Read the JSON files. Raises CheckpointError or UnsupportedModelError."""
         self.folder = folder
         self.place = str(folder)
         self._modules = self.modules() or []
@@ -64,7 +64,7 @@ class StaticCheckpoint(Checkpoint):
         return fast
 
     def window(self) -> int | None:
-        """Give the tokens that are read of a text, as the layout's library cuts it; None for all.
+        """Return how many tokens of a text the layout's own library reads; None for all.
 
         Model2Vec reads max_length of its configuration, sentence-transformers tokenizer.json.
         """
@@ -77,7 +77,7 @@ class StaticCheckpoint(Checkpoint):
         return self.configuration.size("max_length", _MODEL2VEC_WINDOW)
 
     def find_json(self, name: str) -> Any:
-        """Read a JSON file, or None where there is none; CheckpointError where it is damaged."""
+        """Read a JSON file, or None if there is none. Raises CheckpointError if it is damaged."""
         return find_json(self.folder / name)
 
     def tensors(self, subfolder: str = "") -> Tensors:

@@ -70,7 +70,7 @@ class Tensors:
         self._files = files
         self._taken: set[str] = set()
         self.weight_format = weight_format or _commonest_kind(stored.values())
-        """What the format says, such as Q4_K_M; else the kind of the most numbers: BF16, I8."""
+        """The format's own name, such as Q4_K_M; else the kind of most numbers: BF16, I8."""
         if parameter_count is None:
             floats = (t for t in stored.values() if t.kind not in _INTEGERS)
             parameter_count = sum(tensor.size for tensor in floats)
@@ -91,16 +91,16 @@ class Tensors:
         return [(name, t.kind, t.shape) for name, t in sorted(self._stored.items())]
 
     def take(self, name: str, shape: tuple[int, ...]) -> Floats:
-        """Give a tensor as float32 of that shape; CheckpointError names it, expected and got."""
+        """Return a tensor as float32 of that shape. Raises CheckpointError naming it."""
         return self._find(name, shape).read()
 
     def take_matrix(self, name: str, shape: tuple[int, ...]) -> Floats | Half:
-        """As take, but a tensor of 16-bit numbers is given as it is, and read when it is used."""
+        """As take, but a tensor of 16-bit numbers is returned as it is, and read when used."""
         tensor = self._find(name, shape)
         return tensor.half or tensor.read()
 
     def let_go(self) -> None:
-        """Give the memory of what was read back; what is used again is read again."""
+        """Free the memory of what was read; it is read again when it is used."""
         for file in self._files:
             file.let_go()
 

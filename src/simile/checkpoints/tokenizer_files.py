@@ -28,7 +28,7 @@ _DEFAULT_CLASSES = {
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """Load tokenizer.json or vocab.txt; CheckpointError where neither can be used."""
+    """Load tokenizer.json or vocab.txt. Raises CheckpointError if neither can be used."""
     from tokenizers import Tokenizer as FastTokenizer
 
     config = _read_config(folder / "tokenizer_config.json")
@@ -76,7 +76,7 @@ def _follow_class(fast: Any, name: str, config: dict[str, Any]) -> None:
 
 
 def _precompiled(normalizer: Any) -> Any:
-    """Give SentencePiece's table of characters alone, or None where there is none."""
+    """Return SentencePiece's table of characters alone, or None if there is none."""
     from tokenizers import normalizers
 
     if normalizer is None:

@@ -1,1 +1,1 @@
-"""The command line: one file per verb, each importing what it needs when it is run."""
+"""The command line: one file per verb, which imports what it needs when it runs."""

@@ -1,6 +1,6 @@
-"""The `simile` command: finds the verb, and turns errors into one line and an exit code.
+"""The `simile` command: dispatch to a verb; turn errors into one line and an exit code.
 
-Exit codes: 0 found or done, 1 nothing found, 2 an error, 130 interrupted.
+Exit codes: 0 success, 1 nothing found, 2 error, 130 interrupted.
 """
 
 import sys
@@ -31,11 +31,11 @@ _MODULES = {
     },
 }
 VERBS = tuple(sorted(_MODULES))
-"""Each has a module that holds a `command`."""
+"""The verbs, sorted; each one's module defines `command`."""
 
 
 class _Verbs(click.Group):
-    """Imports a verb's module when it is asked for, so that none waits for another's imports."""
+    """A group that imports a verb's module on demand, so no verb waits for another's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -50,11 +50,11 @@ class _Verbs(click.Group):
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="simile")
 def cli() -> None:
-    """Turn text into vectors, and find the right passages, on this machine."""
+    """Embed text and search documents, on this machine."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command line (by default the process's own), and exit."""
+    """Run a command line, by default the process's own, and exit."""
     sys.exit(_run(arguments))
 
 
@@ -70,7 +70,7 @@ def _run(arguments: list[str] | None) -> int:
         print("simile: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output has seen enough; nothing is left to tell it.
+        # The reader closed the pipe, as `head` does: stop quietly.
         sys.stderr.close()
         return 0
     except SimileError as exc:

@@ -1,4 +1,4 @@
-"""`simile serve`: answer Ollama's and OpenAI's embedding requests over HTTP."""
+"""`simile serve`: an embeddings server that speaks Ollama's and OpenAI's protocols."""
 
 import shlex
 import sys
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("serve")
 @click.option("--host", default=DEFAULT_HOST, show_default=True, help="Address to listen on.")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, help="0 takes any free port.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port; 0 picks any free one.")
 @click.option(
     "--model",
     "-m",
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     multiple=True,
     default=[DEFAULT_MODEL],
     show_default=True,
-    help="A model to have ready; may be given several times.",
+    help="Model to have ready; may be given several times.",
 )
-@click.option("--no-pull", is_flag=True, help="Fetch no model, for clients neither.")
+@click.option("--no-pull", is_flag=True, help="Never download models, not even for clients.")
 @options.precision
 @click.option(
     "--api-keys",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Answer only who has one of these keys (TOML, see docs/security.md).",
+    help="Accept only requests with one of these API keys (TOML, see docs/security.md).",
 )
-@click.option("--insecure", is_flag=True, help="Let other machines ask without a key.")
+@click.option("--insecure", is_flag=True, help="Let other machines connect without a key.")
 def command(
     host: str,
     port: int,
@@ -53,7 +53,10 @@ def command(
     api_keys: Path | None,
     insecure: bool,
 ) -> None:
-    """Serve embeddings on http://127.0.0.1:11434, as Ollama and OpenAI do; Ctrl-C stops."""
+    """Serve embeddings over HTTP, as Ollama and OpenAI do.
+
+    Listens on http://127.0.0.1:11434 by default. Ctrl-C stops the server.
+    """
     from simile.cli.parts.hub import open_hub
     from simile.engine.residency import Residency
     from simile.models.open import read_facts
@@ -77,7 +80,7 @@ def command(
     hub = open_hub()
     if not no_pull:
         for model in models:
-            # A damaged model is told now, not at its first use.
+            # Report a damaged model at start-up, not at first use.
             read_facts(find_or_pull(hub, model))
     residency = Residency(
         hub.find,
@@ -108,8 +111,8 @@ def _open_keys(path: Path) -> "Keys":
 
     keys = Keys(path)
     if seen_by_others(path):
-        _say(f"{path} can be read by everybody on this machine; chmod 600 {shlex.quote(str(path))}")
-    if not sys.stderr.isatty():  # There the signal says that the terminal has gone.
+        _say(f"{path} is readable by other users; run chmod 600 {shlex.quote(str(path))}")
+    if not sys.stderr.isatty():  # On a terminal, SIGHUP means that it was closed.
         on_hangup(lambda: _reload(keys))
     return keys
 
@@ -117,9 +120,9 @@ def _open_keys(path: Path) -> "Keys":
 def _reload(keys: "Keys") -> None:
     try:
         keys.reload()
-        _say("the keys were read again")
+        _say("API keys reloaded")
     except ConfigError as exc:
-        _say(f"{exc}; the keys stay as they were")
+        _say(f"{exc}; keeping the previous keys")
 
 
 def _say(text: str) -> None:

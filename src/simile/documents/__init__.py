@@ -1,4 +1,4 @@
-"""Files to documents, and documents to chunks; the libraries for each format come late."""
+"""Read files into documents, and cut documents into chunks; format libraries load lazily."""
 
 from simile.documents.chunking import chunk
 from simile.documents.folder import Folder
@@ -6,4 +6,4 @@ from simile.documents.headings import embedded_text
 from simile.documents.loaders import LoadFailure, load, load_stream
 from simile.documents.reading import FileLimits
 
-__all__ = ["Folder", "FileLimits", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]
+__all__ = ["FileLimits", "Folder", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]

@@ -28,7 +28,7 @@ def embed_alone(
     window: int,
     truncate: bool,
 ) -> EmbedResult:
-    """Embed; TextTooLongError (only if not truncate), EngineError if it failed."""
+    """Embed one text. Raises TextTooLongError (only if not truncate) and EngineError."""
     start_s = perf_counter()
     try:
         (tokenized,) = tokenize([text], [window])
@@ -50,7 +50,7 @@ def embed_alone(
 
 
 def as_engine_error(exc: Exception) -> EngineError:
-    """Give an error that callers may be answered with; what is unexpected is logged."""
+    """Return an error that callers may see; log an unexpected one."""
     if isinstance(exc, EngineError):
         return exc
     log.exception("a batch failed", exc_info=exc)

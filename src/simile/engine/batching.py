@@ -30,7 +30,7 @@ half a megabyte, which 8 sizes would halve for 1.5 % more padding."""
 
 @dataclass(slots=True)
 class Waiting(Generic[Owner]):
-    """One distinct text, tokenized, and those who wait for its vector."""
+    """One distinct text, tokenized, and the calls that wait for its vector."""
 
     key: int
     """Sorts by length, then by arrival."""

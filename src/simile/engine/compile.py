@@ -53,7 +53,7 @@ class Buildable(Protocol):
         ...
 
     def let_go(self) -> None:
-        """Give back the memory of what the graph has read; it may read it again."""
+        """Free memory that the graph has read; it may read it again."""
         ...
 
 
@@ -69,7 +69,7 @@ class CompiledEncoder:
         width: int | None = None,
         derived: Path | None = None,
     ) -> None:
-        """Build the graph; raises what its `graph` does, EngineError for a precision not here.
+        """Build the graph. Raises what `graph` raises; EngineError for an unsupported precision.
 
         `width` is that of the token vectors; where it is not given, they are not narrow. `derived`
         is the folder in which it is kept how this machine computes best; where it says nothing yet,
@@ -87,11 +87,11 @@ class CompiledEncoder:
         self.plan = tuning.read_or_find(kept, _cores(), self._compare)
 
     def runners(self) -> "list[Runner]":
-        """Give one for each stream; they hold this object, which does not hold them."""
+        """Return one runner per stream; they hold this object, which does not hold them."""
         return [Runner(self) for _ in range(self.plan.streams)]
 
     def request(self, precision: str) -> Any:
-        """Give a new inference request in this precision; EngineError if OpenVINO refuses."""
+        """Return a new inference request in this precision. Raises EngineError if it fails."""
         try:
             with self._compiling:
                 if precision not in self._compiled:
@@ -101,7 +101,7 @@ class CompiledEncoder:
             raise EngineError(f"the model could not be compiled: {exc}") from exc
 
     def rest(self) -> None:
-        """Give back memory that is not used just now: weights as they were read, and free blocks.
+        """Free unused memory: weights as they were read, and free blocks.
 
         What is compiled has its own copy of all weights but the tables.
         """
@@ -110,7 +110,7 @@ class CompiledEncoder:
 
     def _compile(self, precision: str, streams: int) -> Any:
         options = {
-            # What is not quantized, in the fastest that the CPU has.
+            # The CPU's fastest arithmetic for what is not quantized.
             "INFERENCE_PRECISION_HINT": choose("auto") if precision == "int8" else precision,
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": _cores(),
@@ -199,7 +199,7 @@ def _fill(request: Any, *inputs: Ints) -> None:
 def compute(
     graph: "Model", batches: Iterable[Sequence[NDArray[Any]]]
 ) -> Iterator[list[Embeddings]]:
-    """Compute all outputs of a graph in f32 for each batch of inputs; EngineError if it fails."""
+    """Compute all outputs of a graph in f32 for each batch of inputs. Raises EngineError."""
     try:
         compiled = _core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         request = compiled.create_infer_request()
@@ -211,7 +211,7 @@ def compute(
 
 
 def choose(precision: Precision) -> str:
-    """Give the arithmetic of a precision on this CPU; EngineError for one that it has not."""
+    """Return this CPU's arithmetic for a precision. Raises EngineError for an unsupported one."""
     native = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if precision == "auto":
         return "bf16" if native else "f32"
@@ -221,7 +221,7 @@ def choose(precision: Precision) -> str:
 
 
 def _machine(precision: str) -> str:
-    """Name what a plan holds for: this processor, its cores, OpenVINO's version, the precision."""
+    """Return a key for plans: this processor, its cores, OpenVINO's version, the precision."""
     core = _core()
     version = core.get_versions("CPU")["CPU"].build_number
     name = core.get_property("CPU", "FULL_DEVICE_NAME")

@@ -38,7 +38,7 @@ class LocalReranker:
         stats: EngineStats | None = None,
         encoder: CrossEncoder | None = None,
     ) -> None:
-        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails.
+        """Load and compile. Raises CheckpointError, UnsupportedModelError or EngineError.
 
         `encoder` is the model where it is open already.
         """
@@ -83,7 +83,7 @@ class LocalReranker:
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> list[Ranked]:
-        """See RankModel; raises what `submit` raises, and what its future fails with."""
+        """See RankModel. Raises what `submit` raises and what its future fails with."""
         result = self.submit(
             query,
             texts,
@@ -129,7 +129,7 @@ class LocalReranker:
         return converted(lambda result: _scored(result, activation), future)
 
     def close(self) -> None:
-        """Stop the threads; what still waits fails with EngineClosedError."""
+        """Stop the threads; waiting work fails with EngineClosedError."""
         self._close()
 
     def _quantized(self, encoder: CrossEncoder, model: LocalModel) -> Buildable:

@@ -33,7 +33,7 @@ from simile.types import ROLES, Embeddings, EmbedResult, Precision, Role
 
 STREAM_TEXTS = 2048
 STREAM_SLICES = 2
-"""A stream goes through in slices of so many texts, so many slices at a time."""
+"""A stream is embedded in slices of STREAM_TEXTS texts, STREAM_SLICES slices at a time."""
 
 
 class LocalEmbedder:
@@ -49,7 +49,7 @@ class LocalEmbedder:
         stats: EngineStats | None = None,
         encoder: Encoder | StaticEncoder | None = None,
     ) -> None:
-        """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails.
+        """Load and compile. Raises CheckpointError, UnsupportedModelError or EngineError.
 
         `encoder` is the model where it is open already. InputError for dimensions that are not from
         1 to the model's width or, where strict, not known to be trained for.
@@ -170,7 +170,7 @@ class LocalEmbedder:
         max_tokens: int | None = None,
         truncate: bool = True,
     ) -> Future[EmbedResult]:
-        """As submit, for texts that the caller has tokenized; special tokens are added if absent.
+        """As submit, for texts that the caller has tokenized; missing special tokens are added.
 
         Raises InputError for an id that is not in the vocabulary, and for a role or prompt that
         puts text before them.
@@ -182,7 +182,7 @@ class LocalEmbedder:
         return self._submit([tuple(ids) for ids in token_ids], max_tokens, truncate)
 
     def close(self) -> None:
-        """Stop the threads; what still waits fails with EngineClosedError."""
+        """Stop the threads; waiting work fails with EngineClosedError."""
         self._close()
 
     def _submit_role(
@@ -231,7 +231,7 @@ class LocalEmbedder:
             "dim": self.dim,
             # f32 and bf16 agree to four digits of cosine: one family, one index.
             "precision": "int8" if self.precision == "int8" else "float",
-            # What no index of an earlier version was made with is left out where it does nothing.
+            # Left out where it has no effect, so that older indexes keep their fingerprint.
             **({"default_prompt": name} if (name := self.facts.default_prompt) else {}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -8,7 +8,7 @@ Wanted = TypeVar("Wanted")
 
 
 def converted(convert: Callable[..., Wanted], *given: Future[Any]) -> Future[Wanted]:
-    """Give a future of convert(*results), which fails as the first that fails does."""
+    """Return a future of convert(*results); it fails with the first failure."""
     wanted: Future[Wanted] = Future()
 
     def wait(left: tuple[Future[Any], ...]) -> None:

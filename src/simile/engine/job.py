@@ -41,7 +41,7 @@ class Job(Generic[Text]):
 
     @property
     def wanted(self) -> bool:
-        """Whether the caller still waits."""
+        """Whether the caller is still waiting."""
         return not self.future.done()
 
     def count(self, place: int, tokens: int, truncated: bool) -> None:
@@ -91,7 +91,7 @@ class Job(Generic[Text]):
             self.future.set_exception(error)
 
     def _may_answer(self) -> bool:
-        """Say yes once, and only if the caller has not gone; threads may ask at the same time."""
+        """Return True once, and only if the caller is still there; safe to call from any thread."""
         return self._unanswered.acquire(blocking=False) and (
             self.future.set_running_or_notify_cancel()
         )

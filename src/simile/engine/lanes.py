@@ -15,10 +15,10 @@ from simile.models.tokenizer import TokenizedText
 FEW_TEXTS = 8
 FEW_CHARS = 8192
 SHORT_CHARS = 512
-"""A call of a few texts with so many characters together is short: a query, or some."""
+"""A call of a few texts with at most this many characters in all is short: a query, or several."""
 SHORT, FEW, BULK = range(3)
 SHARES = (4, 2, 1)
-"""Of the tokens computed, by lane, where all three ask for more."""
+"""Each lane's share of the computed tokens when all three have work."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Lanes(Generic[Owner]):
     def __init__(self, shares: Sequence[float]) -> None:
         self._lanes: list[_Lane[Owner]] = [_Lane(share, Pool()) for share in shares]
         self._now = 0.0
-        """The turn of the batch that was taken last; the paper's virtual time."""
+        """The turn of the last batch; the paper's virtual time."""
 
     def add(self, lane: int, text: TokenizedText, owner: Owner) -> None:
         """Let a text wait in a lane."""
@@ -54,7 +54,7 @@ class Lanes(Generic[Owner]):
 
     @property
     def waits(self) -> bool:
-        """Whether anything does."""
+        """Whether anything waits."""
         return any(lane.pool for lane in self._lanes)
 
     def take(self, budgets: Sequence[int], wanted: Callable[[Owner], bool]) -> list[Waiting[Owner]]:

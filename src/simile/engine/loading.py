@@ -14,7 +14,7 @@ Engine = LocalEmbedder | LocalReranker
 def load(
     model: LocalModel, *, precision: Precision = "auto", stats: EngineStats | None = None
 ) -> Engine:
-    """Load and compile; CheckpointError, UnsupportedModelError or EngineError if it fails."""
+    """Load and compile. Raises CheckpointError, UnsupportedModelError or EngineError."""
     opened = open_model(model)
     if isinstance(opened, CrossEncoder):
         return LocalReranker(model, precision=precision, stats=stats, encoder=opened)

@@ -25,7 +25,7 @@ def cut(vectors: Embeddings, dimensions: int, *, layer_norm: bool = False) -> Em
     if not 0 < dimensions < vectors.shape[1]:
         return vectors
     if layer_norm:
-        # Layer normalization also divides, by what the length takes out again.
+        # Layer normalization also divides by a factor that scaling to length 1 cancels.
         vectors = vectors - vectors.mean(axis=1, keepdims=True)
     head = vectors[:, :dimensions]
     lengths = np.sqrt(np.einsum("ij,ij->i", head, head))[:, None]
@@ -52,7 +52,7 @@ class CutRunner:
 def check_dimensions(
     dimensions: int | None, dim: int, trained: Sequence[int], *, strict: bool
 ) -> int:
-    """Give the width to cut to, `dim` for None.
+    """Return the width to cut to; `dim` for None.
 
     Raises InputError for what is not from 1 to dim, and, where strict, for a width below dim that
     is not known to be one that the model was trained for.

@@ -1,4 +1,4 @@
-"""Give memory that this process has freed back to the system."""
+"""Return freed memory of this process to the operating system."""
 
 import ctypes
 

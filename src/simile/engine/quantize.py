@@ -47,7 +47,7 @@ class Ranges:
     high: Floats
 
     def joined(self, other: "Ranges") -> "Ranges":
-        """The ranges that hold both."""
+        """Return the ranges that cover both."""
         return Ranges(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
@@ -79,19 +79,19 @@ class QuantizedEncoder:
         return graph
 
     def let_go(self) -> None:
-        """As the encoder does."""
+        """Free the encoder's memory; see Encoder."""
         self._encoder.let_go()
 
 
 @cache
 def calibration_texts() -> list[str]:
-    """The texts from which ranges are found: of many kinds, languages and lengths."""
+    """Return the calibration texts, of many kinds, languages and lengths."""
     lines = files("simile.engine").joinpath("calibration.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in lines.splitlines()]
 
 
 def _inputs(graph: Model) -> list[Any]:
-    """The outputs of nodes that go into products with a constant matrix, each once, in order."""
+    """Return the inputs of products with a constant matrix, each once, in order."""
     found: dict[tuple[str, int], Any] = {}
     for node in graph.get_ordered_ops():
         if _is_product(node):
@@ -117,7 +117,7 @@ def _stored(product: Node) -> Node:
 
 
 def _unconverted(node: Node) -> Node:
-    """The node itself, or, of what is stored in 16 bits, that before its conversion."""
+    """Return the node, or the node before its conversion from 16 bits."""
     return node.input_value(0).get_node() if node.get_type_name() == "Convert" else node
 
 
@@ -178,7 +178,7 @@ def _is_affine(node: Node, kind: str) -> bool:
 
 
 def _matrix(product: Node) -> Floats:
-    """The matrix of a product, (out, in) however it is stored."""
+    """Return the matrix of a product as (out, in), however it is stored."""
     values = _values(_stored(product))
     return values if product.get_attributes()["transpose_b"] else values.T
 
@@ -189,7 +189,7 @@ def _values(node: Node) -> Floats:
 
 
 def _smoothing(ranges: Ranges, matrices: Sequence[Floats]) -> Floats:
-    """The factor of each column, (width,)."""
+    """Return the factor of each column, (width,)."""
     largest = np.maximum(np.abs(ranges.low), np.abs(ranges.high)) + np.float32(1e-6)
     heaviest = np.max([np.abs(matrix).max(0) for matrix in matrices], 0) + np.float32(1e-6)
     factor: Floats = largest**SMOOTHING / heaviest ** (1 - SMOOTHING)
@@ -208,7 +208,7 @@ def _in_8_bits(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
 
 @cache
 def matrix_steps() -> int:
-    """Give the number of steps on either side of 0 with which this CPU's 8-bit products are exact.
+    """Return how many steps on either side of 0 this CPU multiplies exactly.
 
     Without VNNI, x86 adds pairs of products in 16 bits (VPMADDUBSW): 2 x 255 x 127 is more than
     these hold, and is silently cut. A matrix of 7 bits always fits.
@@ -231,7 +231,7 @@ def _floats(values: Any) -> Node:
 
 
 def _read(path: Path | None, count: int) -> list[Ranges] | None:
-    """Read the ranges that were found earlier; None where they are absent or damaged."""
+    """Read the stored ranges; None if they are missing or damaged."""
     if path is None:
         return None
     try:

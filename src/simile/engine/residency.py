@@ -92,7 +92,7 @@ class Residency:
             self._release(resident)
 
     def residents(self) -> list[Resident]:
-        """Give the loaded models."""
+        """Return the loaded models."""
         return [*self._loaded.values(), *self._leaving.values()]
 
     def loading(self) -> int:
@@ -100,7 +100,7 @@ class Residency:
         return len(self._loads)
 
     def unload(self, digest: str) -> None:
-        """Let a model go as soon as it is idle, and look up its names anew: files may change."""
+        """Unload a model as soon as it is idle, and look its names up again: files may change."""
         self._forget_names(digest)
         if resident := self._loaded.get(digest):
             resident.keep_alive_s = 0
@@ -117,7 +117,7 @@ class Residency:
         self._threads.shutdown()
 
     async def _load(self, name: Hashable) -> Resident:
-        """Give a model, held for the caller; loads it unless that is under way."""
+        """Return a model, held for the caller; load it unless it is already loading."""
         self._refuse_if_closed()
         model = await asyncio.to_thread(self._find, name)
         self._refuse_if_closed()
@@ -138,7 +138,7 @@ class Residency:
             task.add_done_callback(lambda _: self._loads.pop(digest))
         self._waiters[digest] += 1
         try:
-            # Shielded: the others who wait for this load outlive the one who asked first.
+            # Shielded: others may still wait for this load when the first caller is gone.
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.done():
@@ -163,14 +163,14 @@ class Residency:
         if self._closed:
             engine.close()
         self._refuse_if_closed()
-        # Held from the start by those who wait, or the next load might take it from them.
+        # Held for the waiting requests from the start, or the next load might evict it.
         resident = Resident(model, engine, self._keep_alive_s, in_flight=waiters)
         self._loaded[digest] = resident
         resident.restart_timer(self._expire)
         return resident
 
     async def _make_room(self, model: LocalModel) -> None:
-        """Unload what was used longest ago until the model fits; wait for one in use to be idle.
+        """Unload the least recently used models until this one fits; wait for one to fall idle.
 
         Without an idle one, requests that come later for the one that has to go are served after
         this load: otherwise a model in constant use would keep all others out.

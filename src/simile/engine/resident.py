@@ -1,4 +1,4 @@
-"""A loaded model: what it can be asked for, and how long it stays.
+"""A loaded model: what it computes, and how long it stays.
 
 Belongs to one event loop, as its residency does.
 """
@@ -33,7 +33,7 @@ class Resident:
 
     @property
     def embedder(self) -> LocalEmbedder:
-        """The model as one that makes vectors; InputError for a reranker."""
+        """The model as an embedder. Raises InputError for a reranker."""
         if isinstance(self.engine, LocalReranker):
             raise InputError(
                 f"{self.engine.name} makes no embeddings: it is a reranker, which scores texts for"
@@ -43,7 +43,7 @@ class Resident:
 
     @property
     def reranker(self) -> LocalReranker | CosineScorer:
-        """The model as one that scores texts: as it is, or by the cosines of its vectors."""
+        """The model as a scorer of texts: itself, or the cosines of its vectors."""
         engine = self.engine
         return engine if isinstance(engine, LocalReranker) else CosineScorer(engine)
 

@@ -1,4 +1,4 @@
-"""Tell when an engine that has worked should give back the memory that it does not use just now.
+"""Decide when an engine should free the memory that it is not using.
 
 Knows the time and nothing else; its owner's lock guards it.
 """
@@ -12,7 +12,7 @@ WORK_S = 10.0
 
 
 class Rest:
-    """What has been done since the last rest."""
+    """The work since the last rest."""
 
     def __init__(self) -> None:
         self._rested_s = perf_counter()
@@ -21,7 +21,7 @@ class Rest:
 
     @property
     def wait_s(self) -> float | None:
-        """How long to wait for work before asking again; None if there is nothing to rest from."""
+        """Return how long to wait for work before asking again; None if no rest is due."""
         return IDLE_S if self._worked_s else None
 
     def worked(self) -> bool:
@@ -31,7 +31,7 @@ class Rest:
         return is_first
 
     def is_due(self, *, idle: bool) -> bool:
-        """Say whether to rest now; yes once, then only after more work."""
+        """Whether to rest now: true once, then only after more work."""
         now_s = perf_counter()
         is_long_ago = now_s - self._rested_s >= WORK_S
         if not (self._worked_s and (is_long_ago or (idle and now_s - self._worked_s >= IDLE_S))):

@@ -1,4 +1,4 @@
-"""What the scheduler needs of others: a tokenizer, and what computes a batch."""
+"""What the scheduler needs: a tokenizer, and a runner that computes a batch."""
 
 from collections.abc import Callable, Sequence, Sized
 from typing import Protocol, TypeVar
@@ -7,12 +7,12 @@ from simile.models.tokenizer import TokenIds, TokenizedText
 from simile.types import Embeddings
 
 Text = TypeVar("Text", bound=Sized)
-"""What becomes one row of a batch; its length in characters."""
+"""A text that becomes one row of a batch; its length is in characters."""
 Tokenize = Callable[[Sequence[Text], Sequence[int]], list[TokenizedText]]
 
 
 class BatchRunner(Protocol):
-    """What computes a batch."""
+    """Computes batches."""
 
     def run(
         self, input_ids: TokenIds, token_mask: TokenIds, token_types: TokenIds | None = None

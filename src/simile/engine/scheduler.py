@@ -34,7 +34,7 @@ MIXED_BATCH_TOKENS = 128
 """While short calls come, others' batches are this small, as a short call waits for the one that
 runs; they cost a seventh more than large ones. Beside 64 clients: p99 63 ms, with 256 tokens 76."""
 MIXED_S = 1.0
-"""How long after a short call the next is expected."""
+"""How soon after a short call the next one is expected."""
 CLOSE_S = 10.0  # For callers that compute themselves.
 
 
@@ -101,7 +101,7 @@ class Scheduler(Generic[Text]):
         return job.future
 
     def embed(self, texts: Sequence[Text], *, window: int, truncate: bool = True) -> EmbedResult:
-        """As submit, but wait; raises what the future fails with.
+        """Submit and wait. Raises what the future fails with.
 
         A short text alone goes straight through a free runner, in its caller's thread: of 2.0 ms
         that spares a tenth.
@@ -118,7 +118,7 @@ class Scheduler(Generic[Text]):
             self._give_back(runner)
 
     def close(self) -> None:
-        """Fail what waits and stop the threads; blocks until the batches in flight are done."""
+        """Fail waiting work and stop the threads; block until the batches in flight are done."""
         with self._lock:
             self._closed = True
             self._may_tokenize.notify_all()
@@ -135,7 +135,7 @@ class Scheduler(Generic[Text]):
             job.fail(gone)
 
     def _forget(self, job: Job[Text] | None) -> None:
-        """Let go of a long call's texts at once if its caller has gone, whatever waits before."""
+        """Free a long call's texts at once if its caller has gone, whatever waits before it."""
         if job and job.future.cancelled():
             with self._lock:
                 self._long.remove(job)
@@ -195,7 +195,7 @@ class Scheduler(Generic[Text]):
                     self._give_memory_back()
 
     def _run(self, runner: BatchRunner, batch: list[Waiting[Owner[Text]]]) -> None:
-        """Compute a batch and give the runner back, whatever happens."""
+        """Compute a batch and return the runner, whatever happens."""
         start_s = perf_counter()
         try:
             inputs = pad([item.text for item in batch])
@@ -215,7 +215,7 @@ class Scheduler(Generic[Text]):
             self._give_back(runner)
 
     def _take_runner(self) -> BatchRunner | None:
-        """Take a free runner; None where there is none, or texts wait for one."""
+        """Take a free runner; None if there is none, or if texts wait for one."""
         with self._lock:
             self._refuse_if_closed()
             self._last_short_s = perf_counter()
@@ -239,7 +239,7 @@ class Scheduler(Generic[Text]):
             return None
 
     def _take(self) -> tuple[BatchRunner, list[Waiting[Owner[Text]]]] | None:
-        """Take a batch and a runner, if there are both; for who holds the lock."""
+        """Take a batch and a runner, if there are both; the caller must hold the lock."""
         if not self._runners:
             return None
         is_mixed = perf_counter() - self._last_short_s < MIXED_S

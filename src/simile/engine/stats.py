@@ -13,7 +13,7 @@ SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 8192)
 
 
 class Histogram:
-    """How many measurements were at most each bound, and their sum."""
+    """A histogram: how many measurements were at most each bound, and their sum."""
 
     __slots__ = ("_counts", "_lock", "_sum", "bounds")
 
@@ -31,13 +31,13 @@ class Histogram:
             self._sum += value
 
     def read(self) -> tuple[list[int], float]:
-        """Give how many fell into each step, the last one open, and the sum of all."""
+        """Return the counts of each step, the last one open, and the sum of all."""
         with self._lock:
             return list(self._counts), self._sum
 
 
 class EngineStats:
-    """What all schedulers of a process have done; they share one."""
+    """The work of all schedulers of a process; they share one object."""
 
     def __init__(self) -> None:
         self.queue_s = Histogram(SECONDS)
@@ -50,7 +50,7 @@ class EngineStats:
         self.batch_tokens = Histogram(SIZES)
         """Tokens without padding; its sum is all tokens that were computed."""
         self.padded_tokens = 0
-        """Tokens computed in vain, to make batches rectangular."""
+        """Padding tokens: computed only to make batches rectangular."""
         self._lock = Lock()
 
     def add_batch(self, *, texts: int, tokens: int, size: int, seconds: float) -> None:

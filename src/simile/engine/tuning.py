@@ -38,12 +38,12 @@ Compare = Callable[[Plan, Plan], float]
 
 
 def first_plan(cores: int) -> Plan:
-    """Give what is right for many machines: two threads a stream, 1,024 tokens a batch."""
+    """Return a plan that suits many machines: two threads per stream, 1,024 tokens per batch."""
     return Plan(max(1, cores // 2), 1024)
 
 
 def read_or_find(path: Path | None, cores: int, compare: Compare) -> Plan:
-    """Give the plan that is kept in a file, or find and keep one.
+    """Return the plan that is kept in a file, or find and keep one.
 
     Without a path, or a choice, it is `first_plan`. A file that cannot be written is done without.
     """

@@ -1,1 +1,1 @@
-"""Is it any good: judged queries to numbers, and to the setting that suits them."""
+"""Measure search quality on judged queries, and tune the search settings."""

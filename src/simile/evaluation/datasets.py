@@ -1,7 +1,7 @@
-"""Files of judged collections to judged queries, documents and pairs; what is wrong has a line.
+"""Read judged collections: queries, documents and sentence pairs. Errors name the line.
 
-BEIR's folder (github.com/beir-cellar/beir, wiki "Load your custom dataset"), TREC's qrels
-(trec.nist.gov/data/qrels_eng), our own lines of JSON, and the STS Benchmark's three columns.
+Formats: BEIR's folder (github.com/beir-cellar/beir, wiki "Load your custom dataset"), TREC's qrels
+(trec.nist.gov/data/qrels_eng), simile's own JSON lines, and the STS Benchmark's three columns.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _QRELS = ("qrels.tsv", "qrels/test.tsv", "qrels.txt")
 
 @dataclass(frozen=True)
 class SentencePair:
-    """Two sentences, and how alike people found them."""
+    """Two sentences with a human similarity score."""
 
     first: str
     second: str
@@ -27,9 +27,9 @@ class SentencePair:
 
 
 def read_judged(path: Path) -> list[Judged]:
-    """The judged queries of a folder in BEIR's format, or of a file of JSON lines.
+    """Read judged queries from a folder in BEIR's format or a file of JSON lines.
 
-    Raises InputError with file and line, also where nothing is judged.
+    Raises InputError, with file and line, for invalid files and those without judgments.
     """
     if not path.is_dir():
         return read_judged_lines(path)
@@ -41,7 +41,7 @@ def read_judged(path: Path) -> list[Judged]:
 
 
 def read_judged_lines(path: Path) -> list[Judged]:
-    """Lines of `{"query", "relevant" or "spans", "principals"?, "filter"?, "id"?}`.
+    """Read lines of `{"query", "relevant" or "spans", "principals"?, "filter"?, "id"?}`.
 
     `relevant` is a list of document ids, or an object of their grades; `spans` is a list of
     `{"document_id", "start", "end"}`.
@@ -52,7 +52,7 @@ def read_judged_lines(path: Path) -> list[Judged]:
 
 
 def read_beir(queries: Path, qrels: Path, spans: Path | None = None) -> list[Judged]:
-    """Those of the queries `{"_id", "text"}` that qrels judge, in the order of their file.
+    """Read the queries `{"_id", "text"}` that qrels judge, in file order.
 
     `spans` are lines of `{"query_id", "doc_id", "spans": [{"start", "end"}]}`.
     """
@@ -72,14 +72,15 @@ def read_beir(queries: Path, qrels: Path, spans: Path | None = None) -> list[Jud
             relevant = judgments.get(id) or _documents(of_spans)
             found.append(Judged(line.string(fields, "text"), relevant, of_spans, id=id))
     for id, line in where.items():
-        line.fail(f"a judgment of the query {id!r}, which is not in {queries}")
+        line.fail(f"judges the query {id!r}, which is not in {queries}")
     return _some(found, qrels)
 
 
 def read_qrels(path: Path) -> tuple[dict[str, dict[str, int]], dict[str, JudgedLine]]:
-    """Grades by query and document, and the line on which each query is first judged.
+    """Return grades by query and document, and the line on which each query is first judged.
 
-    Lines of `query document grade` (a heading may come first) or TREC's `query 0 document grade`.
+    Reads lines of `query document grade`, with an optional header, or TREC's `query 0 document
+    grade`.
     """
     grades: dict[str, dict[str, int]] = {}
     where: dict[str, JudgedLine] = {}
@@ -96,32 +97,32 @@ def read_qrels(path: Path) -> tuple[dict[str, dict[str, int]], dict[str, JudgedL
             line.fail(f"the grade is {grade!r}; expected a whole number")
         of_query = grades.setdefault(query, {})
         if of_query.get(document, int(grade)) != int(grade):
-            line.fail(f"{document!r} is judged twice, otherwise, for the query {query!r}")
+            line.fail(f"{document!r} is judged twice, with other grades, for the query {query!r}")
         of_query[document] = int(grade)
         where.setdefault(query, line)
     return grades, where
 
 
 def read_corpus(path: Path) -> Iterator[Document]:
-    """Documents of BEIR's corpus.jsonl `{"_id", "title", "text"}`. Streams; keeps the ids."""
+    """Yield the documents of BEIR's corpus.jsonl `{"_id", "title", "text"}`. Remembers only ids."""
     seen = _Once("document")
     for line in lines_of(path):
         fields = line.fields()
         id = seen(line, line.string(fields, "_id", "id"))
         text, title = fields.get("text", ""), fields.get("title")
         if not isinstance(text, str) or not isinstance(title, str | None):
-            line.fail("text and title are not both strings")
+            line.fail("text or title is invalid; expected strings")
         yield Document(id, text, title=title or None)
 
 
 def read_sts(path: Path) -> list[SentencePair]:
-    """Lines of score, sentence, sentence with tabs between; a heading may come first."""
+    """Read tab-separated lines of score, sentence, sentence, with an optional header."""
     pairs = []
     for line in lines_of(path):
         fields = line.text.split("\t")
         if len(fields) != 3:
             line.fail(
-                f"{len(fields)} columns; expected score, sentence, sentence with tabs between"
+                f"{len(fields)} columns; expected score, sentence, sentence, separated by tabs"
             )
         try:
             score = float(fields[0])
@@ -130,7 +131,7 @@ def read_sts(path: Path) -> list[SentencePair]:
                 continue
             line.fail(f"the score is {fields[0]!r}; expected a number")
         if not isfinite(score) or not fields[1].strip() or not fields[2].strip():
-            line.fail("a score that is not finite, or a blank sentence")
+            line.fail("the score is not finite, or a sentence is blank")
         pairs.append(SentencePair(fields[1], fields[2], score))
     if len(pairs) < 2:
         raise InputError(f"{path} has {len(pairs)} pairs; expected two or more")
@@ -143,7 +144,7 @@ def _judged(line: JudgedLine, seen: "_Once") -> Judged:
     spans = line.spans(fields)
     relevant = _grades(line, fields["relevant"]) if "relevant" in fields else _documents(spans)
     if not relevant:
-        line.fail("nothing is judged; expected relevant (ids, or grades by id) or spans")
+        line.fail("no judgments; expected relevant (ids, or grades by id) or spans")
     principals, filter = fields.get("principals") or [], fields.get("filter")
     if not isinstance(principals, list) or not all(isinstance(one, str) for one in principals):
         line.fail(f"principals is {principals!r:.80}; expected a list such as ['user:alice']")
@@ -157,11 +158,11 @@ def _grades(line: JudgedLine, given: object) -> dict[str, int]:
     if isinstance(given, list):
         ids = [line.string({"a relevant id": id}, "a relevant id") for id in given]
         if len(set(ids)) < len(ids):
-            line.fail("relevant names a document twice")
+            line.fail("relevant lists a document twice")
         return dict.fromkeys(ids, 1)
     if isinstance(given, dict) and all(type(grade) is int for grade in given.values()):
         return given
-    line.fail(f"relevant is {given!r:.80}; expected a list of ids, or whole grades by id")
+    line.fail(f"relevant is {given!r:.80}; expected a list of ids, or integer grades by id")
 
 
 def _documents(spans: tuple[Span, ...]) -> dict[str, int]:
@@ -170,12 +171,12 @@ def _documents(spans: tuple[Span, ...]) -> dict[str, int]:
 
 def _some(judged: list[Judged], path: Path) -> list[Judged]:
     if not judged:
-        raise InputError(f"{path}: no query is judged")
+        raise InputError(f"{path} has no judged queries")
     return judged
 
 
 class _Once:
-    """Lets every id through once."""
+    """Returns an id unless it was seen before."""
 
     def __init__(self, noun: str) -> None:
         self._noun = noun

@@ -1,4 +1,4 @@
-"""The nouns of a judged collection, and its lines read with the place of what is wrong."""
+"""Types of a judged collection, and a line reader whose errors name file and line."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,21 +15,21 @@ MAX_LINE_BYTES = 16 * 2**20
 
 @dataclass(frozen=True)
 class Judged:
-    """A query with what should be found for it."""
+    """A query with its relevant documents."""
 
     query: str
     relevant: Mapping[str, int]
-    """Grades by document id; with spans alone, their documents with grade 1."""
+    """Grades by document id; with only spans, grade 1 for their documents."""
     spans: Sequence[Span] = ()
     principals: frozenset[str] = field(default_factory=frozenset)
-    """Who asks; nobody said means whoever the evaluation runs as."""
+    """Principals of the searcher; empty means those of the evaluation itself."""
     filter: str | None = None
     id: str = ""
 
 
 @dataclass(frozen=True)
 class JudgedLine:
-    """One line of a file; `fail` says where it stands."""
+    """One line of a file; errors raised through it name file and line."""
 
     path: Path
     number: int
@@ -40,35 +40,35 @@ class JudgedLine:
         raise InputError(f"{self.path}, line {self.number}: {message}")
 
     def fields(self) -> dict[str, object]:
-        """The line as a JSON object."""
+        """Parse the line as a JSON object."""
         try:
             value = orjson.loads(self.text)
         except orjson.JSONDecodeError as exc:
             self.fail(f"not JSON: {exc}")
         if not isinstance(value, dict):
-            self.fail(f"{type(value).__name__}; expected an object")
+            self.fail(f"got {type(value).__name__}; expected an object")
         return value
 
     def string(self, fields: Mapping[str, object], *names: str) -> str:
-        """The first of the fields that is there: a string that is not blank, or a number."""
+        """Return the first present field as a string; accepts non-blank strings and integers."""
         value = next((fields[name] for name in names if name in fields), None)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if not isinstance(value, str) or not value.strip():
-            self.fail(f"{names[0]} is {value!r:.80}; expected a string that is not blank")
+            self.fail(f"{names[0]} is {value!r:.80}; expected a non-blank string")
         return value
 
     def spans(self, fields: Mapping[str, object]) -> tuple[Span, ...]:
-        """The gold spans; each names its document, or the line names one for all."""
+        """Return the gold spans; each names its document, or the line names one for all."""
         found = fields.get("spans", [])
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            self.fail("spans is no list of objects such as {document_id, start, end}")
+            self.fail("spans is invalid; expected a list of {document_id, start, end}")
         return tuple(self._span({**fields, **one}) for one in found)
 
     def _span(self, fields: Mapping[str, object]) -> Span:
         start, end = fields.get("start"), fields.get("end")
         if not (_whole(start) and _whole(end) and 0 <= start < end):
-            self.fail(f"a span from {start!r} to {end!r}; expected whole numbers, start < end")
+            self.fail(f"the span is {start!r} to {end!r}; expected integers, 0 <= start < end")
         return Span(self.string(fields, "document_id", "doc_id"), start, end)
 
 
@@ -77,7 +77,7 @@ def _whole(value: object) -> TypeGuard[int]:
 
 
 def lines_of(path: Path) -> Iterator[JudgedLine]:
-    """The lines that are not blank, without their ends. Streams; InputError if unreadable."""
+    """Yield the non-blank lines without line ends. Raises InputError if unreadable."""
     try:
         with path.open("rb") as file:
             number = 0
@@ -101,6 +101,6 @@ def _decoded(path: Path, number: int, data: bytes) -> str:
 
 
 def absent(judged: Iterable[Judged], known: Callable[[str], bool]) -> list[str]:
-    """Relevant documents that are not there: an evaluation without them says little."""
+    """Return the relevant documents that are missing; without them an evaluation says little."""
     wanted = (id for one in judged for id, grade in one.relevant.items() if grade > 0)
     return [id for id in dict.fromkeys(wanted) if not known(id)]

@@ -1,7 +1,7 @@
-"""One query's ranking and its judgments to numbers; higher is better.
+"""Compute metrics of one query's ranking from its judgments; higher is better.
 
-As trec_eval 9 computes them (`ndcg_cut`, `recall`, `P`, `recip_rank`, `map`, `success`): what is
-not judged is not relevant, a grade of 1 or more is. Knows ids and spans; not where they come from.
+As in trec_eval 9 (`ndcg_cut`, `recall`, `P`, `recip_rank`, `map`, `success`): unjudged documents
+are not relevant, grades of 1 or more are. Knows ids and spans; not where they come from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,14 +12,14 @@ from math import log2
 import numpy as np
 
 Grades = Mapping[str, int]
-"""Judged ids and how relevant each is; 0 and less is not."""
+"""Relevance grades by id; 0 or less is not relevant."""
 Ranking = Sequence[str] | Mapping[str, float]
-"""Ids best first, or ids with scores, equal ones then as trec_eval orders them: by id, falling."""
+"""Ids, best first; or scores by id, with ties by descending id, as in trec_eval."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Characters of a document; `end` is behind the last."""
+    """A range of characters of a document; `end` is exclusive."""
 
     document_id: str
     start: int
@@ -27,7 +27,7 @@ class Span:
 
 
 def ndcg(ranking: Ranking, grades: Grades, k: int | None = None) -> float:
-    """Discounted gain of the first k over the greatest possible; the gain is the grade itself.
+    """Return the discounted gain of the first k over the ideal one; the gain is the grade itself.
 
     Järvelin & Kekäläinen 2002, section 2.2, with trec_eval's discount: log2 (rank + 1).
     """
@@ -37,30 +37,30 @@ def ndcg(ranking: Ranking, grades: Grades, k: int | None = None) -> float:
 
 
 def recall(ranking: Ranking, grades: Grades, k: int | None = None) -> float:
-    """Share of the relevant ids that are among the first k."""
+    """Return the share of the relevant ids that are among the first k."""
     relevant = _relevant(grades)
     return _found(ranking, relevant, k) / len(relevant) if relevant else 0.0
 
 
 def precision(ranking: Ranking, grades: Grades, k: int) -> float:
-    """Share of k that is relevant, even where fewer were found; trec_eval's `P_k`."""
+    """Return the relevant ids among the first k over k, even if fewer were found; `P_k`."""
     return _found(ranking, _relevant(grades), k) / k
 
 
 def hit(ranking: Ranking, grades: Grades, k: int) -> float:
-    """1 if anything relevant is among the first k, otherwise 0; trec_eval's `success_k`."""
+    """Return 1 if a relevant id is among the first k, else 0; trec_eval's `success_k`."""
     return float(_found(ranking, _relevant(grades), k) > 0)
 
 
 def reciprocal_rank(ranking: Ranking, grades: Grades) -> float:
-    """1 / rank of the first relevant id, 0 without one; its mean over queries is MRR."""
+    """Return 1 / rank of the first relevant id, 0 without one; its mean over queries is MRR."""
     relevant = _relevant(grades)
     places = (place for place, id in enumerate(ranked(ranking), 1) if id in relevant)
     return 1 / next(places, float("inf"))
 
 
 def average_precision(ranking: Ranking, grades: Grades) -> float:
-    """Precision at the rank of each relevant id, 0 for those not found; its mean is MAP."""
+    """Return the mean precision at each relevant id's rank, 0 for missing ones; its mean is MAP."""
     relevant, found, total = _relevant(grades), 0, 0.0
     for place, id in enumerate(ranked(ranking), 1):
         if id in relevant:
@@ -70,7 +70,7 @@ def average_precision(ranking: Ranking, grades: Grades) -> float:
 
 
 def span_recall(found: Iterable[Span], gold: Iterable[Span]) -> float:
-    """Share of the characters of the gold spans that were found; each counts once.
+    """Return the share of the gold spans' characters that were found; each counts once.
 
     Smith & Troynikov 2024, "Evaluating Chunking Strategies for Retrieval", section "Metrics".
     """
@@ -80,14 +80,14 @@ def span_recall(found: Iterable[Span], gold: Iterable[Span]) -> float:
 
 
 def span_precision(found: Iterable[Span], gold: Iterable[Span]) -> float:
-    """Share of the characters found that gold spans have; each counts once. Source as above."""
+    """Return the share of the found characters that are in gold spans; each counts once."""
     given = _merged(found)
     size = _size(given)
     return _shared(given, _merged(gold)) / size if size else 0.0
 
 
 def ranked(ranking: Ranking) -> Sequence[str]:
-    """The ids, best first, each once: where it is first."""
+    """Return the distinct ids, best first."""
     if isinstance(ranking, Mapping):  # trec_eval compares scores as float32.
         return sorted(ranking, key=lambda id: (np.float32(ranking[id]), id), reverse=True)
     return list(dict.fromkeys(ranking))
@@ -106,7 +106,7 @@ def _discounted(gains: Iterable[int]) -> float:
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """The spans without overlaps, by document and place; empty ones are left out."""
+    """Merge overlapping spans, sorted by document and start; drop empty ones."""
     merged: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.document_id, span.start)):
         last = merged[-1] if merged else None
@@ -122,5 +122,5 @@ def _size(merged: Iterable[Span]) -> int:
 
 
 def _shared(some: Sequence[Span], others: Sequence[Span]) -> int:
-    """Characters that both have: as many as the two have less what they have together."""
+    """Return the number of shared characters: both sizes minus the size of the union."""
     return _size(some) + _size(others) - _size(_merged([*some, *others]))

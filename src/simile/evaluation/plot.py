@@ -1,7 +1,7 @@
-"""Pictures of an evaluation and of a tuning, as PNG or SVG by the suffix of the file.
+"""Plot an evaluation or a tuning as PNG or SVG, depending on the file's suffix.
 
-Error bars: the middle 95% of the means of queries drawn anew with replacement (Efron 1979).
-Needs the extra `plot`, imported when a picture is asked for.
+Error bars are the middle 95% of the means of bootstrap samples of the queries (Efron 1979).
+Requires the extra `plot`, which is imported on demand.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,13 +23,17 @@ _BLOCK = 2**20
 
 
 def plot_arms(evaluation: Evaluation, path: Path, *, metrics: Sequence[str] = ()) -> None:
-    """Bars of each arm and metric. Writes the file; InputError, MissingExtraError."""
+    """Plot a bar for each arm and metric, and write the file.
+
+    Raises InputError for an unknown metric or an invalid path, MissingExtraError without
+    matplotlib.
+    """
     arms = evaluation.scores
     known = list(next(iter(arms.values())).keys())
     names = list(metrics) or known
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise InputError(f"no metric {unknown[0]!r}; there are {', '.join(known)}")
+        raise InputError(f"metric is {unknown[0]!r}; expected one of {', '.join(known)}")
 
     def draw(axes: Any) -> None:
         width = 0.8 / len(arms)
@@ -46,7 +50,7 @@ def plot_arms(evaluation: Evaluation, path: Path, *, metrics: Sequence[str] = ()
 
 
 def plot_alpha(tuning: Tuning, path: Path) -> None:
-    """The metric over the weight of the dense arm. Writes the file; as `plot_arms`."""
+    """Plot the metric over the dense arm's weight, and write the file. Raises as `plot_arms`."""
 
     def draw(axes: Any) -> None:
         for depth in DEPTHS:
@@ -57,7 +61,7 @@ def plot_alpha(tuning: Tuning, path: Path) -> None:
             if depth == tuning.chosen.candidates:
                 axes.fill_between(alphas, low, high, alpha=0.15, color=line.get_color())
         axes.axvline(tuning.chosen.alpha, linestyle="--", color="gray", label="chosen")
-        axes.set_xlabel("alpha: 0 lexical alone, 1 dense alone")
+        axes.set_xlabel("alpha: 0 is lexical only, 1 is dense only")
         axes.set_ylabel(tuning.metric)
         axes.set_title("band: 95% over queries, for the chosen number of candidates")
 
@@ -65,7 +69,7 @@ def plot_alpha(tuning: Tuning, path: Path) -> None:
 
 
 def interval(scores: Scores) -> tuple[float, float]:
-    """Where the mean of float (queries,) lies with 95% confidence; NaN counts as not judged."""
+    """Return the 95% interval of the mean of scores, float (queries,), ignoring NaN."""
     judged = scores[~np.isnan(scores)]
     chance = np.random.default_rng(_SEED)
     rows = max(1, _BLOCK // len(judged))
@@ -78,15 +82,15 @@ def interval(scores: Scores) -> tuple[float, float]:
 
 
 def _intervals(scores: Sequence[Scores]) -> tuple[NDArray[np.float64], ...]:
-    """Low end, mean and high end of each."""
+    """Return the low ends, means and high ends."""
     low, high = np.array([interval(one) for one in scores]).T
     return low, np.array([np.nanmean(one) for one in scores]), high
 
 
 def require_plot(path: Path) -> None:
-    """InputError for a name of no picture or no folder, MissingExtraError if none can be drawn."""
+    """Raise InputError for a bad suffix or missing folder, MissingExtraError without matplotlib."""
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path.name} is no picture; expected a name with {' or '.join(SUFFIXES)}")
+        raise InputError(f"{path.name} is invalid; expected the suffix {' or '.join(SUFFIXES)}")
     if not path.parent.is_dir():
         raise InputError(f"{path} cannot be written: No such file or directory: {path.parent}")
     try:
@@ -94,9 +98,7 @@ def require_plot(path: Path) -> None:
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise MissingExtraError(
-            "matplotlib is needed for pictures: pip install 'simile[plot]'"
-        ) from exc
+        raise MissingExtraError("plots require matplotlib: pip install 'simile[plot]'") from exc
 
 
 def _write(path: Path, draw: Callable[[Any], None]) -> None:

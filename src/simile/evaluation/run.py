@@ -1,6 +1,6 @@
-"""A searcher and judged queries to the metrics of each arm, and which differences are noise.
+"""Evaluate the arms of a search on judged queries, and test which differences are noise.
 
-Documents are ranked by their best chunk. It is handed a search, and knows neither index nor models.
+Documents are ranked by their best chunk. Takes a search function; knows neither index nor models.
 """
 
 import json
@@ -24,13 +24,13 @@ from simile.types import Hit
 Arm = Literal["dense", "lexical", "hybrid", "rerank"]
 ARMS: tuple[Arm, ...] = ("dense", "lexical", "hybrid")
 DEPTH = CANDIDATES
-"""Chunks looked at for each query."""
+"""Number of chunks retrieved per query."""
 Progress = Callable[[int, int], None]
-"""Told how many queries of how many are done."""
+"""Called with the numbers of queries done and in total."""
 Search = Callable[[Judged, Arm, int], Sequence[Hit]]
-"""The best chunks of an arm, best first, for one judged query: at most so many."""
+"""Returns an arm's best chunks for a judged query, best first, at most this many."""
 Scores = NDArray[np.float64]
-"""float64 (queries,), in their order; NaN where the query has no judgment of this kind."""
+"""float64 (queries,), in query order; NaN for queries without a judgment of this kind."""
 
 METRICS: dict[str, Callable[[Sequence[str], Judged], float]] = {
     "ndcg@10": lambda ids, judged: metrics.ndcg(ids, judged.relevant, 10),
@@ -40,42 +40,42 @@ METRICS: dict[str, Callable[[Sequence[str], Judged], float]] = {
     "precision@10": lambda ids, judged: metrics.precision(ids, judged.relevant, 10),
     "hit@10": lambda ids, judged: metrics.hit(ids, judged.relevant, 10),
 }
-"""Of ranked document ids; MAP and MRR of the whole ranking."""
+"""Metrics of ranked document ids; MAP and MRR use the whole ranking."""
 SPAN_METRICS: dict[str, Callable[[Sequence[Span], Judged], float]] = {
     "span_recall@10": lambda spans, judged: metrics.span_recall(spans[:10], judged.spans),
     "span_precision@10": lambda spans, judged: metrics.span_precision(spans[:10], judged.spans),
 }
-"""Of ranked chunks, where spans are judged."""
+"""Metrics of ranked chunks, for queries with judged spans."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much an arm is above another, in the mean over queries, and whether that is chance."""
+    """The mean difference between two arms over the queries, with its p-value."""
 
     difference: float
     p: float
 
     @property
     def noise(self) -> bool:
-        """Whether it cannot be told from chance."""
+        """Whether the difference is indistinguishable from chance."""
         return self.p >= NOISE
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What each arm is worth."""
+    """The scores of each arm."""
 
     queries: int
     scores: Mapping[Arm, Mapping[str, Scores]]
-    """By arm and metric, one for each query."""
+    """Each query's score, by arm and metric."""
 
     def means(self) -> dict[Arm, dict[str, float]]:
-        """By arm and metric, the mean over the queries."""
+        """Return the mean over the queries, by arm and metric."""
         of_arms = self.scores.items()
         return {arm: {name: mean(of[name]) for name in of} for arm, of in of_arms}
 
     def significance(self) -> dict[str, dict[str, Difference]]:
-        """By `hybrid vs dense` and metric: every arm against those before it."""
+        """Compare every arm with those before it, by `hybrid vs dense` and metric."""
         pairs = list(combinations(self.scores, 2))
         if not pairs:
             return {}
@@ -93,7 +93,7 @@ class Evaluation:
         return told
 
     def to_json(self) -> str:
-        """`{"arms": {"dense": {"ndcg@10": …}}, "queries": …, "significance": …}`."""
+        """Format as `{"arms": {"dense": {"ndcg@10": …}}, "queries": …, "significance": …}`."""
         compared = {
             pair: {name: {"difference": of.difference, "p": of.p} for name, of in by.items()}
             for pair, by in self.significance().items()
@@ -103,7 +103,7 @@ class Evaluation:
 
 
 class IndexSearch(Protocol):
-    """What `Index.search` promises, as far as it is needed here."""
+    """The part of `Index.search` that an evaluation needs."""
 
     def __call__(
         self,
@@ -115,7 +115,7 @@ class IndexSearch(Protocol):
         filter: str | None,
         rerank: RankModel | EmbeddingModel | str | None,
     ) -> list[Hit]:
-        """The k best chunks, best first."""
+        """Return the k best chunks, best first."""
         ...
 
 
@@ -125,7 +125,7 @@ def searching(
     principals: Iterable[str] = (),
     rerank: RankModel | EmbeddingModel | str | None = None,
 ) -> Search:
-    """A search of each arm from `Index.search`; a query's own principals come before these."""
+    """Adapt `Index.search` to search by arm; a query's own principals replace the given ones."""
     default = frozenset(principals)
 
     def of_arm(judged: Judged, arm: Arm, k: int) -> Sequence[Hit]:
@@ -147,9 +147,11 @@ def evaluate(
     depth: int = DEPTH,
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """Search once for each query and arm. Blocks. InputError without a query or an arm."""
+    """Search once per query and arm. Blocks. Raises InputError without queries or arms."""
     if not judged or not arms:
-        raise InputError(f"{len(judged)} judged queries, {len(arms)} arms; expected some of both")
+        raise InputError(
+            f"{len(judged)} judged queries, {len(arms)} arms; expected at least one of each"
+        )
     names = [*METRICS, *(SPAN_METRICS if any(one.spans for one in judged) else ())]
     scores = {arm: {name: np.full(len(judged), np.nan) for name in names} for arm in arms}
     for place, one in enumerate(judged):
@@ -163,7 +165,7 @@ def evaluate(
 
 
 def measure(judged: Judged, chunks: Sequence[Span], names: Iterable[str]) -> dict[str, float]:
-    """Metrics of one ranking of chunks, best first; NaN where there are no spans to judge by."""
+    """Return metrics of ranked chunks, best first; NaN for span metrics without judged spans."""
     ids = list(dict.fromkeys(chunk.document_id for chunk in chunks))
     found = {}
     for name in names:
@@ -175,5 +177,5 @@ def measure(judged: Judged, chunks: Sequence[Span], names: Iterable[str]) -> dic
 
 
 def mean(scores: Scores) -> float:
-    """Over the queries that have a judgment of this kind."""
+    """Return the mean over the queries with a judgment of this kind."""
     return float(np.nanmean(scores))

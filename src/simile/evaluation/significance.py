@@ -1,7 +1,7 @@
-"""Are two ways of searching different, or is it the choice of queries?
+"""Test whether two searches differ, beyond the choice of queries.
 
-The paired randomisation test: under the null hypothesis the sign of each query's difference is a
-coin. Smucker, Allan, Carterette 2007, section 2.2, two-sided. Not corrected for many comparisons.
+Paired randomization test, two-sided (Smucker, Allan, Carterette 2007, section 2.2): under the null
+hypothesis the sign of each query's difference is random. Not corrected for multiple comparisons.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,30 +11,30 @@ from numpy.typing import ArrayLike, NDArray
 
 PERMUTATIONS = 10_000
 NOISE = 0.05
-"""A difference with a p-value of this or more is not told from chance."""
+"""Differences with at least this p-value are considered chance."""
 _SEED = 20070
 _BLOCK = 2**20
-"""Coins in memory at once."""
+"""Random signs in memory at once."""
 _ROUNDING = 1e-10
-"""Of the sum of all differences: what may part two sums that are equal on paper."""
+"""Tolerance for sums that are equal in exact arithmetic, relative to the sum of differences."""
 
 
 def p_value(differences: ArrayLike, *, permutations: int = PERMUTATIONS) -> float:
-    """Chance of a mean as far from 0, from the differences of each query, float (n,)."""
+    """Return the probability of a mean at least as far from 0, given differences, float (n,)."""
     return float(p_values(np.atleast_1d(differences)[:, None], permutations=permutations)[0])
 
 
 def p_values(differences: ArrayLike, *, permutations: int = PERMUTATIONS) -> NDArray[np.float64]:
-    """As `p_value`, for each column of float (n, columns); NaN counts as no difference.
+    """Return `p_value` of each column of float (n, columns); NaN counts as no difference.
 
-    Exact where a column has no more choices of signs than permutations; otherwise (b + 1) / (m + 1)
-    (Phipson & Smyth 2010), which is never 0. The same each time.
+    Exact if a column has at most `permutations` choices of signs; otherwise (b + 1) / (m + 1)
+    (Phipson & Smyth 2010), which is never 0. Deterministic.
     """
     given = np.nan_to_num(np.asarray(differences, np.float64), nan=0.0)
     told = np.empty(given.shape[1])
     many = []
     for place, column in enumerate(given.T):
-        signed = column[column != 0, None]  # What is 0 has no sign.
+        signed = column[column != 0, None]  # Zeros have no sign.
         if 2 ** min(len(signed), 62) > permutations:
             many.append(place)
         else:
@@ -46,7 +46,7 @@ def p_values(differences: ArrayLike, *, permutations: int = PERMUTATIONS) -> NDA
 
 
 def _extreme(given: NDArray[np.float64], coins: Iterable[NDArray[np.float64]]) -> NDArray[np.int64]:
-    """For each column, how many throws have a sum as far from 0 as the given one."""
+    """Count, for each column, the throws whose sum is at least as far from 0 as the given one."""
     total = given.sum(axis=0)
     least = np.abs(total) - _ROUNDING * np.abs(given).sum(axis=0)
     extreme = np.zeros(given.shape[1], np.int64)

@@ -1,6 +1,6 @@
-"""Indexes of other chunk sizes, judged by the same queries as the one in use.
+"""Compare indexes of other chunk sizes with the current one, on the same judged queries.
 
-It is handed a search of each; who makes the indexes, and what of, it does not know.
+Takes a search function for each index; does not create the indexes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,24 +14,24 @@ from simile.evaluation.significance import NOISE, p_value
 
 @dataclass(frozen=True)
 class Size:
-    """What a chunk size is worth, beside the one in use."""
+    """The result of a chunk size, compared with the current one."""
 
     max_tokens: int
     value: float
-    """Mean of the metric over the queries, both arms fused."""
+    """Mean of the metric over the queries, with both arms fused."""
     difference: float
     p: float
 
     @property
     def noise(self) -> bool:
-        """Whether the difference cannot be told from chance."""
+        """Whether the difference is indistinguishable from chance."""
         return self.p >= NOISE
 
 
 def compare_sizes(
     judged: Sequence[Judged], present: Search, others: Mapping[int, Search], metric: str
 ) -> tuple[float, list[Size]]:
-    """The present value of the metric, and each other size's. InputError for another metric."""
+    """Return the metric's current value and the other sizes. Raises InputError for unknown ones."""
     now = evaluate(judged, present, arms=("hybrid",)).scores["hybrid"]
     if metric not in now:
         raise InputError(f"metric is {metric!r}; expected one of {', '.join(now)}")

@@ -1,6 +1,6 @@
-"""Do cosines order pairs of sentences as people do: Pearson's and Spearman's correlation.
+"""Correlate cosines of sentence pairs with human scores: Pearson and Spearman.
 
-Spearman is Pearson of the ranks, those of equal values averaged (Kendall 1948, chapter 3).
+Spearman is Pearson of the ranks, averaged for equal values (Kendall 1948, chapter 3).
 """
 
 import json
@@ -21,19 +21,19 @@ _BATCH = 512
 
 @dataclass(frozen=True)
 class Correlation:
-    """How cosines go with the scores of people, -1 to 1; NaN where one of them never varies."""
+    """Correlation of cosines with human scores, -1 to 1; NaN if either is constant."""
 
     pearson: float
     spearman: float
     pairs: int
 
     def to_json(self) -> str:
-        """One object; null for NaN."""
+        """Format as one JSON object; NaN becomes null."""
         told = asdict(self).items()
         return json.dumps({name: None if isnan(value) else value for name, value in told})
 
     def to_text(self) -> str:
-        """One line; times 100, as such numbers are published."""
+        """Format as one line, times 100, as usually published."""
         spearman, pearson = 100 * self.spearman, 100 * self.pearson
         return f"spearman {spearman:.2f}   pearson {pearson:.2f}   {self.pairs:,} pairs"
 
@@ -45,7 +45,7 @@ def correlate(
     role: Role = "query",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Correlation:
-    """Embed both sentences of all pairs, in the same role, since neither looks for the other."""
+    """Embed both sentences of all pairs, in one role because neither is a query for the other."""
     cosines: list[NDArray[np.float64]] = []
     for start in range(0, len(pairs), _BATCH):
         batch = pairs[start : start + _BATCH]
@@ -59,7 +59,7 @@ def correlate(
 
 
 def pearson(some: ArrayLike, others: ArrayLike) -> float:
-    """The correlation of two series, float (n,) each; NaN if one of them never varies."""
+    """Return the correlation of two series, float (n,) each; NaN if either is constant."""
     one, other = np.asarray(some, np.float64), np.asarray(others, np.float64)
     if len(one) < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan")
@@ -68,12 +68,12 @@ def pearson(some: ArrayLike, others: ArrayLike) -> float:
 
 
 def spearman(some: ArrayLike, others: ArrayLike) -> float:
-    """The correlation of the ranks of two series; NaN if one of them never varies."""
+    """Return the correlation of the ranks of two series; NaN if either is constant."""
     return pearson(ranks(some), ranks(others))
 
 
 def ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """Places in ascending order from 1, float64 (n,); equal values share their mean place."""
+    """Return ascending ranks from 1, float64 (n,); equal values share their mean rank."""
     _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     mean: NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]

@@ -1,16 +1,16 @@
-"""An evaluation for people: a table of the arms, then what can be said of their differences."""
+"""Format an evaluation as text: a table of the arms, then the significance of differences."""
 
 from collections.abc import Sequence
 
 from simile.evaluation.run import Evaluation
 
 COMPARED = "ndcg@10"
-"""The metric whose differences are told unless another is asked for."""
-_NOISE = "  noise: not told from chance"
+"""The metric whose differences are shown by default."""
+_NOISE = "  noise: may be chance"
 
 
 def to_text(evaluation: Evaluation, *, metric: str = COMPARED) -> str:
-    """Lines for a terminal; `*` marks the best arm of each metric."""
+    """Format for a terminal; `*` marks the best arm of each metric."""
     means = evaluation.means()
     names = list(next(iter(means.values())))
     best = {name: max(of[name] for of in means.values()) for name in names}
@@ -31,13 +31,13 @@ def to_text(evaluation: Evaluation, *, metric: str = COMPARED) -> str:
             ]
         )
         verdicts = [_NOISE if of[metric].noise else "" for of in compared.values()]
-        told += ["", f"{metric}, paired randomisation test:"]
+        told += ["", f"{metric}, paired randomization test:"]
         told += [f"{line}{said}" for line, said in zip(lines, verdicts, strict=True)]
     return "\n".join(told)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The first column to the left, numbers to the right."""
+    """Align the first column left, the numbers right."""
     first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = []
     for name, *cells in rows:

@@ -1,7 +1,7 @@
-"""Choose the weight of the dense arm, and how many candidates an arm brings, from judged queries.
+"""Choose the dense arm's weight and the number of candidates per arm, from judged queries.
 
-Each arm is asked once for a query; the settings differ in the fusion alone. A setting is judged on
-queries that did not choose it (k-fold cross-validation), and kept only if that is no chance.
+Each arm is searched once per query; settings differ only in the fusion. A setting is judged on
+held-out queries (k-fold cross-validation), and chosen only if the gain is significant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,15 +35,15 @@ _SEED = 5
 
 @dataclass(frozen=True)
 class Setting:
-    """A way to fuse."""
+    """The parameters of a fusion."""
 
     alpha: float = DEFAULT_ALPHA
     """Weight of the dense arm."""
     candidates: int = CANDIDATES
-    """Of each arm."""
+    """Number of candidates per arm."""
 
     def __str__(self) -> str:
-        return f"alpha {self.alpha:.2f} of {self.candidates}"
+        return f"alpha {self.alpha:.2f}, {self.candidates} candidates"
 
 
 DEFAULT = Setting()
@@ -54,49 +54,49 @@ GRID = tuple(Setting(alpha, depth) for depth in DEPTHS for alpha in ALPHAS)
 
 @dataclass(frozen=True)
 class Tuning:
-    """What was found, on queries that did not choose it where that is said."""
+    """The result of tuning."""
 
     metric: str
     scores: Mapping[Setting, Scores]
-    """By setting of the grid, one for each query."""
+    """Each query's score, by setting of the grid."""
     arms: Mapping[str, float]
-    """Mean of each arm alone."""
+    """Mean score of each arm alone."""
     best: Setting
-    """The best over all queries."""
+    """The best setting over all queries."""
     held_out: float
-    """Mean over the folds of the setting that the other folds chose."""
+    """Mean score of each fold under the setting that is best on the other folds."""
     default_held_out: float
-    """Of the default on the same queries."""
+    """Mean score of the default on the same queries."""
     p: float
 
     @property
     def noise(self) -> bool:
-        """Whether the gain is none, or cannot be told from chance."""
+        """Whether there is no gain, or none distinguishable from chance."""
         return self.p >= NOISE or self.held_out <= self.default_held_out
 
     @property
     def chosen(self) -> Setting:
-        """The setting to keep."""
+        """The setting to use."""
         return DEFAULT if self.noise else self.best
 
     def curve(self, candidates: int = CANDIDATES) -> dict[float, Scores]:
-        """By alpha, the score of each query."""
+        """Return each query's scores by alpha."""
         return {one.alpha: by for one, by in self.scores.items() if one.candidates == candidates}
 
     def to_text(self) -> str:
-        """Lines for a terminal, each arm alone first."""
+        """Format for a terminal, each arm alone first."""
         queries = len(self.scores[DEFAULT])
         lines = [f"{self.metric} over {queries:,} judged queries"]
-        lines += [f"  {arm + ' alone':<27}{value:.4f}" for arm, value in self.arms.items()]
+        lines += [f"  {arm + ' alone':<36}{value:.4f}" for arm, value in self.arms.items()]
         for name, one in (("default", DEFAULT), ("best", self.best)):
             value = self.scores[one].mean()
-            lines.append(f"  {name:<8}{one!s:<19}{value:.4f}")
+            lines.append(f"  {name:<8}{one!s:<28}{value:.4f}")
         gain = self.held_out - self.default_held_out
         lines.append(
             f"held out: {self.held_out:.4f}, default {self.default_held_out:.4f}, "
             f"{gain:+.4f}, p {self.p:.4f}"
         )
-        said = "noise: the default is kept" if self.noise else "chosen:"
+        said = "noise, keeping the default:" if self.noise else "chosen:"
         return "\n".join([*lines, f"{said} {self.chosen}"])
 
 
@@ -109,7 +109,11 @@ def tune(
     principals: frozenset[str] = frozenset(),
     progress: Progress = lambda done, total: None,
 ) -> Tuning:
-    """Try the grid. Blocks; changes nothing. Raises InputError, FingerprintError, EngineError."""
+    """Evaluate the grid. Blocks; changes nothing.
+
+    Raises InputError for invalid input, FingerprintError for another model than the index's, and
+    EngineError.
+    """
     _require(judged, metric)
     require_model(store.meta(), model)
     view = store.view()
@@ -130,20 +134,20 @@ def tune(
 
 
 def keep(store: Store, setting: Setting) -> None:
-    """Note the setting in the index, for searches that name none."""
+    """Store the setting in the index, as the default of searches."""
     store.set_meta(ALPHA_NOTE, str(setting.alpha))
     store.set_meta(CANDIDATES_NOTE, str(setting.candidates))
 
 
 def fused(arms: Mapping[str, Candidates], setting: Setting) -> Candidates:
-    """The ranking that a search with this setting gives."""
+    """Return the ranking of a search with this setting."""
     k = setting.candidates
     cut = {name: Candidates(arm.rows[:k], arm.scores[:k]) for name, arm in arms.items()}
     return fuse(cut, {"dense": setting.alpha, "lexical": 1.0 - setting.alpha}, "convex")
 
 
 def _tuning(metric: str, scores: Mapping[Setting, Scores], arms: Mapping[str, float]) -> Tuning:
-    settings = sorted(GRID, key=_strangeness)  # Of equals the first is best.
+    settings = sorted(GRID, key=_strangeness)  # The first of equals wins.
     table = np.stack([scores[setting] for setting in settings])
     held_out = _cross_validated(table)
     default = scores[DEFAULT]
@@ -152,7 +156,7 @@ def _tuning(metric: str, scores: Mapping[Setting, Scores], arms: Mapping[str, fl
 
 
 def _cross_validated(table: NDArray[np.float64]) -> Scores:
-    """Each query's score under the setting that is best for the other folds' queries."""
+    """Return each query's score under the setting that is best on the other folds."""
     count = table.shape[1]
     shuffled = np.random.default_rng(_SEED).permutation(count)
     held_out = np.empty(count)
@@ -168,7 +172,7 @@ def _score(metric: str, judged: Judged, arm: Candidates, spans: Mapping[int, Spa
 
 
 def _spans(store: Store, ids: NDArray[np.int64], arms: Mapping[str, Candidates]) -> dict[int, Span]:
-    """Place of each candidate, by its row; without those that are gone since."""
+    """Return the span of each candidate by row, without those deleted meanwhile."""
     rows = np.unique(np.concatenate([arm.rows for arm in arms.values()])).tolist()
     of_rows = dict(zip(rows, ids[rows].tolist(), strict=True))
     chunks = {
@@ -179,13 +183,13 @@ def _spans(store: Store, ids: NDArray[np.int64], arms: Mapping[str, Candidates])
 
 
 def _strangeness(setting: Setting) -> tuple[float, int]:
-    """How far from the default."""
+    """Return the distance from the default."""
     return abs(setting.alpha - DEFAULT.alpha), abs(setting.candidates - DEFAULT.candidates)
 
 
 def _require(judged: Sequence[Judged], metric: str) -> None:
     if len(judged) < 2:
-        raise InputError(f"{len(judged)} judged queries; expected two or more to tune with")
+        raise InputError(f"{len(judged)} judged queries; expected two or more")
     known = [*METRICS, *(SPAN_METRICS if all(one.spans for one in judged) else ())]
     if metric not in known:
         raise InputError(f"metric is {metric!r}; expected one of {', '.join(known)}")

@@ -1,1 +1,1 @@
-"""Small programs that show one use each; run as `python -m simile.examples.NAME`."""
+"""Small example programs; run them as `python -m simile.examples.NAME`."""

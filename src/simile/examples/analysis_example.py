@@ -1,6 +1,6 @@
 """Cluster, deduplicate, classify and map a few dozen support questions, step by step.
 
-Embeds in this process, so no server is needed. The map is a page to open in a browser.
+Embeds in this process, so it needs no server. The map is a page to open in a browser.
 """
 
 import argparse
@@ -53,10 +53,12 @@ ASKED = ("is my new card on its way?", "i cannot log in any more", "who won the 
 
 
 def main() -> None:
-    """Parse the command line, and go through the steps."""
+    """Parse the command line and run the steps."""
     parser = argparse.ArgumentParser(description="Walk through the analysis, step by step.")
     parser.add_argument("--model", default="all-minilm")
-    parser.add_argument("--map", type=Path, default=Path("map.html"), help="where the map goes")
+    parser.add_argument(
+        "--map", type=Path, default=Path("map.html"), help="file to write the map to"
+    )
     options = parser.parse_args()
     texts = [text for some in LABELED.values() for text in some]
     labels = [label for label, some in LABELED.items() for _ in some]
@@ -66,7 +68,7 @@ def main() -> None:
 
     found = cluster(vectors, texts)
     outliers = int((found.labels < 0).sum())
-    print(f"1. Cluster: {len(found.clusters)} of {len(texts)} texts, and {outliers} outliers")
+    print(f"1. Cluster {len(texts)} texts: {len(found.clusters)} clusters, {outliers} outliers")
     for one in found.clusters:
         words = ", ".join(one.words[:3])
         print(f"   {one.size} texts, stability {one.stability:.2f}: {words}")
@@ -77,14 +79,14 @@ def main() -> None:
             print(f"   keep {texts[group.keep]!r}, drop {texts[gone.row]!r} ({gone.cosine:.3f})")
 
     classifier = fit(vectors, labels)
-    print(f"3. Classify, by {classifier.fitted.method}:")
+    print(f"3. Classify with {classifier.fitted.method}:")
     for text, answer in zip(ASKED, classifier.predict(asked), strict=True):
         print(f"   {text!r}: {answer.label or 'none of these'} ({answer.confidence:.2f})")
 
     names = [str(row + 1) for row in range(len(texts))]
     placed = project(vectors)
     write_map(options.map, Map("Support questions", texts, names, found, placed))
-    print(f"4. Map: {options.map}, placed by {placed.method}")
+    print(f"4. Map: {options.map}, projected by {placed.method}")
 
 
 if __name__ == "__main__":

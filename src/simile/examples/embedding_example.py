@@ -1,6 +1,6 @@
-"""Ask a running server for the vector of a text, and for how near another text is.
+"""Embed a text with a running server, and optionally compare it with another.
 
-Uses nothing of simile but its HTTP interface, so it works against Ollama too.
+Uses only the HTTP API, so it works with Ollama too.
 """
 
 import argparse
@@ -22,24 +22,24 @@ def embed(host: str, model: str, texts: list[str]) -> list[list[float]]:
 
 
 def norm(vector: list[float]) -> float:
-    """Length of a vector."""
+    """Return the length of a vector."""
     return math.sqrt(sum(x * x for x in vector))
 
 
 def main() -> None:
-    """Parse the command line, ask, print."""
+    """Parse the command line, request the vectors and print them."""
     parser = argparse.ArgumentParser(description="Embed a text over HTTP.")
     parser.add_argument("--text", required=True, help="the text to embed")
-    parser.add_argument("--compare", help="another text, to print the cosine similarity with")
+    parser.add_argument("--compare", help="another text; prints the cosine similarity")
     parser.add_argument("--model", default="all-minilm")
-    parser.add_argument("--host", default="http://127.0.0.1:11434", help="where the server is")
+    parser.add_argument("--host", default="http://127.0.0.1:11434", help="URL of the server")
     options = parser.parse_args()
     host = options.host if "://" in options.host else f"http://{options.host}"
     texts = [text for text in (options.text, options.compare) if text is not None]
     try:
         vectors = embed(host, options.model, texts)
     except httpx2.TransportError as exc:
-        sys.exit(f"no server answers at {host} ({exc}); start one with: simile serve")
+        sys.exit(f"cannot reach a server at {host} ({exc}); start one with: simile serve")
     first = vectors[0]
     print(f"model:      {options.model}")
     print(f"dimension:  {len(first)}")

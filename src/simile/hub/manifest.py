@@ -1,4 +1,4 @@
-"""The manifest of a stored model: what its files are and where they came from, as JSON and back.
+"""The manifest of a pulled model: its files and where they came from, as JSON and back.
 
 A model is there when its manifest is; it is written last. Knows the file format only, not the
 store's layout.
@@ -21,7 +21,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of one stored model."""
+    """The record of one pulled model."""
 
     name: str
     source: str
@@ -36,7 +36,7 @@ class Manifest:
 
     @property
     def origin_name(self) -> str:
-        """The name that says what the model is, whatever it is called now."""
+        """The name that the model was first pulled by, whatever it is called now."""
         return self.copied_from or self.name
 
     @property
@@ -54,12 +54,12 @@ class Manifest:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files together."""
+        """The size of all files together."""
         return sum(file.size_bytes for file in self.files)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write it into the folder, down to the disk; OSError where that fails."""
+    """Write it into the folder, down to the disk. Raises OSError if that fails."""
     fields = {"version": _VERSION, **asdict(manifest), "pulled_at": manifest.pulled_at.isoformat()}
     with (folder / MANIFEST).open("w", encoding="utf-8") as file:
         json.dump(fields, file, indent=1, default=list)
@@ -68,7 +68,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Read the folder's manifest; None where there is none that can be understood."""
+    """Read the folder's manifest; None if none can be read."""
     try:
         fields = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         pulled_at = datetime.fromisoformat(fields["pulled_at"])
@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def damaged_files(folder: Path, manifest: Manifest) -> list[str]:
-    """Say which files are absent or not of their recorded size; cheap, reads no content."""
+    """Describe the files that are missing or of the wrong size; cheap, reads no content."""
     return [
         f"{file.name} ({_size(folder / file.name)}, expected {file.size_bytes:,} bytes)"
         for file in manifest.files

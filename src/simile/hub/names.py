@@ -31,7 +31,7 @@ _PATH = re.compile(r"[./~]|[A-Za-z]:[\\/]|.*\\|.*\.gguf$", re.IGNORECASE | re.DO
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 _LONGEST_FOLDER_NAME = 120
 MAX_LENGTH = 1024
-"""Of a name with all parts, a scheme and blanks around it; the parts alone come to 600."""
+"""The longest name with all parts, a scheme and blanks around it; the parts alone reach 600."""
 
 
 def is_path(text: str) -> bool:

@@ -32,7 +32,7 @@ class OllamaFolder:
         self.folder = folder
 
     def find(self, name: ModelName) -> LocalModel | None:
-        """Give the model of that name, or None if Ollama does not have it.
+        """Return the model of that name, or None if Ollama does not have it.
 
         CheckpointError where files are missing or damaged, UnsupportedModelError for a model that
         cannot embed.
@@ -41,7 +41,7 @@ class OllamaFolder:
         return self._open(path) if path else None
 
     def all(self) -> list[LocalModel]:
-        """Give the models that can embed; what is damaged or made for chat is passed over."""
+        """Return the models that can embed; skip damaged ones and chat models."""
         found = []
         for path in self._manifest_paths():
             try:

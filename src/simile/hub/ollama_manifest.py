@@ -43,11 +43,11 @@ class OllamaManifest:
     """What is known of one model."""
 
     sha256: str
-    """Of the manifest itself: the digest by which Ollama shows the model."""
+    """The digest of the manifest itself, which Ollama shows as the model's."""
     layers: Mapping[str, Layer]
     """Name of the file to its layer; the model's own is there, and is the last."""
     size_bytes: int
-    """Of all layers, as Ollama shows it."""
+    """The size of all layers, as Ollama shows it."""
 
 
 def parse_manifest(data: bytes, name: str) -> OllamaManifest:
@@ -88,7 +88,7 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
 
 
 def read_window(params: Path) -> int | None:
-    """Give the tokens that a model reads by default (`num_ctx`), if its parameters say so."""
+    """Return a model's default window (`num_ctx`), if its parameters set one."""
     try:
         window = json.loads(params.read_bytes())["num_ctx"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -97,7 +97,7 @@ def read_window(params: Path) -> int | None:
 
 
 def read_license(text: Path) -> str | None:
-    """Give the SPDX name of a license from its text, if that is a well-known one."""
+    """Return the SPDX name of a license from its text, if that is a well-known one."""
     try:
         content = text.read_text(encoding="utf-8", errors="replace")
     except OSError:

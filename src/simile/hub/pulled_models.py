@@ -30,11 +30,11 @@ class PulledModels:
         return next((f for f in self._folders() if self._key(f) == wanted), self.root / name.folder)
 
     def derived(self, digest: str) -> Path:
-        """Where what is computed once from the files of this digest is kept."""
+        """Return the folder for what is computed once from the files of this digest."""
         return self.home / "derived" / digest[:16]
 
     def read(self, name: ModelName) -> Manifest | None:
-        """Give the model's manifest, or None if it is not there."""
+        """Return the model's manifest, or None if it is not there."""
         return read_manifest(self.folder(name))
 
     def check(self, name: ModelName, manifest: Manifest) -> None:
@@ -57,7 +57,7 @@ class PulledModels:
         return self.partial / f"{name.model.lower()}-{key}{ending}"
 
     def put(self, name: ModelName, finished: Path) -> None:
-        """Move a finished folder into the place of an earlier one; OSError where that fails."""
+        """Move a finished folder into the place of an earlier one. Raises OSError if that fails."""
         target = self.folder(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         old = self._set_aside(name)
@@ -71,7 +71,7 @@ class PulledModels:
             shutil.rmtree(old, ignore_errors=True)
 
     def remove(self, name: ModelName) -> None:
-        """Delete a model and the folders that it leaves empty; OSError where that fails."""
+        """Delete a model and the folders that it leaves empty. Raises OSError if that fails."""
         target = self.folder(name)
         if old := self._set_aside(name):
             shutil.rmtree(old, ignore_errors=True)
@@ -99,7 +99,7 @@ class PulledModels:
 
 @contextmanager
 def writing(home: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into StoreError, naming the folder and the cure."""
+    """Turn errors of the operating system into StoreError, naming the folder and the cure."""
     try:
         yield
     except SimileError:

@@ -33,7 +33,7 @@ class CrossEncoder:
     layout: Layout
 
     def tokenizer(self) -> PairTokenizer | TemplateTokenizer:
-        """Load the checkpoint's tokenizer; CheckpointError where there is none."""
+        """Load the checkpoint's tokenizer. Raises CheckpointError if there is none."""
         tokenizer = Tokenizer(self._fast, lowercase=self.facts.lowercase)
         if self.layout.has_template:
             return TemplateTokenizer(tokenizer, self._fast, instruction=self.layout.prompt)

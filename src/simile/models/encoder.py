@@ -28,7 +28,7 @@ class Encoder:
     modules: Modules
 
     def tokenizer(self) -> Tokenizer:
-        """Load the checkpoint's tokenizer; CheckpointError where there is none."""
+        """Load the checkpoint's tokenizer. Raises CheckpointError if there is none."""
         return Tokenizer(self.checkpoint.tokenizer(), lowercase=self.facts.lowercase)
 
     def graph(self) -> "Model":

@@ -59,12 +59,12 @@ class ModelFacts:
         return self.pooling == RANK
 
     def prefix(self, role: Role) -> str:
-        """What goes before a text of this role; empty where the model has no prompts."""
+        """Return the prompt before a text of this role; empty if the model has no prompts."""
         names = (*_PROMPT_NAMES[role], self.default_prompt)
         return next((self.prompts[name] for name in names if name in self.prompts), "")
 
     def named_prompt(self, name: str) -> str:
-        """Give the text of a prompt that the checkpoint names, or that of a role.
+        """Return the text of a prompt that the checkpoint names, or that of a role.
 
         Raises InputError for another name.
         """

@@ -1,4 +1,4 @@
-"""Remember what models' files say, so that each is read once while its files stay as they are.
+"""Remember models' facts, so that each model is read once while its files do not change.
 
 Knows digests, not files; may be used from several threads.
 """
@@ -16,7 +16,7 @@ MAX_MODELS = 256
 
 @dataclass(frozen=True)
 class _Key:
-    """What facts depend on: the files, and what the catalog adds to them."""
+    """Everything that facts depend on: the files, and what the catalog adds."""
 
     digest: str
     prompts: Sequence[tuple[str, str]]
@@ -33,7 +33,7 @@ class KnownFacts:
         self._of = lru_cache(MAX_MODELS)(lambda key: read(key.local))
 
     def of(self, local: LocalModel) -> ModelFacts:
-        """Give the facts of a model, read once.
+        """Return the facts of a model, read once.
 
         Raises CheckpointError or UnsupportedModelError, each time anew, where its files are wrong.
         """

@@ -1,4 +1,4 @@
-"""A model whose files are on this machine: where they lie, and what the catalog knows of it."""
+"""A model whose files are on this machine: where they are, and what the catalog knows of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ class LocalModel:
     prompts: Mapping[str, str] = field(default_factory=dict)
     """Role to the text that goes before, where the catalog knows it."""
     derived: Path | None = None
-    """Folder for what is computed once from its files; None: computed each time."""
+    """Folder for what is computed once from its files; None to compute it each time."""
     window: int | None = None
-    """Tokens read by default, where that is not what the checkpoint's own files say."""
+    """Default window, if it differs from what the checkpoint's own files say."""
     dimensions: Sequence[int] = ()
     """Widths that its vectors may be cut to, where the catalog knows it was trained for them."""
     layer_norm_before_cut: bool = False

@@ -47,7 +47,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Modules:
-    """What happens to the token vectors."""
+    """The steps from token vectors to a text vector."""
 
     pooling: tuple[str, ...]
     dense: tuple[Dense, ...]
@@ -101,7 +101,7 @@ def read_prompts(checkpoint: Checkpoint) -> Mapping[str, str]:
 
 
 def read_prompt_facts(checkpoint: Checkpoint, model: LocalModel) -> tuple[Mapping[str, str], str]:
-    """Give the prompts, the checkpoint's own or else the catalog's, and the default one's name.
+    """Return the prompts, the checkpoint's own or else the catalog's, and the default one's name.
 
     Blank prompts alone say nothing: sentence-transformers writes them for every model.
     """
@@ -112,7 +112,7 @@ def read_prompt_facts(checkpoint: Checkpoint, model: LocalModel) -> tuple[Mappin
 
 
 def read_widths(checkpoint: Checkpoint, model: LocalModel, width: int) -> tuple[int, Sequence[int]]:
-    """Give the width of the vectors, and those they may be cut to: as trained, where it is known.
+    """Return the width of the vectors, and those they may be cut to: as trained, where it is known.
 
     The first is less than `width` where the checkpoint says `truncate_dim`, the second the
     catalog's, or `matryoshka_dimensions` of config.json.

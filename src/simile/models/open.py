@@ -1,4 +1,4 @@
-"""Open a model as what it is: an encoder, a static table or a cross-encoder.
+"""Open a model by its kind: an encoder, a static table or a cross-encoder.
 
 Reads all that its files say, but for the weights. Prompts are the checkpoint's own, else the
 catalog's; the window and the widths are the catalog's, else the checkpoint's. Knows no device.
@@ -45,17 +45,17 @@ def open_model(local: LocalModel) -> Encoder | StaticEncoder | CrossEncoder:
 
 
 def open_encoder(local: LocalModel) -> Encoder | StaticEncoder:
-    """As open_model, for a model that must make vectors; a reranker is refused."""
+    """Open a model that must make vectors, as open_model does; reject a reranker."""
     return _encoder(open_checkpoint(local.path), local)
 
 
 def open_cross_encoder(local: LocalModel) -> CrossEncoder:
-    """As open_model, for a model that must give scores to pairs; an embedding model is refused."""
+    """Open a model that must score pairs, as open_model does; reject an embedding model."""
     return _cross_encoder(open_checkpoint(local.path), local)
 
 
 def read_facts(local: LocalModel) -> ModelFacts:
-    """Read what a model's files say, without its weights; raises as open_model does."""
+    """Read a model's facts, without its weights. Raises what open_model raises."""
     return open_model(local).facts
 
 

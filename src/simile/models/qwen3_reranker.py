@@ -17,7 +17,7 @@ from simile.models.tokenizer import TokenizedText, Tokenizer
 
 INSTRUCTION = "Given a web search query, retrieve relevant passages that answer the query"
 WINDOW = 8192
-"""Tokens read by default: what the card's own code reads."""
+"""The default window, as in the model card's own code."""
 _PREFIX = (
     f"<|im_start|>system\n{JUDGE} provided."
     ' Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n'
@@ -75,7 +75,7 @@ class TemplateTokenizer:
 
 
 def answer_ids(fast: Any) -> tuple[int, int]:
-    """Find the tokens `yes` and `no`; UnsupportedModelError where one is none."""
+    """Find the tokens `yes` and `no`. Raises UnsupportedModelError if one is none."""
     yes, no = fast.token_to_id("yes"), fast.token_to_id("no")
     if yes is None or no is None:
         raise UnsupportedModelError(

@@ -1,4 +1,4 @@
-"""Turn a checkpoint's files into what is to be done with them to get a score: head and activation.
+"""Turn a checkpoint's files into the way to a score: head, activation and prompt.
 
 Reads config.json and the files that sentence-transformers' CrossEncoder writes, versions 2 to 6
 (https://sbert.net/docs/package_reference/cross_encoder, read 2026-11). Builds no graph.
@@ -12,9 +12,9 @@ from simile.checkpoints.configuration import Configuration
 from simile.errors import CheckpointError, UnsupportedModelError
 
 JUDGE = "Judge whether the Document meets the requirements based on the Query and the Instruct"
-"""The beginning of what Qwen3-Reranker is told, by which its template is known."""
+"""The beginning of Qwen3-Reranker's system prompt, which identifies its template."""
 _LABELS = 2
-"""What transformers assumes where a configuration does not say."""
+"""The defaults of transformers, for configurations that name none."""
 _ST_CONFIG = "config_sentence_transformers.json"
 _CAUSAL = "Qwen3ForCausalLM"
 _DECODERS = (_CAUSAL, "Qwen3ForSequenceClassification")
@@ -29,18 +29,18 @@ _ACTIVATIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How a reranker's score comes about."""
+    """How a reranker computes its score."""
 
     kind: str
     """The class of transformers that its config.json names."""
     activation: str
-    """What makes a score of a logit: sigmoid or identity."""
+    """The function from logit to score: sigmoid or identity."""
     is_causal: bool
     """Whether the score is read off the words `yes` and `no` that would come next."""
     has_template: bool
     """Whether a pair is put into the template of Qwen3-Reranker."""
     has_types: bool
-    """Whether the model is told which tokens are of a pair's second text."""
+    """Whether the model gets token types, which mark a pair's second text."""
     answers: tuple[int, int | None] | None = None
     """Their token ids, where the checkpoint says them."""
     prompt: str = ""
@@ -56,7 +56,7 @@ def is_reranker(checkpoint: Checkpoint) -> bool:
 
 
 def read_layout(checkpoint: Checkpoint) -> Layout:
-    """Read the files; UnsupportedModelError or CheckpointError says what does not do."""
+    """Read the files. Raises UnsupportedModelError or CheckpointError."""
     from simile.architectures.heads import HEADS
 
     kind = _kind(checkpoint)
@@ -81,9 +81,9 @@ def read_layout(checkpoint: Checkpoint) -> Layout:
 
 
 def gives_types(checkpoint: Checkpoint) -> bool:
-    """Whether the model is told which tokens are of a pair's second text.
+    """Whether the model gets token types, which mark a pair's second text.
 
-    As transformers 5 decides it: by the tokenizer's class, unless its own file says otherwise.
+    Decided as in transformers 5: by the tokenizer's class, unless its own file says otherwise.
     """
     tokenizer, config = checkpoint.find_object("tokenizer_config.json"), checkpoint.config
     names = tokenizer.get("model_input_names")

@@ -1,4 +1,4 @@
-"""Turn a static table's checkpoint into a tokenizer and what computes with the table.
+"""Turn a static table's checkpoint into a tokenizer and a runner that computes with the table.
 
 As model2vec 0.10 reads texts (`StaticModel.encode`: no unknown tokens, texts cut by characters and
 by tokens), or, in its own layout, sentence-transformers 6.2 (`StaticEmbedding`: all tokens). Does
@@ -29,12 +29,12 @@ class StaticEncoder:
     follows_model2vec: bool
 
     def tokenizer(self) -> Tokenizer:
-        """Give the checkpoint's tokenizer."""
+        """Return the checkpoint's tokenizer."""
         kind = _CuttingTokenizer if self.follows_model2vec else Tokenizer
         return kind(self.fast)
 
     def runner(self) -> StaticRunner:
-        """Read the table; CheckpointError where its parts do not agree."""
+        """Read the table. Raises CheckpointError if its parts do not agree."""
         unknown = _unknown_id(self.fast) if self.follows_model2vec else None
         table = read_table(self.tensors, self.facts.sizes.vocab_size)
         return StaticRunner(table, unknown=unknown, normalize=self.facts.normalize)

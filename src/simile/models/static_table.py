@@ -69,7 +69,7 @@ class StaticRunner:
 
 
 def find_table(tensors: Tensors) -> tuple[str, int]:
-    """Find the table's name and width; CheckpointError where there is none."""
+    """Find the table's name and width. Raises CheckpointError if there is no table."""
     shapes = {name: shape for name, _, shape in tensors.shapes}
     name = next((name for name in _TABLES if len(shapes.get(name, ())) == 2), None)
     if name is None:
@@ -81,7 +81,7 @@ def find_table(tensors: Tensors) -> tuple[str, int]:
 
 
 def read_table(tensors: Tensors, vocab_size: int) -> Table:
-    """Take the table and what belongs to it; CheckpointError where they do not agree."""
+    """Take the table and what belongs to it. Raises CheckpointError if they do not agree."""
     shapes = {name: shape for name, _, shape in tensors.shapes}
     name, _ = find_table(tensors)
     taken = {key: tensors.take(key, shapes[key]) for key in (name, *_BESIDE) if key in shapes}

@@ -73,7 +73,7 @@ class Tokenizer:
         self.vocab_size: int = max(ids, default=-1) + 1
 
     def tokens(self) -> list[str]:
-        """Give the vocabulary in the order of the ids; empty where an id has no token."""
+        """Return the vocabulary in the order of the ids; empty where an id has no token."""
         pieces = [""] * self.vocab_size
         for piece, number in self._fast.get_vocab(with_added_tokens=True).items():
             pieces[number] = piece
@@ -160,7 +160,7 @@ class Tokenizer:
             raise InputError(f"token id {bad[0]} is unknown; expected 0 to {self.vocab_size - 1}")
 
     def _body_at_once(self, text: Text, room: int) -> Sequence[int] | None:
-        """Give the ids of a text that need not go through the batch."""
+        """Return the ids of a text that need not go through the batch."""
         if not isinstance(text, str):
             return self._without_specials(text)
         if len(text) > _HEAD_CHARS_PER_TOKEN * room:

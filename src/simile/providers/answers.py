@@ -4,6 +4,7 @@ Knows lists and arrays; does not know wire formats.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -58,10 +59,8 @@ def _width(row: object, engine: str) -> int:
 def _numbers(row: Sequence[Any], engine: str) -> Embeddings:
     numbers = np.array(row)
     if numbers.dtype == np.object_ and all(isinstance(x, float | int | None) for x in row):
-        try:
+        with suppress(OverflowError):  # Of an integer of hundreds of digits.
             numbers = np.array(row, dtype=np.float64)  # None becomes NaN.
-        except OverflowError:
-            pass  # An integer of hundreds of digits.
     if numbers.ndim != 1 or numbers.dtype.kind not in "fiu":
         raise RemoteEngineError(f"{engine} answered a vector that is no list of numbers")
     with np.errstate(over="ignore"):

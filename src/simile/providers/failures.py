@@ -51,7 +51,7 @@ class Failures:
     def broken(
         self, how: str, *, remark: str | None = None, private: Sequence[str] = ()
     ) -> BrokenAnswerError:
-        """An answer that is incomplete; the engine's remark is told if it quotes no `private`."""
+        """An incomplete answer; repeats the provider's remark unless it quotes a `private` text."""
         said = f": {remark}" if remark and self._may_show(remark, private) else ""
         return BrokenAnswerError(
             f"{self._who} {how}{said}; its answer is incomplete, see its log or ask again"

@@ -54,7 +54,7 @@ class JsonApi:
             limits=self._limits,
             secrets=[unquote(secret) for secret in (api_key, parts.password) if secret],
         )
-        """Words what else turns out to be wrong with an answer."""
+        """Makes errors for what else is wrong with an answer."""
         self._closed = Event()
         nearby = is_loopback(parts.hostname or "")
         self._client = httpx2.Client(

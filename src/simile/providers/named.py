@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def provider_of(model: str) -> str | None:
-    """Give the provider that a model's name begins with; None for a model of this machine."""
+    """Return the provider that a model's name begins with; None for a model of this machine."""
     provider, slash, _ = model.partition("/")
     return provider if slash and provider in _EMBEDDERS else None
 
 
 def open_embedder(model: str, settings: Settings) -> EmbeddingEngine:
-    """Open an embedding model by name; ConfigError where a setting is missing."""
+    """Open an embedding model by name. Raises ConfigError if a setting is missing."""
     provider, _, name = model.partition("/")
     return _EMBEDDERS[provider](name, settings)
 
 
 def open_chat(model: str, settings: Settings, context_tokens: int | None) -> "RemoteChat":
-    """Open a chat model by name; InputError for another name, ConfigError for settings."""
+    """Open a chat model by name. Raises InputError for another name, ConfigError for settings."""
     provider, slash, name = model.partition("/")
     if not slash or provider not in _CHATS:
         raise InputError(

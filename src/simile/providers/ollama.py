@@ -103,7 +103,7 @@ class OllamaEmbedder(RemoteEmbedder):
 
 
 def ollama_api(host: str, limits: TryLimits | None) -> JsonApi:
-    """Make the API ready; ConfigError if host is no base URL."""
+    """Make the API ready. Raises ConfigError if host is no base URL."""
     hint = "start it with `ollama serve`, or set OLLAMA_HOST to where it listens"
     return JsonApi("Ollama", host, hint=hint, limits=limits)
 

@@ -66,7 +66,7 @@ class OllamaChat(RemoteChat):
 
 
 def parse_line(line: bytes) -> Part:
-    """Read a line of the stream; UnreadableError for what is none."""
+    """Read a line of the stream. Raises UnreadableError for what is none."""
     said = read_object(line)
     if said.get("error"):
         return Part(failed=True, remark=remark_in(said))

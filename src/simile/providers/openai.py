@@ -61,7 +61,7 @@ class OpenAIEmbedder(RemoteEmbedder):
         return to_vectors(self._in_order(data), count=len(texts), engine=self._who)
 
     def _in_order(self, data: object) -> list[Any] | None:
-        """Give the vectors in the order of the texts, which each entry's `index` tells."""
+        """Return the vectors in the order of the texts, which each entry's `index` tells."""
         if not isinstance(data, list):
             return None
         rows: dict[object, Any] = {}
@@ -86,7 +86,7 @@ class OpenAIEmbedder(RemoteEmbedder):
 
 
 def openai_api(base_url: str, api_key: str | None, limits: TryLimits | None) -> JsonApi:
-    """Make the API ready; ConfigError if it is OpenAI's own and there is no key."""
+    """Make the API ready. Raises ConfigError if it is OpenAI's own and there is no key."""
     if not api_key and base_url.rstrip("/") == DEFAULT_OPENAI_BASE_URL:
         raise ConfigError(
             "OPENAI_API_KEY is not set, and OpenAI answers nobody without a key; set it, or set"

@@ -53,12 +53,12 @@ class OpenAIChat(RemoteChat):
 
 
 def parse_event(data: bytes) -> Part:
-    """Read an event of the stream; UnreadableError for what is none."""
+    """Read an event of the stream. Raises UnreadableError for what is none."""
     return Part(done=True) if data.strip() == DONE else _parse(data, "delta")
 
 
 def parse_whole(body: bytes) -> Part:
-    """Read an answer that is no stream; UnreadableError for what is none."""
+    """Read an answer that is no stream. Raises UnreadableError for what is none."""
     part = _parse(body, "message")
     if not part.failed and part.end_reason is None:
         raise UnreadableError("sent an object that is no answer")

@@ -59,7 +59,7 @@ def _is_quoted(text: str, said: str, runs: set[str]) -> bool:
 
 
 def retry_after_s(value: str | None) -> float:
-    """Read a Retry-After header, seconds or a date; 0 where there is none that can be read."""
+    """Read a Retry-After header, seconds or a date; 0 if there is none that can be read."""
     if value is None:
         return 0.0
     try:

@@ -99,7 +99,7 @@ class RemoteChat(ABC):
         """Word the error for a model that the engine does not have."""
 
     def stream(self, messages: Sequence[Message]) -> ReplyStream:
-        """Give the answer in parts, as they come; `.end_reason` says then whether it was cut.
+        """Return the answer in parts, as they come; `.end_reason` says then whether it was cut.
 
         Blocks between them. Raises InputError at once for what is no conversation; with the first
         part ModelNotFoundError, TextTooLongError if the engine refuses the conversation for its

@@ -1,4 +1,4 @@
-"""Cut what comes in pieces of any size into lines, and lines into server-sent events.
+"""Cut a stream of pieces of any size into lines, and lines into server-sent events.
 
 Knows NDJSON and server-sent events (WHATWG HTML, 9.2.6, read 2026-11); does not know sockets or
 what the JSON means. A line has a largest size and a longest time to come in.
@@ -21,11 +21,11 @@ _END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 
 
 class UnreadableError(ValueError):
-    """What came is no stream of the kind; worded to follow the name of who sent it."""
+    """The stream is invalid; the message follows the name of its sender."""
 
 
 def split_lines(pieces: Iterable[bytes], *, timeout_s: float) -> Iterator[bytes]:
-    """Give lines without their ends; the last one may have none.
+    """Yield lines without their ends; the last one may have none.
 
     Raises UnreadableError for a line that is over MAX_LINE_BYTES, or takes over timeout_s.
     """
@@ -48,7 +48,7 @@ def split_lines(pieces: Iterable[bytes], *, timeout_s: float) -> Iterator[bytes]
 
 
 def events(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the data of server-sent events; comments and other fields are left out.
+    """Yield the data of server-sent events; comments and other fields are left out.
 
     A line of data that is a whole JSON value does not wait for the empty line after it, which some
     servers forget.
@@ -76,7 +76,7 @@ def without_bom(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read_object(data: bytes) -> dict[str, Any]:
-    """Read a JSON object; UnreadableError for anything else."""
+    """Read a JSON object. Raises UnreadableError for anything else."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:

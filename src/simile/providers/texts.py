@@ -1,4 +1,4 @@
-"""What a provider is sent: texts checked, made fit for UTF-8, counted, in batches.
+"""Prepare texts for a provider: checked, made valid UTF-8, counted, in batches.
 
 Does not know wire formats. Tokens are estimated, since no tokenizer is at hand.
 """
@@ -21,7 +21,7 @@ SPEAKERS = ("system", "user", "assistant")
 
 
 def checked(texts: Iterable[str]) -> Iterator[str]:
-    """Give the texts, lone surrogates replaced by U+FFFD; InputError for what is no text."""
+    """Yield the texts, lone surrogates replaced by U+FFFD; InputError for what is no text."""
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"text {place} is {type(text).__name__}; expected a string")
@@ -37,7 +37,7 @@ def check_call(texts: Iterable[str], role: str) -> None:
 
 
 def checked_messages(messages: Sequence[Message]) -> list[Message]:
-    """Give the messages as checked does texts; InputError for what is no conversation."""
+    """Return the messages as checked does texts. Raises InputError for what is no conversation."""
     if isinstance(messages, str | Message):
         raise InputError("messages is no list; expected a list of Message: [message]")
     for place, message in enumerate(messages):

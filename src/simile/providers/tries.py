@@ -1,4 +1,4 @@
-"""How long a provider is waited for, how often it is asked, how much it may say.
+"""How long to wait for a provider, how often to ask it, and when to retry.
 
 Knows statuses and time; does not know HTTP libraries or what is asked.
 """
@@ -14,7 +14,7 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True)
 class TryLimits:
-    """How long an engine is waited for, how often it is asked, how much it may say."""
+    """How long to wait for an answer, how often to ask, and how large an answer may be."""
 
     timeout_s: float = 120.0
     """For one whole answer, or for the next part of a stream; an engine may have to load first."""
@@ -37,13 +37,13 @@ class RefusedError(RemoteEngineError):
         super().__init__(message)
         self.status = status
         self.remark = remark
-        """What it said, None if not in the envelope of Ollama or OpenAI; may quote the texts."""
+        """The provider's own message, None outside a known envelope; may quote texts."""
         self.asked_s = asked_s
-        """How long it wants to be left alone."""
+        """How long the provider asks to wait."""
 
 
 class Tries:
-    """What is left of the tries for one question."""
+    """The remaining tries of one request."""
 
     def __init__(self, limits: TryLimits, closed: Event) -> None:
         """No try waits any longer once `closed` is set."""
@@ -53,7 +53,7 @@ class Tries:
         self._wait_s = limits.first_wait_s
 
     def wait_after(self, failure: RemoteEngineError, cause: Exception | None = None) -> None:
-        """Wait until it is time for another try; raise the failure where there is none."""
+        """Wait until it is time for another try; raise the failure if there is none."""
         asked_s, may_pass = 0.0, True
         if isinstance(failure, RefusedError):
             asked_s, may_pass = failure.asked_s, failure.status in RETRIED

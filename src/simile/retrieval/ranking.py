@@ -116,11 +116,11 @@ def require_question(question: Question) -> None:
         raise InputError(f"the query has {got}; expected at most {MAX_QUERY_CHARACTERS:,}")
     for name, least, most in (("k", 1, MAX_K), ("context", 0, 100), ("per_document", 1, MAX_K)):
         value = getattr(question, name)
-        if not (_unasked(name, value) or type(value) is int and least <= value <= most):
+        if not (_unasked(name, value) or (type(value) is int and least <= value <= most)):
             raise InputError(f"{name} is {value!r}; expected an integer from {least} to {most:,}")
     for name in ("alpha", "collapse"):
         value = getattr(question, name)
-        if not (_unasked(name, value) or isinstance(value, int | float) and 0 <= value <= 1):
+        if not (_unasked(name, value) or (isinstance(value, int | float) and 0 <= value <= 1)):
             raise InputError(f"{name} is {value!r}; expected a number from 0 to 1")
     for name, known in (("mode", ("hybrid", "dense", "lexical")), ("fusion", ("convex", "rrf"))):
         if getattr(question, name) not in known:

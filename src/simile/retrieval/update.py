@@ -79,7 +79,7 @@ class Update:
             self._store_all(self._store, self._sizes(), items)
             self._store.flush()
         if failures := self._tally.failures:
-            first = f"{ascii(failures[0].path)}: {failures[0].reason}"
+            first = f"{failures[0].path!a}: {failures[0].reason}"
             raise InputError(f"{len(failures)} documents were not stored; the first: {first}")
         return self._report()
 
@@ -95,7 +95,7 @@ class Update:
             self._store_all(other, chunking, counted(self._all(), self._tally), flush=False)
             if self._tally.failures:
                 first = self._tally.failures[0]
-                raise EngineError(f"{ascii(first.path)}: {first.reason}; the index is unchanged")
+                raise EngineError(f"{first.path!a}: {first.reason}; the index is unchanged")
             self._store.adopt(other)
             self._store.flush()
         return self._report()

@@ -1,7 +1,7 @@
 """Bind paths and methods to handlers: the ASGI application of the server.
 
-Knows routes only; who may ask is said before (access), and what no route answers is refused
-elsewhere (refusals).
+Knows routes only. Access control comes before it (access); requests without a route are rejected in
+refusals.
 """
 
 from collections.abc import Sequence
@@ -39,17 +39,16 @@ def create_app(
 ) -> Watch:
     """Build the application; the caller closes the residency when the server has stopped.
 
-    Without allow_pull no client can make the server fetch a model. has_keys is what the document of
-    the routes says of keys; `Access` asks for them. models are those that are meant where a request
-    names none.
-    What is put around it later belongs into `Watch.around`, so that its refusals are counted, too.
+    Without allow_pull no client can make the server fetch a model. has_keys says whether the
+    OpenAPI document mentions keys; `Access` checks them. models serve the requests that name none.
+    Wrap further applications with `Watch.around`, so that their refusals are counted.
     """
     traffic = traffic or Traffic()
     local = LocalModels(hub)
     served = Served(local, models)
     ollama, openai = OllamaHandlers(local, residency), OpenAIHandlers(local, residency)
     routes = [
-        # The router tries one after the other, so what is asked for most comes first.
+        # The router tries them in order, so the most frequent come first.
         route("POST", "/api/embed", ollama.embed, OLLAMA),
         route("POST", "/v1/embeddings", openai.embeddings, OPENAI),
         route("POST", "/api/embeddings", ollama.embeddings, OLLAMA),

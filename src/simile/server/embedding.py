@@ -24,7 +24,7 @@ from simile.types import EmbedResult, Role
 
 @dataclass(frozen=True, slots=True)
 class EmbedRequest:
-    """What a client asks for; built by the parse functions, which have checked it."""
+    """A checked request; built by the parse functions."""
 
     model: AskedModel
     texts: Sequence[str] = ()
@@ -43,7 +43,7 @@ class EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What the engine answered; no result where nothing was asked but to load the model."""
+    """The engine's answer; no result if the request only loads the model."""
 
     result: EmbedResult | None
     facts: ModelFacts

@@ -13,7 +13,7 @@ logger = logging.getLogger("simile.server")
 
 
 class BodyError(errors.InputError):
-    """The body is not what the route takes."""
+    """The body is invalid for the route."""
 
 
 class EmptyBodyError(BodyError):
@@ -107,7 +107,7 @@ _TEXTS: dict[type[Exception], str] = {
     errors.NotFiniteError: "embedding contains NaN or Inf values",
     ClientGoneError: "request canceled",
 }
-"""What clients of Ollama look for, in place of our own words."""
+"""Texts that clients of Ollama look for; they replace our own."""
 
 _HEADERS: dict[type[Exception], tuple[tuple[bytes, bytes], ...]] = {
     errors.OverloadedError: ((b"retry-after", b"1"),),
@@ -116,7 +116,7 @@ _HEADERS: dict[type[Exception], tuple[tuple[bytes, bytes], ...]] = {
 
 
 def headers_of(exc: Exception) -> tuple[tuple[bytes, bytes], ...]:
-    """Find the headers that an error is answered with beside the usual ones."""
+    """Return the headers that the response to an error needs beside the usual ones."""
     if isinstance(exc, WrongMethodError):
         return ((b"allow", ", ".join(exc.allowed).encode()),)
     return _HEADERS.get(type(exc), ())

@@ -1,7 +1,7 @@
-"""Find a model's files, and what they say of it, without loading it.
+"""Find a model's files and its facts, without loading it.
 
-Knows the hub and the words of each route. Reads files, so it blocks; what a model's files say is
-read once.
+Knows the hub and the words of each route. Reads files, so it blocks; each model's facts are read
+once.
 """
 
 from simile.errors import ModelError, ModelNotFoundError
@@ -20,22 +20,22 @@ class LocalModels:
         self._facts = KnownFacts()
 
     def find(self, asked: AskedModel, style: Style = "plain") -> LocalModel:
-        """Find a model; ModelNotFoundError, in the words of that style, if it is not here."""
+        """Find a model. Raises ModelNotFoundError, in the words of the given style."""
         try:
             return self.hub.find(asked.name)
         except ModelNotFoundError as exc:
             raise not_found(asked.text, style) from exc
 
     def facts(self, model: LocalModel) -> ModelFacts:
-        """Give a model's facts; CheckpointError or UnsupportedModelError for wrong files."""
+        """Return a model's facts. Raises CheckpointError or UnsupportedModelError."""
         return self._facts.of(model)
 
     def all(self) -> list[tuple[LocalModel, ModelFacts | None]]:
-        """Give every model that is here, newest first; None for facts of damaged files."""
+        """Return every local model with its facts, newest first; None for damaged files."""
         return [(model, self.facts_or_none(model)) for model in self.hub.models()]
 
     def facts_or_none(self, model: LocalModel) -> ModelFacts | None:
-        """Give a model's facts, or None where its files are damaged."""
+        """Return a model's facts, or None if its files are damaged."""
         try:
             return self.facts(model)
         except ModelError:

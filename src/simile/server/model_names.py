@@ -25,7 +25,7 @@ class AskedModel:
     text: str
     """As it was written; answers repeat it."""
     name: ModelName | str
-    """What it is found by; a string is a path, which only the server itself may name."""
+    """The parsed name; a string is a path, which only the server's own options may give."""
 
     def __bool__(self) -> bool:
         return bool(self.text)
@@ -54,7 +54,7 @@ def read_model(text: str, *, required: bool = True) -> AskedModel:
 
 
 def read_name(text: str) -> ModelName:
-    """Read the name of a model to look at or to change; ModelNameError for a path or no name."""
+    """Read the name of a model to show or change. Raises ModelNameError for an invalid name."""
     name = ModelName.parse(text)
     _refuse_path(name.display, text)
     return name

@@ -1,8 +1,7 @@
 """Pull models in threads of their own: one pull per model, however many clients wait for it.
 
-Knows the hub and the event loop; does not know HTTP, nor how progress is told on the wire. A pull
-that nobody waits for any more is broken off at its next report: the store has whole models only,
-and what came before that is gone on with next time.
+Knows the hub and the event loop, not HTTP. A pull that nobody waits for any more stops at its next
+report: the hub holds whole models only, and the next pull resumes the partial download.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ class Pull:
 
     def __init__(self) -> None:
         self.listeners = 1
-        """Whoever began it is the first, before its thread can ask."""
+        """Counts the caller that started the pull, so the thread never sees zero listeners."""
         self.ended = False
         self._model: LocalModel | None = None
         self._error: Exception | None = None
@@ -37,7 +36,7 @@ class Pull:
         self._last: tuple[str, str | None, float] = ("", None, 0.0)
 
     async def steps(self) -> AsyncIterator[PullProgress]:
-        """Give what is reported, from the beginning; ends with the pull, or fails as it does."""
+        """Yield the reports from the beginning; ends with the pull, or raises what it raised."""
         at, shown = 0, None
         while True:
             changed = self._changed
@@ -58,12 +57,12 @@ class Pull:
 
     @property
     def model(self) -> LocalModel:
-        """What was pulled; to be asked for after the steps have ended."""
+        """The model that was pulled; available once the steps have ended."""
         assert self._model, "the pull has ended well"
         return self._model
 
     def run(self, hub: Hub, name: str, insecure: bool) -> None:
-        """Pull in the calling thread; what comes of it is told to the event loop."""
+        """Pull in the calling thread, and hand the reports to the event loop."""
         try:
             self._model = hub.pull(name, progress=self._report, insecure=insecure)
         except Exception as exc:
@@ -75,10 +74,10 @@ class Pull:
         if not self.listeners:
             raise ClientGoneError("nobody waits for this pull any more")
         status, file, told_at = self._last
+        is_same = (status, file) == (step.status, step.file)
         is_whole = step.completed_bytes == step.total_bytes
-        if (status, file) == (step.status, step.file) and not is_whole:
-            if monotonic() - told_at < REPORT_EVERY_S:
-                return
+        if is_same and not is_whole and monotonic() - told_at < REPORT_EVERY_S:
+            return
         self._last = (step.status, step.file, monotonic())
         self._loop.call_soon_threadsafe(self._tell, step)
 
@@ -110,7 +109,7 @@ class Pulls:
     def join(self, name: str, *, insecure: bool = False) -> Pull:
         """Begin to pull, or listen to the pull of that name under way; `leave` must follow.
 
-        OverloadedError if too many are under way.
+        Raises OverloadedError if too many pulls are running.
         """
         pull = self._pulls.get(name.lower())
         if pull is None or pull.ended:

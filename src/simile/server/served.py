@@ -25,18 +25,18 @@ class Served:
         self._names = tuple(names)
 
     async def embedder(self) -> AskedModel:
-        """Name the one embedding model that is served, or that is here at all.
+        """Return the one embedding model that is served, or else the only local one.
 
-        ModelNotFoundError if there is none, BodyError if there are several.
+        Raises ModelNotFoundError if there is none, BodyError if there are several.
         """
         return await asyncio.to_thread(self._choose, False)
 
     async def reranker(self) -> AskedModel:
-        """Name the one reranker, in the same way, or the embedding model where there is none."""
+        """Return the one reranker, in the same way, or else the embedding model."""
         return await asyncio.to_thread(self._choose, True, False)
 
     async def any(self) -> AskedModel:
-        """Name the one embedding model, in the same way, or the reranker where there is none."""
+        """Return the one embedding model, in the same way, or else the reranker."""
         return await asyncio.to_thread(self._choose, False, True)
 
     def _choose(self, *kinds: bool) -> AskedModel:
@@ -66,7 +66,7 @@ class Served:
     def _fitting(
         self, candidates: Iterable[tuple[AskedModel, LocalModel]], is_reranker: bool
     ) -> list[AskedModel]:
-        """Give those of a kind, one name for each."""
+        """Return the models of a kind, one name for each."""
         by_digest: dict[str, AskedModel] = {}
         for asked, model in candidates:
             facts = self._models.facts_or_none(model)  # A damaged model is chosen for nothing.

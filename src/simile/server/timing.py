@@ -11,7 +11,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 def timing_headers(result: Result | None) -> Headers:
-    """Give the times of a call in ms, and how many tokens were computed."""
+    """Return headers with the times of a call in ms and the number of computed tokens."""
     if result is None:
         return ()
     return (
@@ -29,7 +29,7 @@ def result_headers(result: Result | None) -> Headers:
 
 
 def log_fields(model: str, result: Result | None) -> dict[str, object]:
-    """Give the fields of a call's log line."""
+    """Return the fields of a call's log line."""
     if result is None:
         return {"model": model, "texts": 0}
     return {

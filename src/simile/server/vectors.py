@@ -21,7 +21,7 @@ others."""
 
 
 def scales(vectors: Embeddings) -> Embeddings:
-    """Find what makes each row of (n, dim) as long as 1: (n, 1); NotFiniteError for NaN and Inf."""
+    """Return the factors (n, 1) that scale rows (n, dim) to length 1. Raises NotFiniteError."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     # NaN and Inf in any value come out in the length of its row, and in the greatest length.
     if not math.isfinite(lengths.max(initial=0)):
@@ -32,7 +32,7 @@ def scales(vectors: Embeddings) -> Embeddings:
 
 
 def blocks(vectors: Embeddings, dimensions: int, facts: ModelFacts) -> Iterator[Embeddings]:
-    """Give rows (n, dim) of length 1, block by block, cut to the first `dimensions` if fewer.
+    """Yield rows (n, dim) of length 1, block by block, cut to `dimensions` if that is fewer.
 
     A cut row is brought to length 1 again. NotFiniteError comes at once, before the first block.
     """

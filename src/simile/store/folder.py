@@ -42,5 +42,5 @@ def size_of(folder: Path) -> int:
     for place, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                size += os.stat(os.path.join(place, name)).st_size
+                size += Path(place, name).stat().st_size
     return size

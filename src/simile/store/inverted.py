@@ -203,8 +203,7 @@ def _to_query(
         part = Query.term_query(schema, "body", word)
         times = terms.words[word]
         parts.append(part if times == 1 else Query.boost_query(part, float(times)))
-    for letter in terms.letters[:_MAX_TERMS]:
-        parts.append(Query.regex_query(schema, "body", f"{letter}.?"))
-    for phrase in terms.phrases:
-        parts.append(Query.phrase_query(schema, "body", list(phrase)))
+    letters = terms.letters[:_MAX_TERMS]
+    parts += [Query.regex_query(schema, "body", f"{letter}.?") for letter in letters]
+    parts += [Query.phrase_query(schema, "body", list(phrase)) for phrase in terms.phrases]
     return Query.boolean_query([(Occur.Should, part) for part in parts]) if parts else None

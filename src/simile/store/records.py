@@ -127,7 +127,7 @@ def read_chunk(row: Row) -> StoredChunk:
     """Convert a row of CHUNK. Raises StoreError if it is damaged."""
     id, key, title, ordinal, start, end, first, last, page, headings, text, metadata, acl = row
     if not isinstance(key, str) or not isinstance(text, str):
-        raise StoreError(f"the index is damaged at {ascii(key)}: its text is missing or invalid")
+        raise StoreError(f"the index is damaged at {key!a}: its text is missing or invalid")
     chunk = Chunk(start, end, text, tuple(_parsed(key, headings, list)), (first, last), page)
     who = tuple(_parsed(key, acl, list))
     return StoredChunk(id, key, title, ordinal, chunk, _parsed(key, metadata, dict), who)
@@ -143,7 +143,7 @@ def _parsed(key: str, text: str, kind: type[_Kind]) -> _Kind:
         value = exc
     if not isinstance(value, kind):
         raise StoreError(
-            f"the index is damaged at {ascii(key)}: got {ascii(text)[:80]}, expected a JSON "
+            f"the index is damaged at {key!a}: got {ascii(text)[:80]}, expected a JSON "
             f"{kind.__name__}. Remove it with `simile forget` and index it again"
         )
     return value

@@ -113,7 +113,7 @@ class SqliteStore:
                 fingerprint = fingerprint or stored.fingerprint
                 if stored.fingerprint != fingerprint:
                     raise FingerprintError(
-                        f"the index was made with {fingerprint}, but {ascii(stored.document.id)} "
+                        f"the index was made with {fingerprint}, but {stored.document.id!a} "
                         f"with {stored.fingerprint}; rebuild the index with `simile reindex`"
                     )
                 delete_documents(connection, [stored.document.id], generation)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import pairwise
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
@@ -100,7 +101,7 @@ def _is_letter(word: str) -> bool:
 
 def _pairs(run: str, endings: bool) -> str:
     letters = [letter for letter in run if letter.isalnum()]
-    pairs = [first + second for first, second in zip(letters, letters[1:], strict=False)]
+    pairs = [first + second for first, second in pairwise(letters)]
     if letters and (endings or len(letters) == 1):
         pairs.append(letters[-1])
     return f" {' '.join(pairs)} "

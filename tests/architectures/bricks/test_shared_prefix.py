@@ -22,7 +22,7 @@ def run():
     both = [architecture.build(tensors, tokens), architecture.build_sharing_prefix(tensors, tokens)]
     model = Model(both, [input_ids, token_mask], "both")
     compiled = Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    yield lambda *inputs: list(compiled(list(inputs)).values())
+    yield lambda *inputs: list(compiled(list(inputs)).values())  # noqa: PT022  It keeps the model.
 
 
 @pytest.mark.parametrize(

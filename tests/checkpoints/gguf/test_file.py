@@ -1,6 +1,7 @@
 """GGUF files are read exactly, and damaged ones are refused, whatever is damaged."""
 
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import gguf
@@ -186,7 +187,5 @@ def test_a_changed_file_is_used_or_refused_in_our_words(tmp_path, name, changes)
         content[place : place + len(bytes_there)] = bytes_there
     path = tmp_path / "changed.gguf"
     path.write_bytes(content)
-    try:
+    with suppress(ModelError):
         open_and_use(path)
-    except ModelError:
-        pass

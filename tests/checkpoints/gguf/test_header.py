@@ -1,6 +1,7 @@
 """The head of a GGUF file, whole, cut short, damaged or hostile; the files are the reference's."""
 
 import struct
+from contextlib import suppress
 
 import gguf
 import pytest
@@ -107,7 +108,5 @@ def test_no_damage_gets_through(tmp_path_factory, data):
     for place in data.draw(st.lists(st.integers(0, 250), min_size=1, max_size=4)):
         whole[place] = data.draw(st.integers(0, 255))
     (folder / "x.gguf").write_bytes(whole)
-    try:
+    with suppress(CheckpointError):
         read_scalars(folder / "x.gguf")
-    except CheckpointError:
-        pass

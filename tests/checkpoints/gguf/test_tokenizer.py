@@ -77,7 +77,7 @@ def test_a_pair_of_bert_has_one_separator_and_two_types(build):
     ids=repr,
 )
 def test_a_vocabulary_that_lacks_what_it_needs_is_refused(build, changes):
-    with pytest.raises(CheckpointError, match="tokenizer.ggml"):
+    with pytest.raises(CheckpointError, match=r"tokenizer\.ggml"):
         build(**BERT | changes)
 
 

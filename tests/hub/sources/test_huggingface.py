@@ -113,7 +113,7 @@ def test_only_what_an_encoder_needs_is_taken(server, files, home, endpoint):
 def test_cache_alone_is_enough(snapshot, home):
     model = Hub(home).pull(f"huggingface.co/{REPO}")
     assert model.source == f"{REPO} at {COMMIT} in the Hugging Face cache"
-    assert os.path.samefile(model.path / "config.json", snapshot / "config.json")
+    assert (model.path / "config.json").samefile(snapshot / "config.json")
 
 
 def test_hub_out_of_reach_leaves_its_cache(snapshot, home, endpoint):
@@ -187,6 +187,7 @@ def test_repository_with_pickled_weights_only_is_refused(server, files, home, en
     files["pytorch_model.bin"] = files.pop("model.safetensors")
     serve_repo(server, files)
     endpoint(server.url)
-    with pytest.raises(DownloadError, match="pytorch_model.bin is there, but pickled weights are"):
+    message = r"pytorch_model\.bin is there, but pickled weights are"
+    with pytest.raises(DownloadError, match=message):
         Hub(home).pull(f"hf.co/{REPO}")
     assert server.downloads("pytorch_model.bin") == []

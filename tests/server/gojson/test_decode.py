@@ -39,7 +39,7 @@ def test_the_first_value_counts_and_the_rest_does_not(value, rest):
 def test_a_value_cut_short_is_an_unexpected_end(value, data):
     text = json.dumps([value]).encode()
     cut = data.draw(st.integers(1, len(text) - 1))
-    with pytest.raises(BodyError, match="^unexpected EOF$"):
+    with pytest.raises(BodyError, match=r"^unexpected EOF$"):
         decode(text[:cut])
 
 

@@ -88,5 +88,5 @@ def test_a_converter_is_asked_and_its_error_wins():
         raise BodyError(f"no {value}")
 
     assert read({"n": 2}, {"n": lambda value: [value]}) == {"n": [2]}
-    with pytest.raises(BodyError, match="^no 2$"):
+    with pytest.raises(BodyError, match=r"^no 2$"):
         read({"model": 1, "n": 2}, KINDS | {"n": refuse})

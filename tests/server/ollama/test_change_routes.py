@@ -279,11 +279,11 @@ def test_the_official_client_warms_up_stops_and_is_told_what_this_is(here):
     here.hub.pull("tiny")
     assert here.client.generate(model="tiny", prompt="").done_reason == "load"
     assert here.client.chat(model="tiny", messages=[], keep_alive=0).done_reason == "unload"
-    with pytest.raises(ollama.ResponseError, match='^"tiny" does not support generate') as caught:
+    with pytest.raises(ollama.ResponseError, match=r'^"tiny" does not support generate') as caught:
         here.client.generate(model="tiny", prompt="Why is the sky blue?")
     assert caught.value.status_code == 400
     assert "embedding models only" in caught.value.error
-    with pytest.raises(ollama.ResponseError, match='^"tiny" does not support chat'):
+    with pytest.raises(ollama.ResponseError, match=r'^"tiny" does not support chat'):
         here.client.chat(model="tiny", messages=[{"role": "user", "content": "Hi"}])
     with pytest.raises(ollama.ResponseError, match="model 'nope' not found") as caught:
         here.client.chat(model="nope", messages=[])

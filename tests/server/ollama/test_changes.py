@@ -50,18 +50,18 @@ def test_what_pull_refuses(body, kind, text):
 def test_delete_keeps_the_spelling():
     text, name = parse_delete(b'{"name":"FOO"}')
     assert (text, name.display) == ("FOO", "FOO:latest")
-    with pytest.raises(BodyError, match='^name "a b" is invalid$'):
+    with pytest.raises(BodyError, match=r'^name "a b" is invalid$'):
         parse_delete(b'{"model":"a b"}')
-    with pytest.raises(BodyError, match='^name "" is invalid$'):
+    with pytest.raises(BodyError, match=r'^name "" is invalid$'):
         parse_delete(b"{}")
 
 
 def test_copy_names_the_bad_one():
     asked = parse_copy(b'{"source":"a","destination":"me/b:2"}')
     assert (asked.source, asked.to_name.display) == ("a", "me/b:2")
-    with pytest.raises(BodyError, match='^source "" is invalid$'):
+    with pytest.raises(BodyError, match=r'^source "" is invalid$'):
         parse_copy(b"{}")
-    with pytest.raises(BodyError, match='^destination "/b" is invalid$'):
+    with pytest.raises(BodyError, match=r'^destination "/b" is invalid$'):
         parse_copy(b'{"source":"a","destination":"/b"}')
 
 

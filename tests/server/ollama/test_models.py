@@ -90,7 +90,7 @@ def test_show_reads_model_or_name():
         True,
         False,
     ]
-    with pytest.raises(BodyError, match="^model is required$"):
+    with pytest.raises(BodyError, match=r"^model is required$"):
         parse_show(b"{}")
     with pytest.raises(ModelNameError):
         parse_show(b'{"model":"a b"}')

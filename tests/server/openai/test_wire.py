@@ -87,7 +87,7 @@ def test_an_unknown_encoding_format_is_told_before_the_rest():
 
 
 def test_the_model_is_told_before_the_type_of_input():
-    with pytest.raises(ModelNotFoundError, match="^model '' not found$"):
+    with pytest.raises(ModelNotFoundError, match=r"^model '' not found$"):
         parse(model="", input=5)
     with pytest.raises(ModelNameError):
         parse(model="a b", input=5)
@@ -107,13 +107,13 @@ def test_the_user_is_nobodys_business(user):
 def test_whole_floats_are_token_ids():
     assert parse(input=[1, 2.0]).token_ids == ([1, 2],)
     assert parse(input=[[1.0], [2]]).token_ids == [[1], [2]]
-    with pytest.raises(BodyError, match="^invalid input type$"):
+    with pytest.raises(BodyError, match=r"^invalid input type$"):
         parse(input=[[1.5]])
 
 
 @pytest.mark.parametrize("dimensions", ["2", 1.5, True, [], {}, 2**63])
 def test_dimensions_that_are_no_number_are_refused(dimensions):
-    with pytest.raises(BodyError, match="EmbedRequest.dimensions of type int"):
+    with pytest.raises(BodyError, match=r"EmbedRequest\.dimensions of type int"):
         parse(input="a", dimensions=dimensions)
 
 

@@ -66,7 +66,7 @@ class GroupedLayer:
         return layers.rms_norm(x, gain + self.gain_offset, eps=self.sizes.norm_eps)
 
     def project(self, x: Node, rotary: Rotary) -> tuple[Node, Node, Node]:
-        """Give queries, keys and values, each (batch, seq, its heads, head_size)."""
+        """Return queries, keys and values, each (batch, seq, its heads, head_size)."""
         query, key, value = (
             self._linear(x, f"self_attn.{name}_proj", count)
             for name, count in zip("qkv", self._counts(), strict=True)

@@ -7,7 +7,7 @@ GLOBAL, LOCAL = "full_attention", "sliding_attention"
 
 
 def read_layer_types(configuration: Configuration, layer_count: int) -> tuple[str, ...] | None:
-    """Read layer_types of config.json, GLOBAL or LOCAL for each layer; None where it is absent.
+    """Read layer_types of config.json, GLOBAL or LOCAL for each layer; None if it is absent.
 
     Raises CheckpointError for what is no list of that length, UnsupportedModelError for other
     names.

@@ -37,7 +37,7 @@ def embed(table: Floats | Half, input_ids: Node) -> Node:
 
 
 def first_rows(table: Floats, input_ids: Node) -> Node:
-    """Give as many rows of table (rows, width) as ids (batch, seq) are long: (seq, width).
+    """Return as many rows of table (rows, width) as ids (batch, seq) are long: (seq, width).
 
     A batch may be padded past the table's end; what stands there is the last row again.
     """

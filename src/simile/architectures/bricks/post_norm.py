@@ -1,7 +1,7 @@
 """The encoder that BERT and its kin share: embeddings, then layers of attention and two linear
 layers, each plus its input, then normalized.
 
-Gives graph nodes; where the weights lie is told by BertNames. Devlin et al. 2018,
+Builds graph nodes; BertNames maps the weights to tensors. Devlin et al. 2018,
 https://arxiv.org/abs/1810.04805, after Vaswani et al. 2017, https://arxiv.org/abs/1706.03762;
 positions counted from the padding's id: Liu et al. 2019, https://arxiv.org/abs/1907.11692.
 """
@@ -51,7 +51,7 @@ def check_heads(configuration: Configuration, sizes: Sizes, *, pairs: bool = Fal
 
 
 def read_head_size(configuration: Configuration, sizes: Sizes) -> int:
-    """Give the width of a head that is turned by its places: whole pairs, and no other head_dim.
+    """Return the width of a head that is turned by its places: whole pairs, and no other head_dim.
 
     Raises CheckpointError and UnsupportedModelError.
     """

@@ -1,6 +1,6 @@
 """The encoder that NomicBERT and GTE share: BERT's with rotary positions and a gated middle.
 
-Gives graph nodes; where the weights lie is told by GatedNames. Rotary positions: Su et al. 2021,
+Builds graph nodes; GatedNames maps the weights to tensors. Rotary positions: Su et al. 2021,
 https://arxiv.org/abs/2104.09864; gated linear units: Shazeer 2020,
 https://arxiv.org/abs/2002.05202, section 2.
 """

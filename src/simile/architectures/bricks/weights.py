@@ -33,7 +33,7 @@ class Weights:
         return self.prefix + name in self.tensors
 
     def take(self, name: str, *shape: int) -> Floats:
-        """Give a tensor as float32 of that shape; CheckpointError names it, expected and got."""
+        """Return a tensor as float32 of that shape. Raises CheckpointError naming it."""
         full = self.prefix + name
         if full not in self.tensors and "LayerNorm" in full:
             old = full.replace(".weight", ".gamma").replace(".bias", ".beta")

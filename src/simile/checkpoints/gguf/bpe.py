@@ -53,7 +53,7 @@ _CUTS: Mapping[str, _Cut] = {
 
 
 def byte_level(vocabulary: Vocabulary) -> Any:
-    """Build a tokenizer of bytes; UnsupportedModelError for a pattern whose name is unknown."""
+    """Build a tokenizer of bytes. Raises UnsupportedModelError for an unknown pattern."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
     keys = vocabulary.keys

@@ -17,7 +17,7 @@ class GgufCheckpoint(Checkpoint):
     """One GGUF file."""
 
     def __init__(self, path: Path) -> None:
-        """Read the header; CheckpointError or UnsupportedModelError where it does not do."""
+        """Read the header. Raises CheckpointError or UnsupportedModelError."""
         self.place = str(path)
         self._name = path.name
         self._file = read_gguf(path)
@@ -25,11 +25,11 @@ class GgufCheckpoint(Checkpoint):
         self.config = self.read_json("config.json")
 
     def where(self, name: str) -> str:
-        """Name the file in messages: it holds what would be files elsewhere."""
+        """Name the file in messages: it holds what other checkpoints keep in several files."""
         return self.place
 
     def find_json(self, name: str) -> Any:
-        """Give what the folder's JSON file would hold, or None where there would be none."""
+        """Return what a folder's JSON file would hold, or None if it would not exist."""
         return self._words.files.get(name)
 
     def tokenizer(self) -> Any:
@@ -39,7 +39,7 @@ class GgufCheckpoint(Checkpoint):
         return build_tokenizer(self.place, values, begins=words.begins, ends=words.ends)
 
     def tensors(self, subfolder: str = "") -> Tensors:
-        """Give the weights of the encoder, or those of a module."""
+        """Return the weights of the encoder, or those of a module."""
         split = {name: name.rpartition("/") for name in self._words.tensors}
         return Tensors(
             {

@@ -1,7 +1,7 @@
 """Turn a GGUF file's metadata into the JSON files that a folder of the same model would have.
 
-Sizes and the sentence-transformers modules; what each architecture has of its own is told by its
-family. A key that would change the numbers, and is not built here, is refused. Source: ggml-org/
+Writes sizes and the sentence-transformers modules; `families` knows the peculiarities of each
+architecture. An unsupported key that would change the numbers is rejected. Source: ggml-org/
 llama.cpp, src/llama-model.cpp, src/models/*.cpp and conversion/*.py (read 2026-11); defaults are
 those of its loader.
 """
@@ -53,7 +53,7 @@ FILE_TYPES: Mapping[str, int] = {
     "IQ4_XS": 30,
     "BF16": 32,
 }
-"""What Ollama shows as the quantization level, and general.file_type for it."""
+"""Ollama's names of quantization levels, by general.file_type."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Words:
 
 
 def read_words(where: str, values: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> Words:
-    """Translate metadata and names; UnsupportedModelError or CheckpointError says what is wrong."""
+    """Translate metadata and names. Raises UnsupportedModelError or CheckpointError."""
     kind = values.get("general.architecture")
     family = FAMILIES.get(kind) if isinstance(kind, str) else None
     if family is None:
@@ -132,7 +132,7 @@ def _refuse_variants(keys: Configuration, family: Family) -> None:
 
 
 def _sizes(keys: Configuration, tensors: Mapping[str, StoredTensor]) -> dict[str, Any]:
-    """Read what all architectures have, in the keys that all of ours read."""
+    """Read the keys that all architectures share."""
     words = tensors.get("token_embd.weight")
     if words is None:
         raise CheckpointError(f"{keys.where}: tensor token_embd.weight is missing")

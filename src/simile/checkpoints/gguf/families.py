@@ -19,7 +19,7 @@ _LOCAL, _GLOBAL = "sliding_attention", "full_attention"
 
 @dataclass(frozen=True)
 class Family:
-    """What one architecture has of its own."""
+    """The peculiarities of one architecture."""
 
     names: GgufNames
     config: Callable[[Configuration, Mapping[str, StoredTensor]], dict[str, Any]]
@@ -110,7 +110,7 @@ def _grouped(keys: Configuration) -> dict[str, Any]:
 
 
 def _rope(keys: Configuration, base: float) -> dict[str, Any]:
-    """Give the rotary positions; a kind of scaling that is not built is refused by name later."""
+    """Return the rotary positions; unsupported kinds of scaling are rejected by name later."""
     kind = keys.text("rope.scaling.type", "none")
     if kind == "none":
         return {"rope_theta": base}
@@ -119,7 +119,7 @@ def _rope(keys: Configuration, base: float) -> dict[str, Any]:
 
 
 def _layer_types(keys: Configuration, every: int, *, dense_first: bool) -> list[str]:
-    """Say of each layer whether it sees a window; the file has every n-th, or a flag per layer."""
+    """Return for each layer whether it sees a window; files say every n-th, or a flag per layer."""
     name, count = "attention.sliding_window_pattern", keys.size("block_count")
     given = keys.values.get(name)
     if isinstance(given, list):

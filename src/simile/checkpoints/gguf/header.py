@@ -1,4 +1,4 @@
-"""Tell what a GGUF file is for from its header, which may not have come whole yet.
+"""Tell what a GGUF file is for from its header, which may still be incomplete.
 
 Keeps the single values alone, of which the arrays are none: a vocabulary may have millions of
 bytes. Does not know tensors.
@@ -29,7 +29,7 @@ def check_embeds(path: Path, name: str) -> bool:
     if values is None:
         return False
     kind = values.get("general.architecture")
-    # Files of encoders that rerank mostly lack the pooling; what they are, their tensors say.
+    # Rerankers' files mostly lack the pooling; their tensors tell what they are.
     is_encoder = values.get(f"{kind}.attention.causal") is False
     if f"{kind}.pooling_type" not in values and not is_encoder:
         raise UnsupportedModelError(
@@ -63,7 +63,7 @@ def _scalars_of(path: Path, mtime_ns: int, size: int) -> Mapping[str, Scalar] | 
 
 
 def read_scalars(path: Path) -> Mapping[str, Scalar] | None:
-    """Give the header's single values by name; None where the file ends before its header does.
+    """Return the header's single values by name; None if the file ends before its header does.
 
     CheckpointError if it is no GGUF file, OSError if it cannot be read.
     """

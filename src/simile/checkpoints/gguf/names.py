@@ -133,7 +133,7 @@ GEMMA = GgufNames(
 def rename(
     names: GgufNames, tensors: Mapping[str, StoredTensor], widths: tuple[int, int, int]
 ) -> dict[str, StoredTensor]:
-    """Give the tensors by their other names; widths are the rows of queries, keys and values."""
+    """Return the tensors by their other names; widths are the rows of queries, keys and values."""
     renamed = {}
     for name, tensor in _as_joined(names, tensors, widths).items():
         if name in names.left_out:
@@ -204,5 +204,5 @@ def _changed(tensor: StoredTensor, shape: tuple[int, ...], change: Change) -> St
 
 
 def difference_of_rows(tensor: StoredTensor) -> StoredTensor:
-    """Give the first of two rows less the second."""
+    """Return the first of two rows less the second."""
     return _changed(tensor, (1, *tensor.shape[1:]), lambda a: a[:1] - a[1:])

@@ -1,9 +1,8 @@
 """Go through the header of a GGUF file from front to back, as much of it as is there.
 
-Every length is checked before it is believed: the gguf package's reader checks none, and takes
-seconds for a vocabulary. Does without NumPy, as whoever looks at a file's head alone waits for its
-import. Knows no model and no tensor format. Format: GGUF versions 2 and 3, docs/gguf.md of ggml
-(read 2026-11).
+Every length is checked before it is trusted; the gguf package's reader checks none, and takes
+seconds for a vocabulary. Does not import NumPy, which takes longer than reading a header. Knows no
+model and no tensor format. Format: GGUF versions 2 and 3, docs/gguf.md of ggml (read 2026-11).
 """
 
 import struct
@@ -29,11 +28,11 @@ _ENTRY_BYTES, _TENSOR_BYTES = 13, 24
 
 
 class DamagedHeader(ValueError):
-    """What is wrong, in words that follow the file's name."""
+    """The problem, worded to follow the file's name."""
 
 
 class TruncatedHeader(DamagedHeader):
-    """The header goes on past the end of what is there."""
+    """The header continues past the end of the data."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class StringArray:
     count: int
 
     def read(self) -> list[str]:
-        """Give the strings; CheckpointError where one is no UTF-8."""
+        """Return the strings. Raises CheckpointError if one is not UTF-8."""
         size_at, at, texts = _SIZE.unpack_from, self.start, []
         try:
             for _ in range(self.count):
@@ -107,7 +106,7 @@ class HeaderReader:
         return list(entries.values())
 
     def data_start(self, alignment: object) -> int:
-        """Give where the weights begin; after the tensors."""
+        """Return the offset of the weights, behind the list of tensors."""
         if type(alignment) is not int or not 1 <= alignment <= 2**20:
             raise DamagedHeader(f"has general.alignment {alignment!r}; expected a small power of 2")
         return -(-self._at // alignment) * alignment
@@ -150,7 +149,7 @@ class HeaderReader:
         self._move(at - self._at)
 
     def _count(self, item_bytes: int) -> int:
-        """Read how many items follow, each of so many bytes at least."""
+        """Read the number of items that follow, each of at least this many bytes."""
         count = int(self._number("Q"))
         self._refuse_past_limit(count * item_bytes)
         return count
@@ -180,7 +179,7 @@ class HeaderReader:
 
 
 def _as_meant(number: float) -> float:
-    """Give the shortest number that is stored as this float32, such as 1e-12 for its neighbor."""
+    """Return the shortest number that is stored as this float32, such as 1e-12 for its neighbor."""
     shorter = (float(f"{number:.{digits}g}") for digits in range(1, 10))
     return next((found for found in shorter if array("f", [found])[0] == number), number)
 

@@ -27,19 +27,19 @@ _DEFAULT_IDS: Mapping[str, Mapping[str, int]] = {
     "t5": {"eos": 1, "unknown": 2},
     "gpt2": {},
 }
-"""What llama.cpp takes where the file does not say."""
+"""llama.cpp's defaults, for files that name none."""
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "bos": ("cls_token_id", "bos_token_id"),
     "eos": ("seperator_token_id", "separator_token_id", "eos_token_id"),
     "unknown": ("unknown_token_id",),
 }
-"""Where the ids stand. The separator's key is misspelt by all who write it."""
+"""The keys of the special ids. All writers misspell the separator's."""
 
 
 def build_tokenizer(
     where: str, values: Mapping[str, Any], *, begins: bool = False, ends: bool = False
 ) -> Any:
-    """Build it; CheckpointError or UnsupportedModelError says what is wrong.
+    """Build it. Raises CheckpointError or UnsupportedModelError.
 
     begins, ends: whether texts begin and end with a special token where the file does not say.
     """

@@ -15,15 +15,15 @@ UNKNOWN, CONTROL, USER_DEFINED, BYTE = 2, 3, 4, 6
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens, and what the file says of them."""
+    """The tokens, with their kinds and scores."""
 
     keys: Configuration
     """The keys of tokenizer.ggml."""
     pieces: list[str]
     kinds: list[int]
-    """Of each token, as in token_type."""
+    """The kind of each token, as in token_type."""
     unknown: int | None
-    """The id of the token for what has none."""
+    """The id of the unknown token."""
 
     @property
     def ids(self) -> dict[str, int]:
@@ -36,7 +36,7 @@ class Vocabulary:
         return [number for number, kind in enumerate(self.kinds) if kind not in whole]
 
     def scores(self) -> list[float]:
-        """The score of each token; CheckpointError where the file has none."""
+        """The score of each token. Raises CheckpointError if the file has none."""
         found = self.keys.values.get("scores")
         if not isinstance(found, memoryview) or len(found) < len(self.pieces):
             raise CheckpointError(f"{self.keys.where}: scores are missing or too few")
@@ -44,7 +44,7 @@ class Vocabulary:
 
 
 def read_vocabulary(keys: Configuration, unknown: int | None) -> Vocabulary:
-    """Read the tokens and their kinds; CheckpointError where there are none."""
+    """Read the tokens and their kinds. Raises CheckpointError if there are none."""
     pieces = texts_of(keys, "tokens")
     if not pieces:
         raise CheckpointError(f"{keys.where}: tokens are missing")

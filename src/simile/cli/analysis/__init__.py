@@ -1,1 +1,1 @@
-"""Verbs over many texts at once: cluster, deduplicate, classify, draw."""
+"""Verbs for many texts at once: cluster, deduplicate, classify, map."""

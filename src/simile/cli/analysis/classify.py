@@ -1,4 +1,4 @@
-"""`simile classify`: a label and a confidence for each text, from names, descriptions, examples."""
+"""`simile classify`: label texts, from names, descriptions or examples of the labels."""
 
 import sys
 from collections.abc import Iterator
@@ -26,28 +26,28 @@ _SHOWN_CHARS = 70
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Names, descriptions or examples of the labels (docs/analysis.md).",
+    help="Label names, descriptions or examples (see docs/analysis.md).",
 )
 @click.option(
     "--save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.npz",
-    help="Keep the classifier.",
+    help="Save the classifier to this file.",
 )
 @click.option(
     "--load",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE.npz",
-    help="Use a classifier that was kept, instead of --labels.",
+    help="Use a saved classifier instead of --labels.",
 )
 @click.option(
     "--min-confidence",
     type=float,
-    help='Below it the answer is "none of these"; 0: always a label.  [default: learnt]',
+    help='Answer "none of these" below this; 0 always gives a label.  [default: learned]',
 )
-@click.option("--scores", is_flag=True, help="Give the confidence of every label.")
-@click.option("--model", "-m", help="As for `embed`.  [default: all-minilm, or what --load holds]")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+@click.option("--scores", is_flag=True, help="Print the confidence of every label.")
+@click.option("--model", "-m", help="As for `embed`.  [default: all-minilm, or that of --load]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines even on a terminal.")
 def command(
     texts: tuple[str, ...],
     labels: Path | None,
@@ -59,9 +59,10 @@ def command(
     scores: bool,
     as_json: bool,
 ) -> None:
-    """Give each TEXT a label; `-` reads one text per line from stdin.
+    """Label each TEXT.
 
-    Labels come from --labels, or from a classifier that was kept with --save.
+    The labels come from --labels or from a classifier saved with --save. `-` reads one text per
+    line from stdin.
     """
     from simile.config import DEFAULT_MODEL
     from simile.embedder import Embedder
@@ -69,7 +70,7 @@ def command(
     if (labels is None) == (load is None):
         raise click.UsageError("give either --labels or --load")
     if not texts and save is None:
-        raise click.UsageError("there is no TEXT; - reads from stdin")
+        raise click.UsageError("TEXT is missing; use - to read from stdin")
     kept = None
     if load is not None:
         from simile.analysis.files import load_classifier
@@ -91,7 +92,7 @@ def command(
 
 
 def _learnt(path: Path | None, embedder: "Embedder") -> "Classifier":
-    """Learn from a file of labels, and say on stderr how."""
+    """Train a classifier on a file of labels, and report on stderr."""
     from simile.analysis.classify import fit
     from simile.analysis.labels import read_labels
     from simile.cli.parts.texts import bar, embed_shown
@@ -99,9 +100,9 @@ def _learnt(path: Path | None, embedder: "Embedder") -> "Classifier":
     assert path is not None
     examples = read_labels(path)
     for line in examples.contradictions:
-        print(f"simile: {path}: {line}; the first counts", file=sys.stderr)
+        print(f"simile: {path}: {line}; the first is used", file=sys.stderr)
     if examples.merged:
-        print(f"simile: {examples.merged:,} repeated examples count once", file=sys.stderr)
+        print(f"simile: {examples.merged:,} repeated examples are ignored", file=sys.stderr)
     vectors = embed_shown(embedder, examples.texts, role="classification")
     with bar(1.0, "of all methods") as shown:
         classifier = fit(
@@ -120,12 +121,12 @@ def _tell(classifier: "Classifier") -> None:
     line = f"{len(classifier.labels):,} labels, {fitted.examples:,} examples: {fitted.method}"
     tried = sorted(fitted.accuracies.items(), key=lambda one: -one[1])
     if tried:
-        line += "; right of examples not seen: "
+        line += "; held-out accuracy: "
         line += ", ".join(f"{name} {accuracy:.3f}" for name, accuracy in tried)
     else:
-        line += ", one for each label; confidences are not calibrated"
+        line += ", one per label; confidences are not calibrated"
     if fitted.refused_unknown is not None:
-        line += f"; of unknown labels {fitted.refused_unknown:.0%} were refused"
+        line += f"; {fitted.refused_unknown:.0%} of texts with unknown labels were refused"
     print(f"simile: {line}", file=sys.stderr)
 
 
@@ -135,7 +136,7 @@ def _predictions(
     texts: tuple[str, ...],
     min_confidence: float | None,
 ) -> "Iterator[tuple[str, Prediction]]":
-    """Label texts in batches, as they come."""
+    """Label texts in batches, as they arrive."""
     from simile.texts import without_surrogates
 
     for batch in _lines() if texts == ("-",) else [[without_surrogates(text) for text in texts]]:
@@ -145,7 +146,7 @@ def _predictions(
 
 
 def _lines() -> Iterator[list[str]]:
-    """The lines of stdin, as many at a time as are there: one that is typed is answered at once."""
+    """Yield the lines of stdin as they become available, so a typed line is answered at once."""
     stdin = cast("BufferedReader", sys.stdin.buffer)
     rest = b""
     while part := stdin.read1(_READ_BYTES):

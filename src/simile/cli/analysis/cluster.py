@@ -1,4 +1,4 @@
-"""`simile cluster`: the groups that texts fall into, how stable each is and what it is about."""
+"""`simile cluster`: group texts; print each group's size, stability and distinguishing words."""
 
 import sys
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ _SHOWN_CHARS = 80
 @options.index
 @options.principals
 @click.option(
-    "--count", "-n", type=click.IntRange(1), help="How many clusters.  [default: found out]"
+    "--count", "-n", type=click.IntRange(1), help="Number of clusters.  [default: detected]"
 )
 @click.option(
     "--min-size",
     type=click.IntRange(2),
-    help="Least texts of a cluster.  [default: a quarter of the root of all, at least 5]",
+    help="Minimum cluster size.  [default: sqrt(number of texts) / 4, at least 5]",
 )
 @options.seed
-@click.option("--members", is_flag=True, help="A JSON line for each text, not for each cluster.")
+@click.option("--members", is_flag=True, help="Print a JSON line per text, not per cluster.")
 @options.model
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines even on a terminal.")
 def command(
     source: str | None,
     folder: Path | None,
@@ -47,10 +47,10 @@ def command(
     members: bool,
     as_json: bool,
 ) -> int:
-    """Group texts by meaning: k-means where --count says how many, else HDBSCAN.
+    """Group texts by meaning.
 
-    Of a FILE each line, or each row of a table with a `text`, is one text; of a FOLDER each file;
-    of an index (-i) each chunk that may be read.
+    Uses k-means with --count, else HDBSCAN. A text is a line of FILE, a row of a table with a
+    `text` field, a file of FOLDER, or a visible chunk of an index (-i).
     """
     given, found = clustered(source, folder, principals, model, (count, min_size, seed))
     if members:

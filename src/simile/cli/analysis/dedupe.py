@@ -1,4 +1,4 @@
-"""`simile dedupe`: groups of near-duplicates, which member to keep, and why the others may go."""
+"""`simile dedupe`: find near-duplicates; print which to keep and why the others may go."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,25 +21,25 @@ _SHOWN_CHARS = 70
 @click.argument("source", required=False, metavar="FILE | FOLDER | - | SAVED.npz")
 @options.index
 @options.principals
-@click.option("--threshold", type=float, help="Least cosine of near-duplicates.  [default: .92]")
+@click.option("--threshold", type=float, help="Minimum cosine of near-duplicates.  [default: 0.92]")
 @click.option(
-    "--floor", type=float, help="How low --threshold can be with what --save keeps.  [default: .85]"
+    "--floor", type=float, help="Lowest --threshold that --save supports.  [default: 0.85]"
 )
 @click.option(
     "--save",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="SAVED.npz",
-    help="Keep what was found; give it instead of FILE to try other thresholds.",
+    help="Save the result; pass it instead of FILE to try other thresholds.",
 )
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the lines here, as NDJSON.",
+    help="Write NDJSON to this file.",
 )
-@click.option("--all", "everything", is_flag=True, help="Name what has no duplicate, too.")
+@click.option("--all", "everything", is_flag=True, help="Also list texts without duplicates.")
 @options.model
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines even on a terminal.")
 def command(
     source: str | None,
     folder: Path | None,
@@ -53,10 +53,11 @@ def command(
     everything: bool,
     as_json: bool,
 ) -> int:
-    """Find texts that say the same, and say which to keep: the longest, then the first.
+    """Find near-duplicates and suggest which to keep.
 
-    Nothing is deleted. Of a FILE each line, or each row of a table with a `text`, is one text; of
-    a FOLDER each file; of an index (-i) each chunk that may be read.
+    Suggests the longest text of a group, or the first of equally long ones. Deletes nothing. A text
+    is a line of FILE, a row of a table with a `text` field, a file of FOLDER, or a visible chunk of
+    an index (-i).
     """
     from simile.analysis.dedupe import FLOOR, THRESHOLD, require_cosine
     from simile.analysis.files import load_duplicates, save_duplicates
@@ -66,7 +67,7 @@ def command(
     texts: Sequence[str] = ()
     if source is not None and source.endswith(".npz"):
         if folder is not None or floor is not None or save is not None:
-            raise click.UsageError("--index, --floor and --save are not for a SAVED.npz")
+            raise click.UsageError("--index, --floor and --save do not apply to SAVED.npz")
         found = load_duplicates(Path(source))
     else:
         if floor is not None and floor > level:
@@ -112,7 +113,7 @@ def _find(
 def _lines(
     found: "NearDuplicates", groups: "list[Group]", *, everything: bool
 ) -> Iterator[dict[str, object]]:
-    """A line for each group, with what may go and why; in the order of the kept rows."""
+    """Yield a line per group, with the rows that may go and why; in the order of the kept rows."""
     by_keep = {group.keep: group for group in groups}
     dropped = {one.row for group in groups for one in group.drop}
     rows = range(found.count) if everything else sorted(by_keep)
@@ -142,7 +143,7 @@ def _write_json(
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[BinaryIO]:
-    """Stdout, or a file that is whole or not there."""
+    """Open stdout, or a file that is written atomically."""
     from simile.atomic import replacing
     from simile.errors import InputError
 
@@ -171,9 +172,9 @@ def _print_text(found: "NearDuplicates", groups: "list[Group]", texts: Sequence[
 
 def _tell(found: "NearDuplicates", groups: "list[Group]", threshold: float) -> None:
     drop = sum(len(group.drop) for group in groups)
-    line = f"{found.count:,} texts: keep {found.count - drop:,}, drop {drop:,} of "
-    line += f"{len(groups):,} groups at {threshold:g} and above"
+    line = f"{found.count:,} texts: keep {found.count - drop:,}, drop {drop:,} in "
+    line += f"{len(groups):,} groups at threshold {threshold:g}"
     if found.sample is not None:
         recall = found.recall(threshold)
-        line += f"; recall {recall:.3f}, on the pairs of 200 texts (not all were compared)"
+        line += f"; approximate search, recall {recall:.3f} on the pairs of 200 sampled texts"
     print(f"simile: {line}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`simile map`: texts in the plane, near where they mean the same, as a page or a picture."""
+"""`simile map`: draw texts as points, near each other if similar, as a page or an image."""
 
 import sys
 from pathlib import Path
@@ -18,11 +18,13 @@ from simile.cli.parts import options
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     metavar="MAP.html | MAP.png",
-    help="A page that needs no network, or a picture.",
+    help="A page that needs no network, or an image.",
 )
-@click.option("--title", help="Its heading.  [default: what was given]")
-@click.option("--count", "-n", type=click.IntRange(1), help="Clusters.  [default: found out]")
-@click.option("--min-size", type=click.IntRange(2), help="Least texts of a cluster.")
+@click.option("--title", help="Heading.  [default: the name of the input]")
+@click.option(
+    "--count", "-n", type=click.IntRange(1), help="Number of clusters.  [default: detected]"
+)
+@click.option("--min-size", type=click.IntRange(2), help="Minimum cluster size.")
 @options.seed
 @options.model
 def command(
@@ -36,10 +38,11 @@ def command(
     seed: int,
     model: str,
 ) -> int:
-    """Draw texts as points, colored and named by cluster; the page shows and searches them.
+    """Draw a map of texts, colored and named by cluster.
 
-    Of a FILE each line, or each row of a table with a `text`, is one text; of a FOLDER each file;
-    of an index (-i) each chunk that may be read. The texts are in the page: who has it, reads them.
+    The page shows and searches the texts. It contains them: anyone who has the page can read them.
+    A text is a line of FILE, a row of a table with a `text` field, a file of FOLDER, or a visible
+    chunk of an index (-i).
     """
     from simile.analysis.page import Map, require_output, write_map
     from simile.analysis.projection import project
@@ -49,10 +52,10 @@ def command(
     require_output(output)
     given, found = clustered(source, folder, principals, model, (count, min_size, seed))
     if not given.texts:
-        print("simile: there is no text to draw", file=sys.stderr)
+        print("simile: no texts to draw", file=sys.stderr)
         return 1
     assert given.vectors is not None
-    with bar(1.0, "of placing") as shown:
+    with bar(1.0, "of projection") as shown:
         placed = project(
             given.vectors, seed=seed, progress=lambda share: shown.update(share - shown.n)
         )

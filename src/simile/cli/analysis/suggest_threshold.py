@@ -1,4 +1,4 @@
-"""`simile suggest-threshold`: the cosine that tells judged duplicates from others best."""
+"""`simile suggest-threshold`: find the cosine that best separates judged duplicates."""
 
 import json
 import math
@@ -20,14 +20,14 @@ _NO = {"0", "false", "no", "different"}
 
 @click.command("suggest-threshold")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--cut", type=float, help="Labels are scores: from this one on a pair is the same.")
+@click.option("--cut", type=float, help="Labels are scores; duplicates have at least this.")
 @options.model
-@click.option("--json", "as_json", is_flag=True, help="JSON on a terminal, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON even on a terminal.")
 def command(file: Path, cut: float | None, model: str, *, as_json: bool) -> None:
-    """Find the --threshold for `simile dedupe` from pairs that people judged.
+    """Find a threshold for `simile dedupe` from judged pairs.
 
-    FILE has a line for each: text, tab, text, tab, 1 or 0; or {"a": …, "b": …, "label": true}.
-    With --cut the label is a number, as in STS-B (there 0 to 5, and it may come first).
+    FILE has one pair per line: text, tab, text, tab, 1 or 0; or {"a": …, "b": …, "label": true}.
+    With --cut the label is a number, as in STS-B (0 to 5), and may come first.
     """
     from simile.analysis.suggest import suggest_threshold
     from simile.analysis.unit_rows import unit_rows
@@ -49,7 +49,7 @@ def command(file: Path, cut: float | None, model: str, *, as_json: bool) -> None
     low, high = found.interval
     print(f"--threshold {found.threshold:.3f}   (95% of resamples: {low:.3f} to {high:.3f})")
     print(f"F1 {found.f1:.3f}, precision {found.precision:.3f}, recall {found.recall:.3f}")
-    print(f"on {found.pairs:,} pairs, of which {found.duplicates:,} say the same")
+    print(f"on {found.pairs:,} pairs, {found.duplicates:,} of them duplicates")
 
 
 def _pairs(file: Path, cut: float | None) -> Iterator[tuple[str, str, bool]]:
@@ -61,7 +61,7 @@ def _pairs(file: Path, cut: float | None) -> Iterator[tuple[str, str, bool]]:
         same = None if fields is None else _same(fields[2], cut)
         if fields is None or same is None:
             if number == 1 and not line.lstrip().startswith("{"):
-                continue  # A heading.
+                continue  # A header.
             wanted = "text, tab, text, tab, label" if cut is not None else "… label (1 or 0)"
             raise InputError(f"line {number} of {file} is {line!r:.80}; expected {wanted}")
         yield fields[0], fields[1], same

@@ -1,1 +1,1 @@
-"""Verbs that measure search by judged queries, and choose its weight."""
+"""Verbs that measure search on judged queries and tune its weights."""

@@ -1,4 +1,4 @@
-"""`simile eval`: how good searches are, by judged queries; or similarities, by judged pairs."""
+"""`simile eval`: measure search on judged queries, or similarity on judged pairs."""
 
 import sys
 import tempfile
@@ -21,15 +21,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command("eval")
 @click.argument("judged", nargs=-1, metavar="JUDGED | sts FILE")
 @options.index
-@click.option("--corpus", type=_FILE, help="Documents in BEIR's format, to be indexed for this.")
-@click.option("--queries", type=_FILE, help="Queries in BEIR's format, with --corpus.")
-@click.option("--qrels", type=_FILE, help="Which documents answer which query, with --corpus.")
-@click.option("--chunked", is_flag=True, help="Cut the --corpus as an index does; else it is not.")
+@click.option("--corpus", type=_FILE, help="BEIR corpus to index and evaluate.")
+@click.option("--queries", type=_FILE, help="BEIR queries, for --corpus.")
+@click.option("--qrels", type=_FILE, help="BEIR relevance judgments, for --corpus.")
+@click.option("--chunked", is_flag=True, help="Cut the documents of --corpus into chunks.")
 @options.model
 @options.principals
-@click.option("--rerank", metavar="MODEL", help="Show the candidates ordered anew, too.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Write a picture (.png, .svg).")
-@click.option("--json", "as_json", is_flag=True, help="JSON on a terminal, too.")
+@click.option("--rerank", metavar="MODEL", help="Also measure reranking with this model.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Write a plot (.png or .svg).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON even on a terminal.")
 def command(
     judged: tuple[str, ...],
     folder: Path | None,
@@ -44,32 +44,35 @@ def command(
     chunked: bool,
     as_json: bool,
 ) -> None:
-    """Measure each arm, the fusion and the rerank side by side, with what is noise.
+    """Measure search quality on judged queries.
 
-    JUDGED has a line for each query: {"query": …, "relevant": [ids] or "spans": […]}, for the
-    index of -i. With --corpus a collection in BEIR's format is indexed first. `sts FILE` compares
-    cosines with a file of score, sentence, sentence.
+    Compares each arm, the fusion and the rerank, and marks differences that may be noise. JUDGED
+    has one line per query of the index: {"query": …, "relevant": [ids] or "spans": […]}. With
+    --corpus, a BEIR collection is indexed first. `sts FILE` correlates cosines with the scores of
+    a file of score, sentence, sentence, separated by tabs.
     """
     if corpus is None and (queries or qrels or chunked):
-        raise click.UsageError("--queries, --qrels and --chunked go with --corpus")
+        raise click.UsageError("--queries, --qrels and --chunked require --corpus")
     if judged[:1] == ("sts",):
         _sts(judged[1:], model, as_json=as_json)
         return
     if plot:
         from simile.evaluation.plot import require_plot
 
-        require_plot(plot)  # Before the work.
+        require_plot(plot)  # Fail before the work.
     with ExitStack() as stack:
         if corpus is not None:
             if judged or queries is None or qrels is None:
-                raise click.UsageError("--corpus goes with --queries and --qrels, and no JUDGED")
+                raise click.UsageError(
+                    "--corpus requires --queries and --qrels, and excludes JUDGED"
+                )
             from simile.evaluation.datasets import read_beir
 
             index = _indexed(corpus, model, stack, chunked=chunked)
             _evaluate(index, read_beir(queries, qrels), principals, rerank, plot, as_json=as_json)
             return
         if len(judged) != 1:
-            raise click.UsageError("expected one file of judged queries, or --corpus, or sts FILE")
+            raise click.UsageError("expected one JUDGED file, --corpus, or sts FILE")
         from simile.cli.parts.folder import open_index
         from simile.evaluation.datasets import read_judged
 
@@ -78,7 +81,7 @@ def command(
 
 
 def _indexed(corpus: Path, model: str, stack: ExitStack, *, chunked: bool) -> "Index":
-    """An index of the collection that is gone with the stack; its vectors are remembered."""
+    """Index the collection in a temporary folder, which the stack deletes."""
     from simile.cli.parts.progress import shown
     from simile.evaluation.datasets import read_corpus
     from simile.index import Index
@@ -107,7 +110,7 @@ def _evaluate(
 
     missing = absent(judged, lambda id: index.get(id, everything=True) is not None)
     if missing:
-        told = f"{len(missing):,} relevant documents are not in the index, {missing[0]!r} first"
+        told = f"{len(missing):,} relevant documents are not in the index, first {missing[0]!r}"
         print(f"simile: {told}", file=sys.stderr)
     arms = (*ARMS, *(("rerank",) if rerank else ()))
     search = searching(index.search, principals=principals, rerank=rerank)
@@ -125,7 +128,7 @@ def _sts(files: tuple[str, ...], model: str, *, as_json: bool) -> None:
     from simile.evaluation.sts import correlate
 
     if len(files) != 1:
-        raise click.UsageError("sts takes one file of score, sentence, sentence with tabs between")
+        raise click.UsageError("sts takes one FILE of score, sentence, sentence, separated by tabs")
     pairs = read_sts(Path(files[0]))
     with Embedder(model) as embedder:
         found = correlate(embedder, pairs)

@@ -1,4 +1,4 @@
-"""`simile tune`: choose how an index fuses its arms, from judged queries."""
+"""`simile tune`: choose an index's fusion settings on judged queries."""
 
 import tempfile
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 @click.argument("judged", type=click.Path(exists=True, path_type=Path))
 @options.index
 @options.principals
-@click.option("--metric", default="ndcg@10", show_default=True, help="What is to be best.")
+@click.option("--metric", default="ndcg@10", show_default=True, help="Metric to maximize.")
 @click.option(
     "--max-tokens",
     "sizes",
     type=click.IntRange(1),
     multiple=True,
-    help="Try chunks of this size, too; all documents are embedded for each.",
+    help="Also try chunks of this size; embeds all documents again for each.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be chosen, and change nothing.")
-@click.option("--plot", type=click.Path(path_type=Path), help="Write a picture (.png, .svg).")
+@click.option("--dry-run", is_flag=True, help="Print the choice; change nothing.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Write a plot (.png or .svg).")
 def command(
     judged: Path,
     folder: Path | None,
@@ -40,9 +40,10 @@ def command(
     *,
     dry_run: bool,
 ) -> None:
-    """Try weights and numbers of candidates on JUDGED, and keep the best if it is no chance.
+    """Choose the best search settings on judged queries.
 
-    Searches of this index use it from then on, unless they name their own.
+    Tries fusion weights and candidate counts on JUDGED. A significantly better setting is saved
+    and becomes the index's default.
     """
     from simile.cli.parts.folder import open_index
     from simile.evaluation.datasets import read_judged
@@ -50,7 +51,7 @@ def command(
     if plot:
         from simile.evaluation.plot import require_plot
 
-        require_plot(plot)  # Before the work, and before anything is kept.
+        require_plot(plot)  # Fail before the work, and before anything is saved.
     with open_index(folder) as index:
         queries = read_judged(judged)
         found = index.tune(queries, metric=metric, principals=principals, dry_run=dry_run)
@@ -71,9 +72,9 @@ def _try_sizes(
     metric: str,
     alpha: float,
 ) -> None:
-    """Index the documents anew for each size, in folders that are gone afterwards.
+    """Index the documents again for each size, in temporary folders, and compare.
 
-    All are searched with the same weight: a new index knows of no other than the default.
+    All are searched with the same weight, because a new index has only the default.
     """
     from simile.evaluation.run import searching
     from simile.evaluation.sizes import compare_sizes
@@ -89,7 +90,7 @@ def _try_sizes(
             searches[size] = searching(partial(other.search, alpha=alpha), principals=principals)
         present = searching(partial(index.search, alpha=alpha), principals=principals)
         value, found = compare_sizes(judged, present, searches, metric)
-    print(f"chunks as they are{value:>14.4f}")
+    print(f"{'current chunks':<18}{value:>14.4f}")
     for one in found:
         said = "noise" if one.noise else f"simile reindex --max-tokens {one.max_tokens}"
         shown = f"{one.value:.4f}  {one.difference:+.4f}, p {one.p:.4f}: {said}"

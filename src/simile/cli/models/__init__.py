@@ -1,1 +1,1 @@
-"""Verbs that look after models: pull, list, show, remove, quantize."""
+"""Verbs that manage models: pull, list, show, remove, quantize."""

@@ -1,4 +1,4 @@
-"""`simile list`: the models on this machine; a table on a terminal, JSON lines otherwise."""
+"""`simile list`: list models, as a table on a terminal and as JSON lines otherwise."""
 
 import sys
 
@@ -9,7 +9,7 @@ from simile.cli.parts.printing import print_json
 
 @click.command("list")
 def command() -> None:
-    """List the models that were pulled, newest first."""
+    """List the models on this machine, newest first."""
     from simile.cli.parts.hub import open_hub
 
     models = open_hub().models()

@@ -1,4 +1,4 @@
-"""`simile quantize`: find the ranges for 8-bit arithmetic now, and say what it costs."""
+"""`simile quantize`: calibrate a model for 8-bit arithmetic, and report the accuracy loss."""
 
 import sys
 
@@ -10,9 +10,10 @@ from simile.cli.parts.printing import print_json
 @click.command("quantize")
 @click.argument("name")
 def command(name: str) -> None:
-    """Prepare the model NAME for --precision int8, which is otherwise done when it is first used.
+    """Prepare the model NAME for --precision int8.
 
-    Prints how near its vectors of the texts that the ranges are found from are to those of f32.
+    Otherwise this happens at first use. Prints the least and the mean cosine between its int8 and
+    f32 vectors of the calibration texts.
     """
     import numpy as np
 
@@ -28,6 +29,6 @@ def command(name: str) -> None:
     cosine = (vectors[0] * vectors[1]).sum(axis=1)
     least, mean = float(cosine.min()), float(cosine.mean())
     if sys.stdout.isatty():
-        print(f"{name}: cosine to f32 {least:.4f} at least, {mean:.4f} on average")
+        print(f"{name}: cosine to f32: least {least:.4f}, mean {mean:.4f}")
     else:
         print_json({"model": name, "least_cosine": least, "mean_cosine": mean})

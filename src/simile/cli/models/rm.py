@@ -6,7 +6,7 @@ import click
 @click.command("rm")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def command(names: tuple[str, ...]) -> None:
-    """Delete the models NAME from this machine."""
+    """Delete models from this machine."""
     from simile.cli.parts.hub import open_hub
 
     hub = open_hub()

@@ -1,4 +1,4 @@
-"""`simile show`: what a model's files say; lines on a terminal, one JSON object otherwise."""
+"""`simile show`: describe a model, as lines on a terminal and as a JSON object otherwise."""
 
 import sys
 from dataclasses import asdict
@@ -11,7 +11,10 @@ from simile.cli.parts.printing import print_json
 @click.command("show")
 @click.argument("name")
 def command(name: str) -> None:
-    """Show what is known of the model NAME: width, window, pooling, prompts, source, license."""
+    """Describe the model NAME.
+
+    Shows its width, window, pooling, prompts, source and license.
+    """
     from simile.cli.parts.hub import open_hub
     from simile.models.open import read_facts
 

@@ -1,1 +1,1 @@
-"""What several commands share: options, progress, and the files they read and write."""
+"""Shared parts of commands: options, progress, and the files they read and write."""

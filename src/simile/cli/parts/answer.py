@@ -1,4 +1,4 @@
-"""Print an answer as it comes, and then the passages that it cites."""
+"""Stream an answer to the terminal, then list the passages that it cites."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def print_answer(index: "Index", answer: "Answer") -> int:
-    """Stream the answer to stdout, then its sources; what had come stays if it breaks off."""
+    """Stream the answer to stdout, then its sources, even after an error; return the exit code."""
     try:
         for part in answer:
             print(part, end="", flush=True)
@@ -19,18 +19,20 @@ def print_answer(index: "Index", answer: "Answer") -> int:
             print("\n", flush=True)
             _print_sources(index, answer)
     if not answer.text:
-        print("simile: the model said nothing", file=sys.stderr)
+        print("simile: the model returned an empty answer", file=sys.stderr)
     return 0 if answer.text else 1
 
 
 def _print_sources(index: "Index", answer: "Answer") -> None:
     citations = answer.citations
     if answer.cut:
-        print("simile: the model stopped at its greatest length; this is no end", file=sys.stderr)
+        print("simile: the answer was cut off at the model's length limit", file=sys.stderr)
     for number in citations.unknown:
-        print(f"simile: the answer cites [{number}], which no passage had", file=sys.stderr)
+        print(
+            f"simile: the answer cites [{number}], but no passage has that number", file=sys.stderr
+        )
     if not citations.sources:
-        print("simile: the answer cites no passage; it was given these:", file=sys.stderr)
+        print("simile: the answer cites no passages; the model was given these:", file=sys.stderr)
     for source in citations.sources or answer.sources:
         print(f"[{source.number}] {_place(index, source)}")
 

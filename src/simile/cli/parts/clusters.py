@@ -1,4 +1,4 @@
-"""Read texts, embed them and cluster them: what `simile cluster` prints and `simile map` colors."""
+"""Read, embed and cluster texts, for `simile cluster` and `simile map`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ def clustered(
     model: str,
     how: tuple[int | None, int | None, int],
 ) -> "tuple[NamedTexts, Clustering]":
-    """The texts with their vectors, and their clusters; `how`: count, least size, seed."""
+    """Return the texts with their vectors, and their clusters; `how` is (count, min_size, seed)."""
     from dataclasses import replace
 
     from simile.analysis.clustering import cluster
@@ -26,7 +26,7 @@ def clustered(
 
     count, min_size, seed = how
     if count is not None and min_size is not None:
-        raise click.UsageError("--count and --min-size exclude each other")
+        raise click.UsageError("--count and --min-size are mutually exclusive")
     given = read_texts(source, folder, principals)
     if given.vectors is None:
         with Embedder(model) as embedder:

@@ -1,4 +1,4 @@
-"""Where the index is: named, or `.simile` in the working folder or the nearest one above."""
+"""Locate the index: the folder named, or `.simile` in the working folder or the nearest parent."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from simile.retrieval.recipe import Chunking
 
 
 def find_index(named: Path | None) -> Path:
-    """The index's folder, which may not be there yet."""
+    """Return the index's folder, which may not exist yet."""
     if named is not None:
         return named
     here = Path.cwd()
@@ -18,21 +18,21 @@ def find_index(named: Path | None) -> Path:
 
 
 def open_index(named: Path | None, model: str | None = None) -> Index:
-    """The index there, with another model than its own if one is named."""
+    """Open the index; `model` replaces the model that it was made with."""
     return Index(find_index(named), embedder=model)
 
 
 def chunking_of(
     max_tokens: int | None, min_tokens: int | None, overlap_tokens: int | None, *, whole: bool
 ) -> Chunking | None:
-    """The sizes that were given, the others as by default; None if none was given."""
+    """Return the given sizes, with defaults for the rest; None if none was given."""
     given = {"max_tokens": max_tokens, "min_tokens": min_tokens, "overlap_tokens": overlap_tokens}
     sizes: dict[str, Any] = {name: size for name, size in given.items() if size is not None}
     return Chunking(**sizes, whole=whole) if sizes or whole else None
 
 
 def shown_path(index: Index, document_id: str) -> str:
-    """A document's path as editors find it from the working folder; else its id."""
+    """Return a document's path relative to the working folder if possible, else its id."""
     path = index.path.parent / document_id
     if not os.path.exists(path):
         return document_id

@@ -1,11 +1,11 @@
-"""The hub that the environment's settings describe, for the verbs that need one."""
+"""Open the hub with the settings of the environment."""
 
 from simile.config import read_settings
 from simile.hub.hub import Hub
 
 
 def open_hub() -> Hub:
-    """Give the hub; ConfigError if a setting cannot be used."""
+    """Return the hub. Raises ConfigError if a setting is invalid."""
     settings = read_settings()
     return Hub(
         settings.home,

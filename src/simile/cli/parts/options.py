@@ -1,4 +1,4 @@
-"""The options that several verbs share, each defined once."""
+"""Options that several verbs share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,48 +12,52 @@ model = click.option(
     "-m",
     default=DEFAULT_MODEL,
     show_default=True,
-    help="A name (all-minilm), hf.co/ORG/REPO, a ./folder, ollama/NAME or openai/NAME.",
+    help="Model: a name (all-minilm), hf.co/ORG/REPO, ./FOLDER, ollama/NAME or openai/NAME.",
 )
 precision = click.option(
     "--precision",
     type=click.Choice(["auto", "f32", "bf16", "int8"]),
     default="auto",
     show_default=True,
-    help="Arithmetic; auto is bf16 where the CPU has it, and f32 for a lone short text.",
+    help="Arithmetic; auto is bf16 if the CPU supports it, but f32 for a single short text.",
 )
 index = click.option(
     "--index",
     "-i",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The index; by default .simile, here or in the nearest folder above.",
+    help="Index folder.  [default: .simile in this folder or the nearest parent]",
 )
 principals = click.option(
     "--as",
     "principals",
     multiple=True,
     metavar="PRINCIPAL",
-    help="Read as user:alice, group:eng, …; without any, only what is public.",
+    help="Read as user:alice, group:eng, …; without it, only public documents.",
 )
 seed = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="Another one, another chance.",
+    help="Random seed; change it to get a different result.",
 )
 _CHUNKING = (
     click.option("--max-tokens", type=click.IntRange(1), help="Longest chunk.  [default: 400]"),
-    click.option("--min-tokens", type=click.IntRange(0), help="Join shorter ones.  [default: 64]"),
     click.option(
-        "--overlap-tokens", type=click.IntRange(0), help="Said twice at cuts.  [default: 0]"
+        "--min-tokens", type=click.IntRange(0), help="Merge shorter chunks.  [default: 64]"
     ),
-    click.option("--whole", is_flag=True, help="Do not cut: each document is one chunk."),
+    click.option(
+        "--overlap-tokens",
+        type=click.IntRange(0),
+        help="Overlap of neighboring chunks.  [default: 0]",
+    ),
+    click.option("--whole", is_flag=True, help="Keep each document whole, as one chunk."),
 )
 
 
 def chunking(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that say how documents are cut; an index keeps what it was made with."""
+    """Add the options for cutting documents; an index keeps those that it was created with."""
     for option in reversed(_CHUNKING):
         command = option(command)
     return command
@@ -62,19 +66,19 @@ def chunking(command: Callable[..., int]) -> Callable[..., int]:
 chat = click.option(
     "--chat",
     metavar="MODEL",
-    help="The chat model: ollama/NAME or openai/NAME (any server of that interface).",
+    help="Chat model: ollama/NAME or openai/NAME (any server with that API).",
 )
-passages = click.option("-k", default=8, show_default=True, help="Passages to look for.")
+passages = click.option("-k", default=8, show_default=True, help="Number of passages.")
 budget = click.option(
     "--budget-tokens",
     type=click.IntRange(1),
     default=2000,
     show_default=True,
-    help="Of all passages together; the rest is left out.",
+    help="Limit for all passages together; the rest is left out.",
 )
 room = click.option(
     "--context-tokens",
     "room",
     type=click.IntRange(1),
-    help="Ollama's room for conversation and answer.  [default: its own, often 4096]",
+    help="Context length for Ollama (num_ctx).  [default: Ollama's own, often 4096]",
 )

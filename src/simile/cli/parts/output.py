@@ -1,4 +1,4 @@
-"""Write vectors as they come: JSON lines on stdout, or a NumPy file that is whole or not there."""
+"""Write vectors as they arrive: JSON lines on stdout, or a .npy file that is written atomically."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Write = Callable[[Embeddings], None]
 
 @contextmanager
 def open_output(path: Path | None, dim: int) -> Iterator[Write]:
-    """Give a function that takes vectors (n, dim); InputError if the file cannot be written."""
+    """Yield a function that writes vectors (n, dim). Raises InputError if writing fails."""
     if path is None:
         yield _print_lines
         return
@@ -41,7 +41,7 @@ _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 @contextmanager
 def _npy_file(path: Path, dim: int) -> Iterator[Write]:
-    """Append to a .npy file beside the target, and put it in its place when all is written."""
+    """Append to a temporary .npy file; rename it to the target when complete."""
     rows = 0
     with replacing(path) as aside, aside.open("wb") as file:
 
@@ -52,7 +52,7 @@ def _npy_file(path: Path, dim: int) -> Iterator[Write]:
 
         _write_header(file, 0, dim)
         yield write
-        # NumPy leaves room in the header for any number of rows, so its size does not change.
+        # NumPy pads the header for any number of rows, so its size does not change.
         file.seek(0)
         _write_header(file, rows, dim)
 

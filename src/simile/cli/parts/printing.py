@@ -1,4 +1,4 @@
-"""Print what a program reads: one JSON value a line, in UTF-8 as it is."""
+"""Print output for programs: one JSON value per line, in unescaped UTF-8."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
 
 
 def print_json(value: object) -> None:
-    """Print a value as one line on stdout: dataclasses as objects, other types as text."""
+    """Print a value as one JSON line on stdout: dataclasses as objects, other types as strings."""
     try:
         line = orjson.dumps(value, default=_plain, option=_OPTIONS)
     except orjson.JSONEncodeError:  # A lone surrogate, or an integer of more than 64 bits.

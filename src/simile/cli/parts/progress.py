@@ -1,4 +1,4 @@
-"""A long change of an index, told on stderr: a bar on a terminal, one line at the end."""
+"""Report an index update on stderr: a progress bar on a terminal, then a summary line."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from simile.retrieval.update import Progress
 
 @contextmanager
 def shown(unit: str = "B") -> Iterator[Progress]:
-    """Give the function that shows a tally: bytes or documents done, tokens per second, ETA."""
+    """Yield a function that shows a tally: bytes or documents done, tokens per second, ETA."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -33,13 +33,13 @@ def shown(unit: str = "B") -> Iterator[Progress]:
 
 
 def summary(report: SyncReport) -> str:
-    """`+12 ~3 -1 = 840 chunks, 1.9 s`."""
+    """Format a report as `+12 ~3 -1 = 840 chunks, 1.9 s`."""
     counts = f"+{report.added:,} ~{report.changed:,} -{report.removed:,}"
     return f"{counts} = {report.chunks:,} chunks, {report.seconds:.1f} s"
 
 
 def tell(report: SyncReport) -> int:
-    """Print what failed, then the summary; the exit code: 2 if nothing could be read."""
+    """Print failures and the summary; return the exit code, 2 if nothing could be read."""
     for failure in report.failures:
         print(f"simile: {failure.path}: {failure.reason}", file=sys.stderr)
     print(summary(report), file=sys.stderr)

@@ -1,7 +1,7 @@
-"""What the analyzing commands work on: the texts of an index, a file, a folder or stdin, embedded.
+"""Read the input of the analysis commands: texts of an index, a file, a folder or stdin.
 
-Lines of a file, rows of a table (CSV, JSON, NDJSON) with a `text`, or the files of a folder, each
-as one text; of an index the chunks that the principals may read, with the vectors stored there.
+One text is a line of a file, a row of a table (CSV, JSON, NDJSON) with a `text` field, or a file of
+a folder. An index gives the chunks that the principals may read, with their stored vectors.
 """
 
 import sys
@@ -25,18 +25,18 @@ _BATCH = 8_192
 
 @dataclass(frozen=True)
 class NamedTexts:
-    """NamedTexts with their names; those of an index have vectors already."""
+    """Texts with their ids; those from an index already have vectors."""
 
     ids: list[str]
-    """Of a line its number, of a row its id, of a file its path, of a chunk `document#from-to`."""
+    """A line's number, a row's id, a file's path, or `document#from-to` for a chunk."""
     texts: list[str]
     vectors: Embeddings | None = None
     """float32 (n, dim)."""
     model: str | None = None
-    """The model that made the vectors."""
+    """The model that produced the vectors."""
 
     def embedded(self, embedder: "Embedder", *, role: Role) -> Embeddings:
-        """Embed equal texts once; float32 (n, dim) in their order. Shows progress on stderr."""
+        """Embed each distinct text once, with progress on stderr; float32 (n, dim), in order."""
         distinct = {text: row for row, text in enumerate(dict.fromkeys(self.texts))}
         vectors = embed_shown(embedder, list(distinct), role=role)
         if len(distinct) == len(self.texts):
@@ -47,7 +47,10 @@ class NamedTexts:
 def read_texts(
     source: str | None, index: Path | None, principals: Sequence[str] = ()
 ) -> NamedTexts:
-    """Read a file, a folder or `-`; without any, an index. InputError for what cannot be read."""
+    """Read a file, a folder or `-`, or an index if `source` is None.
+
+    Raises InputError for unreadable input.
+    """
     if source is None:
         return _of_index(index, principals)
     if index is not None:
@@ -60,7 +63,7 @@ def read_texts(
     if path.suffix.lower() in _TABLES:
         found = _of_documents([path], path.parent)
         if found.ids == [path.name]:  # Read as one text.
-            raise InputError(f"{path} has no rows with a text: a column or a field named so")
+            raise InputError(f"{path} has no column or field named text")
         return found
     try:
         with path.open("rb") as file:
@@ -70,7 +73,7 @@ def read_texts(
 
 
 def embed_shown(embedder: "Embedder", texts: Sequence[str], *, role: Role) -> Embeddings:
-    """Embed texts, with a bar on a terminal; float32 (n, dim)."""
+    """Embed texts, with a progress bar on a terminal; float32 (n, dim)."""
     parts = [np.empty((0, embedder.dim), np.float32)]
     with bar(len(texts), "texts") as shown:
         for start in range(0, len(texts), _BATCH):
@@ -81,7 +84,7 @@ def embed_shown(embedder: "Embedder", texts: Sequence[str], *, role: Role) -> Em
 
 
 def bar(total: float, unit: str) -> "tqdm":  # type: ignore[name-defined]  # noqa: F821
-    """A bar on stderr that shows itself after half a second, and on a terminal only."""
+    """Return a progress bar on stderr, shown after half a second and only on a terminal."""
     from tqdm import tqdm
 
     quiet = not sys.stderr.isatty()
@@ -107,7 +110,7 @@ def _of_index(folder: Path | None, principals: Sequence[str]) -> NamedTexts:
 
 
 def _of_lines(lines: Iterable[bytes]) -> NamedTexts:
-    """One text a line, or `{"text": …}` if the first is such; blank lines are no texts."""
+    """Read one text per line, or `{"text": …}` if the first line is one; skip blank lines."""
     from simile.documents.rows import document_of, has_text, parse_json
 
     ids: list[str] = []
@@ -133,7 +136,7 @@ def _of_lines(lines: Iterable[bytes]) -> NamedTexts:
 
 
 def _of_documents(paths: Iterable[Path], root: Path) -> NamedTexts:
-    """One text a document; what cannot be read is told on stderr, and left out."""
+    """Read one text per document; report unreadable files on stderr and skip them."""
     from simile.documents import LoadFailure, load
 
     ids: list[str] = []
@@ -146,7 +149,7 @@ def _of_documents(paths: Iterable[Path], root: Path) -> NamedTexts:
                 ids.append(one.id)
                 texts.append(one.text)
     if not texts:
-        raise InputError(f"{root} has no text that can be read")
+        raise InputError(f"{root} has no readable text")
     return NamedTexts(ids, texts)
 
 

@@ -1,1 +1,1 @@
-"""Verbs over an index: fill it, search it, ask it, look after it."""
+"""Verbs for an index: fill, search, ask and maintain it."""

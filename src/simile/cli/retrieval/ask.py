@@ -1,4 +1,4 @@
-"""`simile ask`: an answer from the index's passages, with citations, and where they stand."""
+"""`simile ask`: answer a question from the index's passages, with citations."""
 
 import sys
 from pathlib import Path
@@ -27,15 +27,17 @@ if TYPE_CHECKING:
 @click.option(
     "--min-cosine",
     type=float,
-    help="Ask nobody if no passage is as near to the question as this.  [default: 0.2]",
+    help="Do not ask the model if no passage is at least this similar.  [default: 0.2]",
 )
 @click.option(
     "--template",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file with {passages} and {question} in it, for the words around them.",
+    help="File with the prompt, containing {passages} and {question}.",
 )
-@click.option("--show-prompt", is_flag=True, help="Print what would be sent, and ask nobody.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, when the answer is whole.")
+@click.option("--show-prompt", is_flag=True, help="Print the prompt instead of sending it.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object once the answer is complete."
+)
 def command(
     question: str,
     chat: str | None,
@@ -52,14 +54,18 @@ def command(
     show_prompt: bool,
     as_json: bool,
 ) -> int:
-    """Answer QUESTION from the index; only passages and question are sent, to the model named."""
+    """Answer QUESTION from the index.
+
+    Only the passages and the question are sent, to the model that --chat names. `-` reads the
+    question from stdin.
+    """
     from simile.chat import Chat
     from simile.cli.parts.folder import open_index
     from simile.retrieval.ask import MIN_COSINE
     from simile.retrieval.prompt import DEFAULT_TEMPLATE, Template
 
     if chat is None and not show_prompt:
-        raise click.UsageError("--chat names no model; for example --chat ollama/llama3.2")
+        raise click.UsageError("--chat is missing; for example --chat ollama/llama3.2")
     words = Template(question=_read(template)) if template else DEFAULT_TEMPLATE
     with open_index(folder) as index:
         answer = index.ask(
@@ -75,7 +81,7 @@ def command(
         )
         if not answer.sources:
             print(
-                "simile: nothing in the index has to do with this; nobody was asked",
+                "simile: no relevant passage in the index; the model was not asked",
                 file=sys.stderr,
             )
             return 1

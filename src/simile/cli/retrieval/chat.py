@@ -1,4 +1,4 @@
-"""`simile chat`: questions that follow one another, each answered from the index."""
+"""`simile chat`: a conversation whose questions are answered from the index."""
 
 import sys
 from collections.abc import Sequence
@@ -32,13 +32,16 @@ def command(
     budget_tokens: int,
     room: int | None,
 ) -> int:
-    """Read questions line by line, and answer each; what came before counts. Ctrl-D ends it."""
+    """Answer questions line by line, as a conversation.
+
+    Follow-up questions may refer to earlier ones. Ctrl-D ends the conversation.
+    """
     from simile.chat import Chat
     from simile.cli.parts.folder import open_index
     from simile.errors import RemoteEngineError, TextTooLongError
 
     if chat is None:
-        raise click.UsageError("--chat names no model; for example --chat ollama/llama3.2")
+        raise click.UsageError("--chat is missing; for example --chat ollama/llama3.2")
     history: list[Message] = []
     code = 0
     with open_index(folder) as index, Chat(chat, context_tokens=room) as model:
@@ -47,7 +50,7 @@ def command(
             try:
                 alone = _alone(history, question, model)
                 _answer(index, ask(alone, principals=principals), question, history)
-            except (RemoteEngineError, TextTooLongError) as exc:  # The next may go well.
+            except (RemoteEngineError, TextTooLongError) as exc:  # The next question may succeed.
                 print(f"simile: {exc}", file=sys.stderr)
                 code = 2
     return code
@@ -58,17 +61,17 @@ def _alone(history: Sequence["Message"], question: str, model: "ChatModel") -> s
 
     alone = condense(history, question, model)
     if alone != question:
-        print(f"simile: looking for: {alone}", file=sys.stderr)
+        print(f"simile: searching for: {alone}", file=sys.stderr)
     return alone
 
 
 def _answer(index: "Index", answer: "Answer", question: str, history: list["Message"]) -> None:
-    """Print it, and add it to what was said."""
+    """Print the answer and add it to the history."""
     from simile.cli.parts.answer import print_answer
     from simile.types import Message
 
     if not answer.sources:
-        print("simile: nothing in the index has to do with this", file=sys.stderr)
+        print("simile: no relevant passage in the index", file=sys.stderr)
         return
     try:
         print_answer(index, answer)
@@ -79,11 +82,11 @@ def _answer(index: "Index", answer: "Answer", question: str, history: list["Mess
 
 
 _REMEMBERED = 8
-"""Messages that a follow-up question is understood by."""
+"""Messages of history used to interpret a follow-up question."""
 
 
 def _next_question() -> str | None:
-    """The next line that is not empty; None at the end."""
+    """Read the next non-empty line; None at the end."""
     while True:
         if sys.stdin.isatty():
             print("> ", end="", flush=True, file=sys.stderr)

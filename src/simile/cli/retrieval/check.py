@@ -1,4 +1,4 @@
-"""`simile check`: compare what an index derives with what it knows."""
+"""`simile check`: compare an index's derived data with its documents."""
 
 import sys
 from pathlib import Path
@@ -10,9 +10,12 @@ from simile.cli.parts import options
 
 @click.command("check")
 @options.index
-@click.option("--repair", is_flag=True, help="Remove orphans, and rebuild what is derived.")
+@click.option("--repair", is_flag=True, help="Remove orphans and rebuild derived data.")
 def command(folder: Path | None, *, repair: bool) -> int:
-    """Look for damage and orphans; nothing to say means that all is sound."""
+    """Check the index for damage and orphans.
+
+    Prints nothing if the index is sound.
+    """
     from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:

@@ -1,4 +1,4 @@
-"""`simile export`: chunks and vectors to files that other programs read."""
+"""`simile export`: write chunks and vectors to files for other programs."""
 
 import sys
 from pathlib import Path
@@ -12,11 +12,17 @@ from simile.cli.parts import options
 @click.argument("output", type=click.Path(path_type=Path))
 @options.index
 @options.principals
-@click.option("--all", "everything", is_flag=True, help="What nobody was named for, too.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Export every document, whoever may read it."
+)
 def command(
     output: Path, folder: Path | None, principals: tuple[str, ...], *, everything: bool
 ) -> int:
-    """Write what may be read to OUTPUT: x.parquet, x.faiss, or a folder (npy and NDJSON)."""
+    """Export chunks and vectors to OUTPUT.
+
+    OUTPUT is x.parquet, x.faiss, or a folder (.npy and NDJSON). Only documents that the principals
+    of --as may read are exported.
+    """
     from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:

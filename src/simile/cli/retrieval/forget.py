@@ -1,4 +1,4 @@
-"""`simile forget`: take documents out of an index."""
+"""`simile forget`: remove documents from an index."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,10 @@ from simile.cli.parts import options
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
 @options.index
 def command(ids: tuple[str, ...], folder: Path | None) -> int:
-    """Take documents out of the index; a file that is still there comes back with the next sync."""
+    """Remove documents from the index.
+
+    A file that still exists is added again when it is next indexed.
+    """
     from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:

@@ -1,4 +1,4 @@
-"""`simile index`: make an index hold what files and folders hold."""
+"""`simile index`: bring an index up to date with files and folders."""
 
 import sys
 from pathlib import Path
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     "--acl",
     multiple=True,
     metavar="PRINCIPAL",
-    help="Who may read documents that do not say it themselves.  [default: public]",
+    help="Readers of documents that name none themselves.  [default: public]",
 )
-@click.option("--model", "-m", help="For a new index.  [default: all-minilm]")
-@click.option("--include", multiple=True, metavar="GLOB", help="Read only files that match one.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Skip what matches one.")
-@click.option("--name", default="-", help="The id of the text that comes on stdin.")
-@click.option("--language", help="Whose words are stemmed.  [default: english]")
-@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
+@click.option("--model", "-m", help="Model of a new index.  [default: all-minilm]")
+@click.option("--include", multiple=True, metavar="GLOB", help="Index only matching files.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Skip matching files.")
+@click.option("--name", default="-", help="Id of the text from stdin.", show_default=True)
+@click.option("--language", help="Language to stem words in.  [default: english]")
+@click.option("--dry-run", is_flag=True, help="Print what would change; change nothing.")
 @options.chunking
 def command(
     paths: tuple[str, ...],
@@ -45,10 +45,10 @@ def command(
     overlap_tokens: int | None,
     whole: bool,
 ) -> int:
-    """Add, update and forget, so that the index holds what each PATH holds now.
+    """Bring the index up to date with each PATH.
 
-    `-` reads one text from stdin. What did not change is not read or embedded again. It can be
-    interrupted at any time; run it again to go on.
+    Adds new documents, updates changed ones, forgets missing ones and skips the rest. `-` reads
+    one text from stdin. You can interrupt it at any time; run it again to resume.
     """
     from simile.cli.parts.folder import chunking_of, find_index
     from simile.cli.parts.progress import shown, tell
@@ -80,9 +80,9 @@ def _require_alone(paths: tuple[str, ...], *, dry_run: bool, globs: tuple[str, .
     from simile.errors import InputError
 
     if paths != ("-",):
-        raise InputError("- stands alone: files and standard input are indexed one after another")
+        raise InputError("- must be the only PATH; index files and stdin with separate commands")
     if dry_run or globs:
-        raise InputError("--dry-run, --include and --exclude are for files, not for -")
+        raise InputError("--dry-run, --include and --exclude do not apply to -")
 
 
 def _stdin(index: "Index", name: str, acl: tuple[str, ...]) -> int:

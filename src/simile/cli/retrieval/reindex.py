@@ -1,4 +1,4 @@
-"""`simile reindex`: make all vectors of an index anew, beside the old ones."""
+"""`simile reindex`: rebuild all vectors of an index beside the old ones."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from simile.cli.parts import options
 
 @click.command("reindex")
 @options.index
-@click.option("--model", "-m", help="The model to change to.  [default: the index's own]")
+@click.option("--model", "-m", help="New model.  [default: the index's own]")
 @options.chunking
 def command(
     folder: Path | None,
@@ -20,9 +20,10 @@ def command(
     overlap_tokens: int | None,
     whole: bool,
 ) -> int:
-    """Cut and embed all documents anew, with another model or other sizes.
+    """Cut and embed all documents again.
 
-    The old vectors are searched until the new ones are complete, and take over at once.
+    Use it to change the model or the chunk sizes. Searches use the old vectors until the new ones
+    are complete.
     """
     from simile.cli.parts.folder import chunking_of, find_index
     from simile.cli.parts.progress import shown, tell

@@ -1,4 +1,4 @@
-"""`simile search`: hits as `path:line` on a terminal, one JSON object a line otherwise."""
+"""`simile search`: print hits as `path:line` on a terminal, as JSON lines otherwise."""
 
 import sys
 from pathlib import Path
@@ -19,13 +19,13 @@ _SHOWN_LINES = 4
 @click.command("search")
 @click.argument("query", metavar="QUERY | -")
 @options.index
-@click.option("-k", default=10, show_default=True, help="How many hits.")
+@click.option("-k", default=10, show_default=True, help="Number of hits.")
 @options.principals
 @click.option(
     "--filter",
     "expression",
     metavar="EXPR",
-    help="Over metadata: \"year >= 2020 and lang = 'en'\".",
+    help="Metadata filter: \"year >= 2020 and lang = 'en'\".",
 )
 @click.option(
     "--mode",
@@ -36,20 +36,20 @@ _SHOWN_LINES = 4
 @click.option(
     "--alpha",
     type=float,
-    help="Weight of the dense arm, 0 to 1.  [default: 0.6, or what `simile tune` chose]",
+    help="Weight of the dense arm, 0 to 1.  [default: 0.6, or as set by `simile tune`]",
 )
 @click.option("--fusion", type=click.Choice(["convex", "rrf"]), default="convex", show_default=True)
-@click.option("--rerank", metavar="MODEL", help="Order the candidates anew with this model.")
-@click.option("--per-document", type=int, metavar="N", help="At most N hits of one document.")
+@click.option("--rerank", metavar="MODEL", help="Rerank the candidates with this model.")
+@click.option("--per-document", type=int, metavar="N", help="At most N hits per document.")
 @click.option(
     "--collapse",
     type=float,
     metavar="COSINE",
-    help="Leave out hits as near as this to a better one; .95 are near-duplicates.",
+    help="Drop hits at least this similar to a better one; 0.95 drops near-duplicates.",
 )
 @click.option("--context", default=0, metavar="N", help="Show N neighboring chunks on each side.")
-@click.option("--explain", is_flag=True, help="Say how each hit came to its place.")
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+@click.option("--explain", is_flag=True, help="Explain each hit's rank.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines even on a terminal.")
 def command(
     query: str,
     folder: Path | None,
@@ -67,7 +67,10 @@ def command(
     explain: bool,
     as_json: bool,
 ) -> int:
-    """Find the chunks that answer QUERY, best first; `-` reads it from stdin."""
+    """Find the chunks that answer QUERY, best first.
+
+    `-` reads the query from stdin.
+    """
     from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:

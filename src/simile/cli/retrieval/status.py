@@ -1,4 +1,4 @@
-"""`simile status`: what an index holds; a table on a terminal, JSON otherwise."""
+"""`simile status`: describe an index, as a table on a terminal and as JSON otherwise."""
 
 import sys
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from simile.cli.parts.printing import print_json
 @click.command("status")
 @options.index
 def command(folder: Path | None) -> None:
-    """Say what the index holds, what it was made with, and how large it is."""
+    """Show the index's contents, settings and size."""
     from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:

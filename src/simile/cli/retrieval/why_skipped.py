@@ -1,4 +1,4 @@
-"""`simile why-skipped`: why a file is not read, or that it is."""
+"""`simile why-skipped`: explain why a file is not indexed."""
 
 import os
 from pathlib import Path
@@ -11,21 +11,24 @@ import click
 @click.option(
     "--root",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that is given to `simile index`.  [default: the working folder]",
+    help="Folder given to `simile index`.  [default: the working folder]",
 )
 @click.option("--include", multiple=True, metavar="GLOB", help="As given to `simile index`.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="As given to `simile index`.")
 def command(
     path: Path, root: Path | None, include: tuple[str, ...], exclude: tuple[str, ...]
 ) -> int:
-    """Say why `simile index` leaves PATH out; exit code 1 if it does not."""
+    """Explain why `simile index` skips PATH.
+
+    The exit code is 1 if PATH is not skipped.
+    """
     from simile.documents import Folder, LoadFailure, load
     from simile.retrieval.walk import RULES
 
     folder = Folder(_absolute(root or Path.cwd()), include, exclude)
     reason = folder.why_skipped(_absolute(path))
     if path.name == RULES:
-        reason = reason or "it holds rules for documents, and is none"
+        reason = reason or "it holds rules for documents and is not a document itself"
     if reason is None and path.is_file():
         failures = (part for part in load(path) if isinstance(part, LoadFailure))
         reason = next((f"it cannot be read: {failure.reason}" for failure in failures), None)

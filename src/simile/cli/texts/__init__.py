@@ -1,1 +1,1 @@
-"""Verbs over texts as they are typed: embed, compare, rerank."""
+"""Verbs for texts given directly: embed, compare, rerank."""

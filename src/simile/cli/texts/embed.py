@@ -1,4 +1,4 @@
-"""`simile embed`: texts, or the lines of standard input, to JSON arrays or a .npy file."""
+"""`simile embed`: embed arguments or lines of stdin as JSON arrays or a .npy file."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,18 +19,20 @@ from simile.types import ROLES, EmbedResult, Precision, Role
     type=click.Choice(ROLES),
     default="document",
     show_default=True,
-    help="What the texts are: some models put another prefix before each.",
+    help="What the texts are; some models use a different prefix for each role.",
 )
-@click.option("--dimensions", type=int, help="Cut vectors to so many numbers, of length 1 again.")
 @click.option(
-    "--strict", is_flag=True, help="Refuse --dimensions that the model was not trained for."
+    "--dimensions", type=int, help="Truncate vectors to this many numbers and renormalize."
+)
+@click.option(
+    "--strict", is_flag=True, help="Reject --dimensions that the model was not trained for."
 )
 @options.precision
 @click.option(
     "--output",
     "-o",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write a float32 NumPy array (.npy) here, and nothing to stdout.",
+    help="Write a float32 NumPy array (.npy) to this file instead of stdout.",
 )
 def command(
     texts: tuple[str, ...],
@@ -41,7 +43,10 @@ def command(
     precision: Precision,
     output: Path | None,
 ) -> None:
-    """Print one vector per TEXT as a JSON array; `-` reads one text per line from stdin."""
+    """Print one vector per TEXT as a JSON array.
+
+    `-` reads one text per line from stdin.
+    """
     from simile.cli.parts.output import open_output
     from simile.embedder import Embedder
 
@@ -58,13 +63,13 @@ def command(
 
 
 def _lines() -> Iterator[str]:
-    """Give the lines of stdin; every line is a text, empty ones too, so that rows match lines."""
+    """Yield the lines of stdin, empty ones too, so that rows match lines."""
     for line in sys.stdin.buffer:
         yield line.rstrip(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def _counting(results: Iterator[EmbedResult]) -> Iterator[EmbedResult]:
-    """Show texts, tokens per second on a terminal while a long input goes through."""
+    """Show texts and tokens per second on a terminal during a long input."""
     if not sys.stderr.isatty():
         yield from results
         return
@@ -77,14 +82,14 @@ def _counting(results: Iterator[EmbedResult]) -> Iterator[EmbedResult]:
             texts += len(result.vectors)
             bar.set_description(f"{texts:,} texts", refresh=False)
             tokens = int(result.token_counts.sum())
-            if not tokens:  # a provider does not tell.
+            if not tokens:  # Providers do not report tokens.
                 bar.unit = " texts"
             bar.update(tokens or len(result.vectors))
             yield result
 
 
 class _Tally:
-    """What went through, for the summary line on stderr."""
+    """Counts for the summary line on stderr."""
 
     def __init__(self) -> None:
         self.texts = self.tokens = self.cut = 0
@@ -96,15 +101,15 @@ class _Tally:
         self.cut += int(result.truncated.sum())
 
     def report(self, seconds: float, max_tokens: int, *, quiet: bool) -> None:
-        """Say what was cut, and unless quiet how much was done."""
+        """Report truncated texts and, unless quiet, totals."""
         if not quiet:
             print(f"simile: {self._summary(seconds)}", file=sys.stderr)
         if self.cut:
             line = f"{self.cut:,} of {self.texts:,} texts were longer than {max_tokens} tokens"
-            print(f"simile: {line}; their ends were not read", file=sys.stderr)
+            print(f"simile: {line}; they were truncated", file=sys.stderr)
 
     def _summary(self, seconds: float) -> str:
-        if not self.tokens:  # No text, or a provider, which does not tell.
+        if not self.tokens:  # No text, or a provider, which does not report tokens.
             rate = self.texts / seconds
             return f"{self.texts:,} texts, {seconds:.1f} s, {rate:,.0f} texts/s"
         rate = self.tokens / seconds

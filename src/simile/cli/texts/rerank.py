@@ -1,4 +1,4 @@
-"""`simile rerank`: texts in the order in which they answer a query, best first, with scores."""
+"""`simile rerank`: order texts by how well they answer a query, with scores."""
 
 import json
 import sys
@@ -27,14 +27,14 @@ _SHOWN_CHARS = 200
     required=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE | -",
-    help='One text a line, or JSON: strings or {"text": …}, as an array or one a line.',
+    help='One text per line, or JSON: strings or {"text": …}, in an array or one per line.',
 )
 @options.model
-@click.option("-k", type=click.IntRange(1), help="How many to print.  [default: all]")
-@click.option("--raw-scores", is_flag=True, help="Logits, as they leave the model.")
-@click.option("--instruction", help="What is looked for, for Qwen3-Reranker.")
+@click.option("-k", type=click.IntRange(1), help="Number of texts to print.  [default: all]")
+@click.option("--raw-scores", is_flag=True, help="Print the model's raw logits.")
+@click.option("--instruction", help="Task description, for Qwen3-Reranker.")
 @options.precision
-@click.option("--json", "as_json", is_flag=True, help="JSON lines on a terminal, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines even on a terminal.")
 def command(
     query: str,
     documents: Path,
@@ -46,13 +46,16 @@ def command(
     raw_scores: bool,
     as_json: bool,
 ) -> int:
-    """Order the texts of FILE by how well they answer QUERY; `-` reads them from stdin."""
+    """Order texts by how well they answer QUERY.
+
+    Reads the texts from --documents, where `-` is stdin.
+    """
     from simile.reranker import Reranker
 
     is_stdin = str(documents) == "-"
     texts = _read(sys.stdin.buffer.read() if is_stdin else documents.read_bytes())
     if not texts:
-        print("simile: there is no text to rank", file=sys.stderr)
+        print("simile: no texts to rank", file=sys.stderr)
         return 1
     with Reranker(model, precision=precision) as reranker:
         ranked = reranker.rank(
@@ -66,7 +69,7 @@ def command(
 
 
 def _read(content: bytes) -> list[str]:
-    """Read texts as JSON, if all of it is JSON of texts, else as lines."""
+    """Parse texts as JSON if all of the content is JSON, else as lines."""
     whole = content.decode("utf-8-sig", "replace")
     if whole.lstrip().startswith("["):
         listed = _parse(whole)

@@ -1,4 +1,4 @@
-"""`simile similarity`: how near two texts are, as the cosine of their vectors."""
+"""`simile similarity`: the cosine of two texts' vectors."""
 
 import click
 
@@ -12,7 +12,10 @@ from simile.types import Precision
 @options.model
 @options.precision
 def command(first: str, second: str, model: str, precision: Precision) -> None:
-    """Print the cosine similarity of two texts: 1 is the same direction, 0 unrelated."""
+    """Print the cosine similarity of two texts.
+
+    1 means the same direction, 0 unrelated.
+    """
     import numpy as np
 
     from simile.embedder import Embedder

@@ -25,7 +25,7 @@ _NOTHING_LEFT = 416
 
 
 def local_path(url: str) -> Path | None:
-    """Give the path that a file URL means; None for any other URL."""
+    """Return the path that a file URL means; None for any other URL."""
     from urllib.request import url2pathname
 
     parts = urlsplit(url)
@@ -36,7 +36,7 @@ def local_path(url: str) -> Path | None:
 
 
 def fetch_checked(fetch: Callable[[], None], target: Path, name: str, sha256: str) -> None:
-    """Fetch until the checksum is right; twice, as what was kept from before may be wrong.
+    """Fetch until the checksum is right; at most twice, as a partial file may be wrong.
 
     DownloadError if it is not; nothing is kept then.
     """
@@ -51,7 +51,7 @@ def fetch_checked(fetch: Callable[[], None], target: Path, name: str, sha256: st
 
 
 def read_small(url: str, *, accept: str, max_bytes: int) -> bytes | None:
-    """Fetch what is small; None where there is nothing (404).
+    """Fetch what is small; None if there is nothing (404).
 
     DownloadError if the server cannot be reached, refuses, sends more, or leads from https to http.
     """
@@ -84,12 +84,11 @@ def transfer(
     max_bytes: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Fetch the URL into `target`, going on behind what is there already.
+    """Fetch the URL into `target`, resuming after the bytes that are there.
 
-    Whether it is the right file, a checksum must tell; of a longer one than max_bytes no more is
-    taken. DownloadError if the server cannot be
-    reached or refuses; what came before that stays, to be gone on with. OSError if `target` cannot
-    be written.
+    Does not verify the content: check its sha256 afterwards. Stops after max_bytes. Raises
+    DownloadError if the server fails or refuses, and OSError if `target` cannot be written. A
+    partial file is kept, so that a later call can resume.
     """
     import httpx2
 

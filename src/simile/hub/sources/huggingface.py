@@ -66,7 +66,7 @@ def _from_hub(
     )
     for file in info.siblings or ():
         if file.lfs:
-            # Before anything is downloaded: the hub says what it has.
+            # Before anything is downloaded, Hugging Face lists the files.
             check_sha256(file.rfilename, file.lfs.sha256, pins.get(file.rfilename))
     if names[0].lower().endswith(".gguf"):
         _refuse_chat(repo, revision, names[0], into)
@@ -114,7 +114,7 @@ def _bring(get: Callable[..., str], name: str, into: Path, expected: str | None)
 def _from_cache(
     repo: str, revision: str, pins: Mapping[str, str], chosen: Choice, into: Path, reason: str
 ) -> Delivery:
-    """Take what another program, or an earlier pull, has left in the hub's cache."""
+    """Use files that another program, or an earlier pull, left in Hugging Face's cache."""
     cached = partial(_library().try_to_load_from_cache, repo, revision=revision)
     config = next((path for path in map(cached, CONFIGS) if isinstance(path, str)), None)
     if config is None:

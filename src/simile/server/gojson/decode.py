@@ -18,7 +18,7 @@ _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)
 
 
 def decode(body: bytes) -> object:
-    """Read the first JSON value; BodyError says what is wrong in Go's words."""
+    """Read the first JSON value. Raises BodyError in Go's words."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -30,7 +30,7 @@ def keep_alive_s(value: object) -> float:
 
 
 def keep_alive_setting_s(text: str) -> float:
-    """Read SIMILE_KEEP_ALIVE, which may be a bare number of seconds, too; ConfigError if wrong."""
+    """Read SIMILE_KEEP_ALIVE, a duration or a number of seconds. Raises ConfigError."""
     text = text.strip("\"'")
     if not text:
         return DEFAULT_KEEP_ALIVE_S

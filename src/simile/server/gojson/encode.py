@@ -44,7 +44,7 @@ def json_numbers(values: NDArray[np.float32] | NDArray[np.float64]) -> bytes:
 
 
 def _go_exponents(text: bytes) -> bytes:
-    """Write each number with an exponent anew; looks at little but them, as most have none."""
+    """Rewrite numbers that have an exponent; most have none, so little else is looked at."""
     left, *rest = text.split(b"e")
     pieces = []
     for part in rest:

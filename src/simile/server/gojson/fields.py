@@ -1,6 +1,6 @@
 """Turn a decoded JSON object into the fields a route knows, as Go fills a struct.
 
-Names match whatever their case, null is absent, unknown fields are ignored, a wrong type is refused
+Names match in any case, null counts as absent, unknown fields are ignored, a wrong type is rejected
 in Go's words. Knows no route. Source: Go's encoding/json, decode.go (read 2026-11).
 """
 

@@ -40,7 +40,7 @@ KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
 
 
 def window_of(options: Mapping[str, object]) -> int | None:
-    """Read num_ctx, cut to an integer; None where it is not given. OptionError for a wrong type."""
+    """Read num_ctx as an integer, or None if it is missing. Raises OptionError for a wrong type."""
     for name, value in options.items():
         kind = KINDS.get(name)
         if kind is not None and value is not None and not _CHECKS[kind](value):

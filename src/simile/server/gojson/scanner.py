@@ -1,4 +1,4 @@
-"""Find the end of the first JSON value in bytes, or say what is wrong in the words of Go's scanner.
+"""Find the end of the first JSON value in bytes, or report the error in the words of Go's scanner.
 
 The slow path behind body.py. Keeps its own stack, so that no nesting can exhaust Python's.
 Source: Go's encoding/json, scanner.go (read 2026-11).
@@ -25,7 +25,7 @@ _NUMBER = re.compile(rb"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]*)?")
 
 
 def end_of_value(data: bytes) -> int:
-    """Return the offset after the first value; BodyError where it is malformed or cut short."""
+    """Return the offset after the first value. Raises BodyError if it is malformed or cut short."""
     opened: list[int] = []
     at = 0
     while True:

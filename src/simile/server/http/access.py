@@ -1,7 +1,7 @@
-"""Let a request pass, or turn it away: by its Host, its Origin and its API key.
+"""Admit a request or reject it, by its Host, its Origin and its API key.
 
-An ASGI application around the server's own. Knows HTTP headers and who may ask; does not know what
-is asked. Every request passes here, so the headers are looked through once.
+An ASGI application around the server's own. Knows HTTP headers, not routes. Every request passes
+here, so the headers are scanned once.
 Source: Ollama 0.33's API, its rules for origins and hosts; gin-contrib/cors, cors.go and utils.go
 (which headers an answer has), read 2026-11.
 """
@@ -15,9 +15,9 @@ from simile.server.http.refusals import refuse, send_unread
 from simile.server.http.traffic import state_of
 
 OPEN_PATHS = frozenset({"/", "/api/version", "/health", "/openapi.json", "/docs"})
-"""Answered without a key: they say that the server is there and what it can be asked, no more.
+"""Served without a key: they reveal only that the server is there and which routes it has.
 
-A browser that opens /docs has no way to send one.
+A browser that opens /docs cannot send a key.
 """
 
 _METHODS = b"GET,POST,PUT,PATCH,DELETE,HEAD,OPTIONS"
@@ -52,7 +52,7 @@ class Access:
         """Answer one request, or hand it on."""
         host = origin = key = b""
         for name, value in scope["headers"]:
-            # What comes twice is joined, as RFC 9110 has it, and then is no host, origin or key.
+            # A repeated header is joined (RFC 9110), and is then no valid host, origin or key.
             if name == b"host":
                 host = host + b"," + value if host else value
             elif name == b"origin":

@@ -33,12 +33,12 @@ class StillLimits:
 class Sweeper:
     """Remembers since when each connection stands still."""
 
-    def __init__(self, limits: StillLimits = StillLimits()) -> None:  # noqa: B008  Frozen.
+    def __init__(self, limits: StillLimits = StillLimits()) -> None:
         self._limits = limits
         self._still: dict[Any, tuple[object, float]] = {}
 
     def sweep(self, connections: Iterable[Any], now_s: float) -> int:
-        """Close what has stood still for too long; give how many were closed."""
+        """Close connections that have stood still for too long; return how many."""
         still: dict[Any, tuple[object, float]] = {}
         closed = 0
         for connection in connections:

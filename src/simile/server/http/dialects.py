@@ -18,7 +18,7 @@ _TYPES = {
     405: "invalid_request_error",
 }
 _CODES: dict[type[Exception], bytes] = {errors.UnauthorizedError: b'"invalid_api_key"'}
-"""What OpenAI's own server says beside the type, where Ollama says null."""
+"""Codes that OpenAI's own server sends where Ollama sends null."""
 
 
 def _ollama_body(exc: Exception) -> bytes:
@@ -38,7 +38,7 @@ def _openai_body(exc: Exception) -> bytes:
 
 
 def _jina_body(exc: Exception) -> bytes:
-    """Write OpenAI's envelope with what clients of Cohere and of Jina look for beside it."""
+    """Write OpenAI's envelope, with the fields that clients of Cohere and Jina read."""
     text = json_value(errors.text_of(exc))
     return b'%b,"message":%b,"detail":%b}\n' % (_openai_body(exc)[:-2], text, text)
 
@@ -57,7 +57,7 @@ _TEI_TYPES = {400: "Empty", 424: "Backend", 429: "Overloaded", 500: "Backend", 5
 
 
 def _tei_status(exc: Exception) -> int:
-    """Find the status that text-embeddings-inference gives an error; where it has none, ours."""
+    """Return the status that text-embeddings-inference uses for an error, or else ours."""
     kinds = type(exc).__mro__
     return next((_TEI_STATUS[kind] for kind in kinds if kind in _TEI_STATUS), errors.status_of(exc))
 
@@ -71,7 +71,7 @@ def _tei_body(exc: Exception) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What all answers of one protocol have in common."""
+    """The media types, statuses and error envelope of one protocol."""
 
     content_type: bytes
     error_body: Callable[[Exception], bytes]

@@ -1,8 +1,7 @@
-"""Turn a function from a call to an answer into an ASGI application: read, answer, send.
+"""Turn a handler, a function from a call to a response, into an ASGI application.
 
-Knows HTTP; does not know what is asked. A request of one text
-passes through here thousands of times a second, so this is plain ASGI: no middleware, and no task
-that a quick answer does not need.
+Knows HTTP, not routes. Requests of one text pass through here thousands of times a second, so this
+is plain ASGI: no middleware, and no task that a quick answer does not need.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ WATCH_AFTER_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A body, in pieces where it is long, and headers beside the usual ones."""
+    """A body, in pieces if it is long, and extra headers."""
 
     body: bytes | Iterator[bytes]
     headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -49,7 +48,7 @@ class Call:
 
     @property
     def state(self) -> RequestState:
-        """What the request holds, and what is counted and logged of it."""
+        """The request's state: what it holds, and what is counted and logged."""
         return state_of(self.scope)
 
     async def wait(self, future: Future[T]) -> T:
@@ -77,7 +76,7 @@ class Call:
         self._watcher = asyncio.create_task(self._cancel_when_gone(future))
 
     async def gone(self) -> None:
-        """Return when the client has closed the connection; not to be asked beside `wait`."""
+        """Return when the client has closed the connection; do not call it during `wait`."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -113,10 +112,10 @@ class Endpoint:
             status = answer.status if isinstance(answer, Response) else 200
             content_type = self._dialect.content_type
         except (Exception, asyncio.CancelledError) as exc:
-            # Cancelled by the server, when the time to finish what is in flight is over.
-            told = _fail(state, exc)
-            status, content_type = self._dialect.status_of(told), self._dialect.error_type
-            answer = Response(self._dialect.error_body(told), errors.headers_of(told))
+            # The server cancels requests that outlast its grace period.
+            error = _fail(state, exc)
+            status, content_type = self._dialect.status_of(error), self._dialect.error_type
+            answer = Response(self._dialect.error_body(error), errors.headers_of(error))
         state.leave_queue()
         if isinstance(answer, Stream):
             await send_stream(send, answer, lambda exc: self._dialect.error_body(_fail(state, exc)))
@@ -130,12 +129,12 @@ class Endpoint:
 
 
 def _fail(state: RequestState, exc: BaseException) -> Exception:
-    """Log and count what went wrong; returns what the client is told."""
-    told = exc if isinstance(exc, Exception) else EngineClosedError("the server has ended")
-    errors.log(told)
-    state.fail(told)
+    """Log and count an error; return the one that the client gets."""
+    error = exc if isinstance(exc, Exception) else EngineClosedError("the server has ended")
+    errors.log(error)
+    state.fail(error)
     _forget_frames(exc)
-    return told
+    return error
 
 
 def _forget_frames(exc: BaseException | None) -> None:

@@ -29,7 +29,7 @@ class JoinedWrites:
         self._loop.call_soon(self._flush)
 
     def close(self) -> None:
-        """Close after what was written is sent."""
+        """Close after sending what was written."""
         self._flush()
         self._transport.close()
 
@@ -43,12 +43,12 @@ class JoinedWrites:
 
 
 def http_protocol() -> type[asyncio.Protocol]:
-    """Give uvicorn's protocol, the fastest that is installed, with joined writes."""
+    """Return uvicorn's fastest installed protocol, with joined writes."""
     base: Any
     try:
-        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as base  # noqa: N813
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as base
     except ImportError:
-        from uvicorn.protocols.http.h11_impl import H11Protocol as base  # noqa: N813
+        from uvicorn.protocols.http.h11_impl import H11Protocol as base
 
     class Protocol(base):  # type: ignore[misc]
         def connection_made(self, transport: asyncio.Transport) -> None:

@@ -28,7 +28,7 @@ _FIELDS = {"name", "key", "principals"}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the name of a key, and the principals that it acts for."""
+    """The owner of a key: its name, and the principals that it acts for."""
 
     name: str
     principals: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Say which web pages may ask (`Origin`), and under which names this machine is asked (`Host`).
+"""Decide which web pages may send requests (`Origin`), and which names this machine has (`Host`).
 
 Pure but for this machine's own name and addresses. A browser sends along where a page comes from,
 so that pages of strangers can be refused; against a stranger's name that was made to point to
@@ -17,7 +17,7 @@ DEFAULT_ORIGINS = (
     *(
         f"{scheme}://{host}{port}"
         for scheme in ("http", "https")
-        for host in ("localhost", "127.0.0.1", "0.0.0.0")
+        for host in ("localhost", "127.0.0.1", "0.0.0.0")  # noqa: S104
         for port in ("", ":*")
     ),
     *(f"{scheme}://*" for scheme in ("app", "file", "tauri", "vscode-webview", "vscode-file")),

@@ -21,7 +21,7 @@ class BodyLimits:
 
     max_bytes: int = MAX_BODY_BYTES
     pause_s: float = 20.0
-    """Between two pieces, and for a body of any size beside its rate."""
+    """The longest pause between two pieces, and the grace on top of the minimum rate."""
     min_bytes_per_s: float = 4096.0
     linger_s: float = 2.0
     """How long more is thrown away after a refusal, so that the client reads the answer."""
@@ -38,10 +38,10 @@ async def read_body(
     limits: BodyLimits = LIMITS,
     hold: Callable[[int], None] = lambda _: None,
 ) -> bytes:
-    """Read a whole body; `hold` hears of each piece's size and may raise.
+    """Read a whole body; `hold` is called with each piece's size and may raise.
 
-    BodyError for a compressed one; BodyTooLargeError beyond max_bytes, before anything is read if
-    the headers say so already; SlowBodyError, ClientGoneError if it is cut short.
+    Raises BodyError for a compressed body, BodyTooLargeError beyond max_bytes (before reading if
+    the headers say so), SlowBodyError, and ClientGoneError if the body is cut short.
     """
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value) > limits.max_bytes:
@@ -85,9 +85,9 @@ def _too_large(limits: BodyLimits) -> errors.BodyTooLargeError:
 
 
 async def linger(receive: Receive, send: Send, *, limits: BodyLimits = LIMITS) -> None:
-    """Throw away what a refused client still sends, for a while, and end the answer.
+    """Discard what a rejected client still sends, for a while, and end the response.
 
-    To close at once would reset the connection, and the client might never read why.
+    Closing at once would reset the connection, and the client might never read the error.
     """
     try:
         async with asyncio.timeout(limits.linger_s):

@@ -1,7 +1,7 @@
-"""Listen on a port and answer with an application until told to stop.
+"""Listen on a port and serve an application until a signal stops it.
 
-Knows sockets, signals and uvicorn; does not know what is answered. Binding and serving are two
-steps, so that a busy port is told before a model is fetched and loaded.
+Knows sockets, signals and uvicorn, not routes. Binding and serving are two steps, so a busy port is
+reported before a model is fetched and loaded.
 """
 
 import errno
@@ -40,7 +40,7 @@ class ServerLimits:
 
     connections: int = MAX_CONNECTIONS
     grace_s: int = 30
-    """How long what is in flight may still take after a signal."""
+    """How long requests in flight may still take after a signal."""
     still: StillLimits = StillLimits()
 
 
@@ -52,8 +52,8 @@ def listen(
 ) -> socket.socket:
     """Bind host and port (0: any that is free) and listen.
 
-    ServerError if that cannot be, or if others could reach it and neither keys protect it nor
-    `insecure` was said.
+    Raises ServerError if that fails, or if other machines could reach it while neither keys nor
+    `insecure` are set.
     """
     family, address = _resolve(host, port)
     if not (insecure or has_keys or is_loopback(address[0])):
@@ -129,7 +129,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 self._hand_on,
                 http=http_protocol(),
-                interface="asgi3",  # A method is not told from the other kind.
+                interface="asgi3",  # uvicorn would mistake a bound method for ASGI 2.
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -151,7 +151,7 @@ class Server(uvicorn.Server):
         self._sweeper = Sweeper(limits.still)
 
     def serve_until_stopped(self) -> None:
-        """Answer until a signal comes or `should_exit` is set, then finish what is in flight."""
+        """Serve until a signal comes or `should_exit` is set, then finish requests in flight."""
         with self._sock:
             self.run(sockets=[self._sock])
 
@@ -163,7 +163,7 @@ class Server(uvicorn.Server):
         self._ready(url)
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Tell the application if there are too many; uvicorn itself would refuse in plain text."""
+        """Mark requests beyond the limit; uvicorn itself would reject them in plain text."""
         if len(self.server_state.connections) >= self._max_connections:
             scope[CROWDED] = True
         await self._app(scope, receive, send)

@@ -40,8 +40,8 @@ async def send_stream(send: Send, stream: Stream, fail: Callable[[BaseException]
             async for line in lines:
                 await send({"type": "http.response.body", "body": line, "more_body": True})
     except (Exception, asyncio.CancelledError) as exc:
-        # Cancelled by the server, when the time to finish what is in flight is over. A client that
-        # has gone is told as well: the server drops what it sends.
+        # The server cancels requests that outlast its grace period. A client that has gone gets the
+        # line as well: the server drops it.
         line = fail(exc).rstrip(b"\n") + b"\n"
         await send({"type": "http.response.body", "body": line, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
@@ -49,7 +49,7 @@ async def send_stream(send: Send, stream: Stream, fail: Callable[[BaseException]
 
 @asynccontextmanager
 async def attended(gone: Gone) -> AsyncIterator[None]:
-    """Break off what is inside, with ClientGoneError, as soon as the client goes."""
+    """Raise ClientGoneError inside the block as soon as the client disconnects."""
     task = asyncio.current_task()
     assert task, "a coroutine runs in a task"
     left = False

@@ -1,4 +1,4 @@
-"""What goes through one server: how much may wait at once, and counts of what was answered.
+"""The requests of one server: limits on what may wait at once, and counts of the answers.
 
 Knows requests and bytes; does not know HTTP's sockets or the engine. Belongs to the event loop's
 thread, so it needs no lock.
@@ -22,7 +22,7 @@ MAX_QUEUE = 512
 MAX_HELD_BYTES = 2 * 2**30
 """Bodies, and the vectors asked for, of all requests together."""
 TEXT_BYTES = 4096
-"""What a text costs beside its body: a vector of 1,024 numbers."""
+"""The memory of a text beside its body: a vector of 1,024 numbers."""
 REQUEST = "simile.request"
 """The key of a request's RequestState in an ASGI scope."""
 
@@ -44,7 +44,7 @@ class Traffic:
         """Requests that wait for vectors."""
         self.held_bytes = 0
         self.closing = False
-        """Whether a signal has come, and what is in flight is being finished."""
+        """Whether the server is stopping and finishes the requests in flight."""
         self.answers: Counter[tuple[str, str, int]] = Counter()
         """By method, route and status."""
         self.errors: Counter[str] = Counter()
@@ -53,7 +53,7 @@ class Traffic:
         self._ids = count(getrandbits(32) << 24)
 
     def close(self) -> None:
-        """Say from now on that the server is stopping; what comes is answered all the same."""
+        """Report from now on that the server is stopping; new requests are still answered."""
         self.closing = True
 
     def new_id(self) -> str:
@@ -82,20 +82,20 @@ class RequestState:
         self.route = route
         """Its path as the routes write it, or OTHER."""
         self.dialect = dialect
-        """What it is answered in, errors included."""
+        """The dialect of its answer, errors included."""
         self.caller: Caller | None = None
-        """Whose key came with it; None where the server asks for none."""
+        """The owner of its API key; None if the server requires no key."""
         self.error = ""
         """The class of the error that it was answered with."""
         self.log_fields: dict[str, object] = {}
-        """What a log says of it beside the usual; never a text."""
+        """Extra fields for its log line; never a text."""
         self._bytes = 0
         self._is_queued = False
 
     def hold(self, size: int) -> None:
         """Count memory that this request takes until it is answered.
 
-        OverloadedError where others hold too much, BodyTooLargeError where it never fits.
+        Raises OverloadedError if others hold too much, BodyTooLargeError if it can never fit.
         """
         traffic = self.traffic
         if self._bytes + size > traffic.max_held_bytes:
@@ -106,7 +106,7 @@ class RequestState:
         traffic.held_bytes += size
 
     def enqueue(self, texts: int) -> None:
-        """Wait for vectors of so many texts; OverloadedError if too many requests do."""
+        """Join the queue with this many texts. Raises OverloadedError if the queue is full."""
         traffic = self.traffic
         if traffic.queued >= traffic.max_queue:
             raise OverloadedError(f"{traffic.queued} requests are waiting")
@@ -133,6 +133,6 @@ class RequestState:
 
 
 def state_of(scope: Scope) -> RequestState:
-    """Give the state that `Watch` has put into a scope."""
+    """Return the state that `Watch` put into a scope."""
     state: RequestState = scope[REQUEST]
     return state

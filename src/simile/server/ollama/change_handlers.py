@@ -50,13 +50,13 @@ class ChangeHandlers:
         return Response(ollama_store.render_status("success"))
 
     async def _pull_lines(self, name: str, pull: Pull) -> AsyncGenerator[bytes]:
-        told = False
+        reported = False
         try:
             yield ollama_store.render_status("pulling manifest") + b"\n"
             async for step in pull.steps():
-                told = True
+                reported = True
                 yield ollama_store.render_step(step)
-            if not told:
+            if not reported:
                 yield ollama_store.render_present(pull.model)
             yield ollama_store.render_status("success") + b"\n"
         except ModelNotFoundError as exc:

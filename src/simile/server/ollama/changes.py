@@ -1,7 +1,7 @@
-"""Turn bodies of Ollama's routes that change what is here into names, and a pull into its lines.
+"""Turn the bodies of Ollama's routes that change models into names, and a pull into its lines.
 
 Pure: no socket, no disk. POST /api/pull, POST /api/copy and DELETE /api/delete as Ollama v0.33
-speaks them, told by Ollama 0.33's API (read 2026-11).
+speaks them (Ollama 0.33's API, read 2026-11).
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _WRITING = "writing manifest"
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """Which model a client wants here, and whether it wants to be told of every step."""
+    """The model that a client wants pulled, and whether it wants every step reported."""
 
     name: ModelName
     stream: bool
@@ -77,14 +77,14 @@ def _valid(field: str, text: str) -> ModelName:
 
 
 def render_status(status: str) -> bytes:
-    """Write what is being done, without a newline."""
+    """Write a status line, without a newline."""
     return json_value({"status": status})
 
 
 def render_step(step: PullProgress) -> bytes:
     """Write one report of a pull as lines; a file goes by its checksum where that is known."""
     if step.status == _WRITING:
-        # What has a known checksum was checked as it came.
+        # Files with a known checksum were verified as they arrived.
         return b"%b\n%b\n" % (render_status("verifying sha256 digest"), render_status(_WRITING))
     if step.file is None:
         return render_status(step.status) + b"\n"

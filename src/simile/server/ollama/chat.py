@@ -71,7 +71,7 @@ def _request(
 
 
 def refusal(request: ChatRequest) -> str:
-    """Say that no text is generated here, beginning as Ollama does."""
+    """Explain that this server generates no text, in words that begin as Ollama's do."""
     return (
         f'"{request.model.text}" does not support {request.verb}: this server has embedding models'
         " only; ask it for POST /api/embed"

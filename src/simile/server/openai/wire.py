@@ -47,7 +47,7 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
         model=model,
         texts=texts,
         token_ids=token_ids,
-        # Ollama ignores the field, whatever it holds.
+        # Ollama ignores the field.
         truncate=fields.get("truncate") is not False,
         dimensions=fields.get("dimensions", 0),
         input_type=read_input_type(fields.get("input_type")),

@@ -35,7 +35,7 @@ class RerankHandlers:
         return Response(body, result_headers(result))
 
     async def _rank(self, request: RerankRequest, model: AskedModel, call: Call) -> RerankResult:
-        """Take a place in the queue and score; OverloadedError if there is none."""
+        """Join the queue and score the texts. Raises OverloadedError if the queue is full."""
         call.state.enqueue(len(request.texts))
         try:
             using = self._residency.using(model.name, keep_alive_s=request.keep_alive_s)

@@ -24,7 +24,7 @@ from simile.types import RerankResult
 
 _BLOCK_ROWS = 256
 _TEXTS_PER_SEARCH_UNIT = 100
-"""As Cohere counts: a query with up to so many documents is one search."""
+"""A query with up to this many documents counts as one search, as in Cohere's billing."""
 
 
 RERANK_FIELDS: dict[str, Kind] = {
@@ -47,7 +47,7 @@ RERANK_FIELDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class RerankRequest:
-    """What a client asks for; built by `parse_rerank`, which has checked it."""
+    """A checked request; built by `parse_rerank`."""
 
     model: AskedModel
     query: str
@@ -107,7 +107,7 @@ def _rank_fields(value: Any) -> Sequence[str]:
 
 
 def _text(item: Any, name: str, place: int, rank_fields: Sequence[str]) -> str:
-    """Give a document's text; that of an object is in the fields to rank by, else in `text`."""
+    """Return a document's text: of an object, the fields to rank by, else `text`."""
     if isinstance(item, str):
         return item
     if isinstance(item, dict):
@@ -151,7 +151,7 @@ def render_texts(request: RerankRequest, result: RerankResult) -> bytes | Iterat
 def _entries(
     request: RerankRequest, result: RerankResult, *, are_texts: bool
 ) -> list[Iterator[bytes]]:
-    """Give the entries of the answer, block by block; NotFiniteError comes at once."""
+    """Yield the entries of the answer, block by block. Raises NotFiniteError before the first."""
     scores = result.scores
     if not np.isfinite(scores).all():
         rows = tuple(map(int, np.flatnonzero(~np.isfinite(scores))))

@@ -19,7 +19,7 @@ PAGE = replace(OLLAMA, content_type=CONTENT_TYPE)
 
 
 def document(*, has_keys: bool, vocab_size: int = 0) -> Schema:
-    """Give the document of a server; vocab_size is its largest vocabulary, 0 without a model."""
+    """Return the document of a server; vocab_size is its largest vocabulary, 0 without a model."""
     written: Schema = orjson.loads(files(__package__).joinpath("openapi.json").read_bytes())
     if vocab_size:
         written["components"]["schemas"]["TokenId"]["maximum"] = vocab_size - 1

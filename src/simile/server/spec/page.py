@@ -90,7 +90,7 @@ def _field(name: str, schema: Schema, about: str) -> str:
 
 
 def _type(schema: Schema) -> str:
-    """Say in a word what a field may be."""
+    """Name the types of a field in a few words."""
     if "enum" in schema:
         return ", ".join(orjson.dumps(value).decode() for value in schema["enum"])
     said = schema.get("type", ())

@@ -54,7 +54,7 @@ def _engine(residency: Residency) -> Iterator[str]:
         ("simile_batch_tokens", "Tokens per batch, without padding.", stats.batch_tokens),
     ):
         yield from _histogram(name, meaning, histogram)
-    meaning = "Tokens computed in vain, to make batches rectangular."
+    meaning = "Padding tokens: computed only to make batches rectangular."
     yield from _single("simile_padding_tokens_total", "counter", meaning, stats.padded_tokens)
     loaded = residency.residents()
     yield from _gauge("simile_models_loaded", "Models in memory.", len(loaded))
@@ -76,7 +76,7 @@ def _process() -> Iterator[str]:
 
 
 def _resident_bytes() -> int:
-    """Read Linux's /proc; 0 elsewhere."""
+    """Read Linux's /proc; 0 on other systems."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))

@@ -1,6 +1,6 @@
 """Health check and metrics for operators: GET /health and GET /metrics.
 
-Knows the traffic and the residency; does not know who asks.
+Knows the traffic and the residency, not the callers.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ METRICS = replace(OLLAMA, content_type=b"text/plain; version=0.0.4; charset=utf-
 
 
 class Upkeep:
-    """What is asked by load balancers and by Prometheus."""
+    """Routes for load balancers and Prometheus."""
 
     def __init__(self, residency: Residency, traffic: Traffic) -> None:
         self._residency = residency

@@ -1,4 +1,4 @@
-"""Write a collection into a folder through the store, as a sync would, without embedding it."""
+"""Write a collection to an index through the store, as a sync would, but without embedding."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 from benchmarks.lib.collection import DIM, PER_DOCUMENT, Collection
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.reports import TableReport
 
 from simile.protocols import EmbeddingModel
 from simile.retrieval.recipe import Chunking, fingerprint, notes
@@ -17,34 +17,34 @@ from simile.types import Chunk, Document, Embeddings, Role
 
 SECTION = "Writing"
 _DOCUMENTS = 200
-"""Documents of a transaction."""
+"""Documents per transaction."""
 _BETWEEN = "\n\n"
 
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """Stands in for a model, so that a query's embedding costs nothing."""
+    """Stand-in for a model, so that embedding a query costs nothing."""
 
     name: str
     fingerprint: str
     prepared: dict[str, Embeddings]
-    """Text to its vector, float32 (1, dim)."""
+    """Vectors by text, float32 (1, dim)."""
     dim: int = DIM
     max_tokens: int = 256
 
     def embed(self, texts: Sequence[str], *, role: Role) -> Embeddings:
-        """Of one prepared text."""
+        """Return the vector of one prepared text."""
         assert len(texts) == 1, role
         return self.prepared[texts[0]]
 
 
 def prepared(collection: Collection, name: str, fingerprint: str) -> PreparedModel:
-    """A model that knows the collection's queries."""
+    """Return a model that knows the collection's queries."""
     vectors = np.split(collection.query_vectors, len(collection.queries))
     return PreparedModel(name, fingerprint, dict(zip(collection.queries, vectors, strict=True)))
 
 
-def fill(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+def fill(tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
     """Write all documents as if the model had embedded them, and bring the indexes up to date."""
     store = SqliteStore(folder, create=True)
     for name, value in notes(model, Chunking()).items():
@@ -68,7 +68,7 @@ def fill(tables: Tables, folder: Path, collection: Collection, model: EmbeddingM
     tables.section(SECTION, "seconds", "chunks/s")
     tables.row("SQLite, 2,000 chunks a transaction", written, collection.chunks / written)
     tables.row("both indexes, from nothing", flushed, collection.chunks / flushed)
-    tables.row("on disk", note=f"{size / 1e6:,.0f} MB, {size / collection.chunks:,.0f} B a chunk")
+    tables.row("on disk", note=f"{size / 1e6:,.0f} MB, {size / collection.chunks:,.0f} B per chunk")
 
 
 def _documents(collection: Collection, made_with: str) -> Iterator[StoredDocument]:

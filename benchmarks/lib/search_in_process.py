@@ -1,7 +1,7 @@
-"""Measure `Index.search` in this process, warm: how long each kind takes, and whether it is exact.
+"""Measure a warm `Index.search` in this process: latency of each kind, and whether it is exact.
 
-A query's vector is prepared, so all else is in the time: access list, filter, both arms, fusion,
-and the texts of the hits.
+Query vectors are precomputed, so the time covers everything else: access list, filter, both arms,
+fusion, and the texts of the hits.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks.lib.collection import EVERYONE, FILTER, Collection
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.exact_search import K, Truth
+from benchmarks.lib.reports import TableReport
 from benchmarks.lib.timing import WARM_UP, Latencies, time_each
-from benchmarks.lib.truth import K, Truth
 from numpy.typing import NDArray
 
 from simile.index import Index
@@ -25,9 +25,9 @@ from simile.types import Hit
 SECTION = "simile, warm: Index.search(query, k=10)"
 _EXACT = "simile, the same answers as the slow way"
 CHECKED = 50
-"""Queries whose answers are compared with the slow way's."""
+"""Number of queries whose results are compared with brute force."""
 _CHECKED = ((False, False), (True, False), (True, True))
-"""With ACL, with filter."""
+"""Combinations of ACL and filter."""
 _SCORES_ALIKE = 1e-5
 
 
@@ -41,7 +41,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """In words."""
+        """The name of the kind."""
         return self.mode + " + ACL" * self.acl + " + filter" * self.filter
 
 
@@ -54,13 +54,13 @@ CASES = (
 
 @dataclass(frozen=True)
 class Searcher:
-    """An opened index of a collection."""
+    """An open index of a collection."""
 
     index: Index
     collection: Collection
 
     def search(self, case: Case, query: int) -> list[Hit]:
-        """The K best hits."""
+        """Return the K best hits."""
         return self.index.search(
             self.collection.queries[query],
             k=K,
@@ -70,22 +70,24 @@ class Searcher:
         )
 
 
-def measure(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+def measure(
+    tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel
+) -> None:
     """Time every kind of search."""
     tables.section(SECTION, "p50 ms", "p95 ms")
     _time(tables, folder, collection, model, CASES)
 
 
 def measure_again(
-    tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel
+    tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel
 ) -> None:
-    """Once more after everything else, so that a machine that drifts is seen."""
+    """Measure again after everything else, to show drift of the machine."""
     tables.section(f"{SECTION}, again at the end", "p50 ms", "p95 ms")
     _time(tables, folder, collection, model, [case for case in CASES if case.mode == "hybrid"])
 
 
 def _time(
-    tables: Tables,
+    tables: TableReport,
     folder: Path,
     collection: Collection,
     model: EmbeddingModel,
@@ -99,13 +101,13 @@ def _time(
             show(tables, case.name, times, f"{100 * share:.0f} % of the chunks admitted")
 
 
-def show(tables: Tables, name: str, times: Latencies, note: str) -> None:
+def show(tables: TableReport, name: str, times: Latencies, note: str) -> None:
     """A row of latencies."""
     note = f"{note}; {len(times.each)} queries, {times.cores:.2f} cores busy"
     tables.row(name, times.percentile(50), times.percentile(95), note=note)
 
 
-def check(tables: Tables, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
+def check(tables: TableReport, folder: Path, collection: Collection, model: EmbeddingModel) -> None:
     """Compare both arms with a brute-force product and with an unpruned ranking."""
     tables.section(_EXACT, "queries", "alike")
     count = min(CHECKED, len(collection.queries))
@@ -126,7 +128,7 @@ def check(tables: Tables, folder: Path, collection: Collection, model: Embedding
     store.close()
 
 
-def _check_lexical(tables: Tables, searcher: Searcher, store: SqliteStore, count: int) -> None:
+def _check_lexical(tables: TableReport, searcher: Searcher, store: SqliteStore, count: int) -> None:
     """All hits of the inverted index, without its filters, then filtered here."""
     view, collection = store.view(), searcher.collection
     cases = [Case("lexical", acl, filter) for acl, filter in _CHECKED]
@@ -148,6 +150,6 @@ def _check_lexical(tables: Tables, searcher: Searcher, store: SqliteStore, count
 
 
 def _rows(ids: NDArray[np.int64], hits: list[Hit]) -> list[int]:
-    """The chunks' numbers in the collection: they were written in its order."""
+    """Return the chunks' numbers in the collection, which was written in order."""
     rows: list[int] = np.searchsorted(ids, [hit.chunk_id for hit in hits]).tolist()
     return rows

@@ -1,7 +1,7 @@
-"""Measure a sync from nothing against the engine alone on the same texts, then syncs after it.
+"""Compare a sync from scratch with the engine alone on the same texts, then time later syncs.
 
-The engine's rate is taken before and after each sync, in the same process, so that a machine that
-drifts is seen and counts for both. The syncs afterwards are the real command in a fresh process.
+The engine is timed before and after each sync in the same process, so drift of the machine is
+visible and affects both. Later syncs run the real command in a fresh process.
 """
 
 import os
@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import mean
 from time import perf_counter
 
-from benchmarks.lib.files import Folder
+from benchmarks.lib.embed_server import SIMILE
 from benchmarks.lib.machine import peak_memory_bytes
-from benchmarks.lib.serving import SIMILE
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.reports import TableReport
+from benchmarks.lib.sample_folder import Folder
 from benchmarks.lib.timing import Times, time_runs
 
 from simile.config import DEFAULT_MODEL, read_settings
@@ -30,22 +30,22 @@ from simile.retrieval.report import SyncReport
 
 SECTION = "From nothing, in this process"
 _SETTLED_S = 2.5
-"""Files younger than about two seconds count as not read yet."""
+"""Pause before a sync: files younger than about two seconds are always read again."""
 _COMMAND_RUNS = 5
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a sync of the folder embeds: each different text once."""
+    """What a sync of the folder embeds: each distinct text once."""
 
     texts: list[str]
     tokens: int
-    """That the model reads: cut at its window, special tokens included."""
+    """Tokens that the model reads: truncated at its window, special tokens included."""
     cutting_s: float
-    """Reading and cutting the files alone took so long, on one thread."""
+    """Seconds for only reading and cutting the files, on one thread."""
 
 
-def measure(tables: Tables, folder: Folder, home: Path, *, rounds: int) -> None:
+def measure(tables: TableReport, folder: Folder, home: Path, *, rounds: int) -> None:
     """Sync from nothing, in turn with the engine alone; then unchanged, then with one change."""
     index = folder.path.parent / "index"
     tables.section(SECTION, "seconds", "tokens/s")
@@ -76,13 +76,13 @@ def _work(model: Embedder, folder: Folder) -> Work:
     return Work(list(texts), int(counts.clip(max=model.max_tokens).sum()), cutting_s)
 
 
-def _show_work(tables: Tables, work: Work) -> None:
+def _show_work(tables: TableReport, work: Work) -> None:
     each = work.tokens / len(work.texts)
-    note = f"{len(work.texts):,} different texts, {work.tokens:,} tokens, {each:.0f} a text"
+    note = f"{len(work.texts):,} distinct texts, {work.tokens:,} tokens, {each:.0f} per text"
     tables.row("reading and cutting alone, one thread", work.cutting_s, note=note)
 
 
-def _engine(tables: Tables, model: Embedder, work: Work, name: str) -> float:
+def _engine(tables: TableReport, model: Embedder, work: Work, name: str) -> float:
     start, busy = perf_counter(), time.process_time()
     for _ in model.embed_stream(work.texts, role="document"):
         pass
@@ -93,16 +93,16 @@ def _engine(tables: Tables, model: Embedder, work: Work, name: str) -> float:
 
 
 def _forget(index: Path, home: Path) -> None:
-    """Remove the index and all remembered vectors."""
+    """Delete the index and the embedding cache."""
     cache = read_settings().embedding_cache
-    assert cache.is_relative_to(home), "only the temporary home is emptied"
+    assert cache.is_relative_to(home), "expected the cache in the temporary home"
     for path in (cache, *cache.parent.glob(f"{cache.name}-*"), *index.rglob("*")):
         if path.is_file():
             path.unlink()
 
 
 def _sync(
-    tables: Tables, model: Embedder, work: Work, folder: Folder, path: Path, number: int
+    tables: TableReport, model: Embedder, work: Work, folder: Folder, path: Path, number: int
 ) -> float:
     _wait_until_settled(folder)
     resets = _reset_peak_memory()
@@ -119,22 +119,22 @@ def _sync(
         when = "during the sync" if resets else "of the whole run"
         tables.row(
             f"sync {number}, peak memory {when}",
-            note=f"{peak / 1e6:,.0f} MB, the model and {len(work.texts):,} texts of ours included",
+            note=f"{peak / 1e6:,.0f} MB, including the model and {len(work.texts):,} texts",
         )
-    note = f"{size / 1e6:,.0f} MB, {size / max(1, report.chunks):,.0f} B a chunk"
+    note = f"{size / 1e6:,.0f} MB, {size / max(1, report.chunks):,.0f} B per chunk"
     tables.row(f"sync {number}, on disk", note=note)
     return seconds
 
 
 def _told(report: SyncReport, work: Work) -> str:
-    """What the sync did, and whether that was the work of the engine alone."""
+    """Describe what the sync did, and any difference from the engine's work."""
     told = f"{report.added:,} documents, {report.chunks:,} chunks, {report.embedded:,} embedded"
     if report.embedded != len(work.texts):
-        told += f", {report.embedded - len(work.texts):+,} against the engine alone"
+        told += f", {report.embedded - len(work.texts):+,} compared with the engine alone"
     return told + (f", {len(report.failures)} failed" if report.failures else "")
 
 
-def _measure_commands(tables: Tables, folder: Folder, index: Path) -> None:
+def _measure_commands(tables: TableReport, folder: Folder, index: Path) -> None:
     """The whole process, from its start to its exit."""
     tables.section("simile index, a fresh process each time", "best s", "median s")
     command = [*SIMILE, "index", str(folder.path), "-i", str(index)]
@@ -149,7 +149,7 @@ def _measure_commands(tables: Tables, folder: Folder, index: Path) -> None:
     taken = []
     for number in range(_COMMAND_RUNS):
         with file.open("a", encoding="utf-8") as text:
-            text.write(f"\n# changed for the {number + 1}. time\n")
+            text.write(f"\n# change number {number + 1}\n")
         time.sleep(_SETTLED_S)
         start = perf_counter()
         run()
@@ -157,12 +157,12 @@ def _measure_commands(tables: Tables, folder: Folder, index: Path) -> None:
     _show_command(tables, "one file changed", Times(tuple(taken), 0.0), said)
 
 
-def _show_command(tables: Tables, name: str, times: Times, said: Sequence[str]) -> None:
+def _show_command(tables: TableReport, name: str, times: Times, said: Sequence[str]) -> None:
     tables.row(name, times.best, times.middle, note=f"{len(times.runs)} runs; {''.join(said)}")
 
 
 def _middling(folder: Path) -> Path:
-    """A file of median size."""
+    """Return a file of median size."""
     files = sorted((file.stat().st_size, file) for file in Tree(folder).files())
     return files[len(files) // 2][1]
 
@@ -173,7 +173,7 @@ def _wait_until_settled(folder: Folder) -> None:
 
 
 def _reset_peak_memory() -> bool:
-    """Let the peak begin anew from here (Linux, proc(5)); whether that can be done."""
+    """Reset the peak memory (Linux, proc(5)); return whether that is supported."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         return True

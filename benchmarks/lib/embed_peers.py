@@ -1,7 +1,7 @@
-"""Measure other engines beside the server, in this process: one after the other, alone.
+"""Measure other engines in this process, one after the other.
 
-A peer whose tokens or vectors are not ours is not timed. All engines, each in a process of its
-own: benchmarks/against.py.
+A peer whose tokens or vectors differ from simile's is not timed. benchmarks/against.py measures all
+engines, each in its own process.
 """
 
 import gc
@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from benchmarks.lib import engine
+from benchmarks.lib import embed_in_process
 from benchmarks.lib.corpus import Corpus
 from benchmarks.lib.engines import KINDS, Engine
-from benchmarks.lib.report import Report
+from benchmarks.lib.reports import ListReport
+from benchmarks.lib.similarity import cosines
 from benchmarks.lib.timing import time_runs
-from benchmarks.lib.vectors import cosines
 
 from simile.models.local_model import LocalModel
 from simile.types import Embeddings
@@ -22,13 +22,13 @@ from simile.types import Embeddings
 SECTION = "Peers, same texts, same cores"
 PEERS = ("sentence-transformers", "sentence-transformers, bf16", "llama.cpp, F16")
 SAMPLE = 100
-"""Texts whose vectors are compared before a peer is timed; every tenth of a thousand."""
+"""Number of texts whose vectors are compared before timing; every tenth of a thousand."""
 
 
 def measure(
-    report: Report, model: LocalModel, corpus: Corpus, ours: Embeddings, *, precision: str
+    report: ListReport, model: LocalModel, corpus: Corpus, ours: Embeddings, *, precision: str
 ) -> None:
-    """Time each peer; `ours` are our f32 vectors of the corpus."""
+    """Time each peer; `ours` are simile's f32 vectors of the corpus."""
     report.section(SECTION)
     for name in PEERS:
         kind = KINDS[name]
@@ -45,7 +45,7 @@ def measure(
 
 
 def _time(
-    report: Report,
+    report: ListReport,
     name: str,
     peer: Engine,
     least_cosine: float,
@@ -58,11 +58,11 @@ def _time(
     cosine = float(cosines(theirs, ours[::step]).min())
     tokens = peer.count(corpus.texts)
     if not cosine >= least_cosine or tokens != corpus.total:
-        report.skipped(name, f"not the same work: cosine {cosine:.5f}, {tokens:,} tokens")
+        report.skipped(name, f"results differ: cosine {cosine:.5f}, {tokens:,} tokens")
         return
     times = time_runs(lambda: peer.embed(corpus.texts), runs=2, warm_up=1)
     rate = corpus.total / times.best
-    engine_rate = report.value(engine.SECTION, precision) or 0.0
+    engine_rate = report.value(embed_in_process.SECTION, precision) or 0.0
     server_rate = report.value(
         "Server, a process of its own", f"one request of {len(corpus.texts):,} texts"
     )

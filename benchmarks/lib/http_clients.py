@@ -1,7 +1,7 @@
-"""Ask a server over keep-alive connections, as cheaply as Python can: it shares the server's cores.
+"""Send requests over keep-alive connections, cheaply: clients share the server's cores.
 
-Requests are bytes made beforehand; one thread waits for all sockets; of an answer only its status
-and its end are looked at. Knows HTTP/1.1; does not know what is asked.
+Requests are prepared bytes; one thread waits for all sockets; only the status and the end of a
+response are parsed. Knows HTTP/1.1, not the API.
 """
 
 import selectors
@@ -20,15 +20,15 @@ _PIECE = 1 << 18
 
 @dataclass(frozen=True)
 class Load:
-    """What a crowd of clients got."""
+    """The result of a crowd of clients."""
 
     requests_per_s: float
     client_cores: float
-    """Cores that the clients themselves kept busy."""
+    """Number of cores that the clients used."""
 
 
 def embed_request(url: str, model: str, texts: Sequence[str]) -> bytes:
-    """Write POST /api/embed; one text goes as a string, as clients send it."""
+    """Build a POST /api/embed request; a single text is sent as a string, as clients do."""
     value = texts[0] if len(texts) == 1 else list(texts)
     body = orjson.dumps({"model": model, "input": value})
     lines = (
@@ -41,7 +41,7 @@ def embed_request(url: str, model: str, texts: Sequence[str]) -> bytes:
 
 
 class Client:
-    """One connection, with at most one request under way."""
+    """One connection, with at most one request in flight."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -57,7 +57,7 @@ class Client:
         self.socket.sendall(request)
 
     def receive(self) -> bool:
-        """Read what is there, or wait for something; say whether the answer is whole now."""
+        """Read available data, waiting for some; return whether the response is complete."""
         data = self.socket.recv(_PIECE)
         if not data:
             raise ConnectionError("the server closed the connection")
@@ -69,14 +69,14 @@ class Client:
         return len(self._pieces) >= (self._end or 0)
 
     def ask(self, request: bytes) -> bytes:
-        """Send a request and wait for its whole answer, head included."""
+        """Send a request and return its complete response, head included."""
         self.send(request)
         while not self.receive():
             pass
         return bytes(self._pieces)
 
     def body(self) -> bytes:
-        """Give the body of a whole answer that is not chunked."""
+        """Return the body of a complete response that is not chunked."""
         return bytes(self._pieces).partition(b"\r\n\r\n")[2]
 
     def close(self) -> None:
@@ -84,7 +84,7 @@ class Client:
         self.socket.close()
 
     def _read_head(self) -> bool:
-        """Find where the answer ends; 0 = chunked."""
+        """Find the end of the response, 0 if chunked; return whether the head is complete."""
         stop = self._pieces.find(b"\r\n\r\n")
         if stop < 0:
             return False
@@ -97,7 +97,7 @@ class Client:
 
 
 def crowd(url: str, requests: Sequence[bytes], *, clients: int, seconds: float) -> Load:
-    """Keep `clients` connections busy with the requests in turn, and count answers."""
+    """Keep `clients` connections busy, cycling through the requests, and count responses."""
     supply = cycle(requests)
     selector = selectors.DefaultSelector()
     crowd = [Client(url) for _ in range(clients)]
@@ -115,9 +115,9 @@ def crowd(url: str, requests: Sequence[bytes], *, clients: int, seconds: float) 
 
 
 def drain(url: str, requests: Sequence[bytes], *, clients: int) -> float:
-    """Share the requests out among `clients` connections; seconds until the last answer.
+    """Distribute the requests among `clients` connections; return seconds until the last response.
 
-    For requests so long that only few would be answered in a window of time.
+    For requests so long that only a few would complete in a time window.
     """
     waiting = deque(requests)
     selector = selectors.DefaultSelector()

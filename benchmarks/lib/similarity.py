@@ -7,7 +7,7 @@ from simile.types import Embeddings
 
 
 def cosines(theirs: Embeddings, ours: Embeddings) -> NDArray[np.float32]:
-    """The cosine of each pair of rows, float32 (n,)."""
+    """Return the cosine of each pair of rows, float32 (n,)."""
     norms = np.linalg.norm(theirs, axis=1) * np.linalg.norm(ours, axis=1)
     found: NDArray[np.float32] = (theirs * ours).sum(axis=1) / norms
     return found

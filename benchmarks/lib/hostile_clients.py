@@ -1,7 +1,7 @@
-"""Do to a server what broken or hostile clients do: too many at once, a byte a second, and leave.
+"""Act as broken or hostile clients: too many at once, one byte per second, vanishing.
 
-Each function gives what such clients got, in words or counts. Everything ends within DEADLINE_S.
-Knows HTTP/1.1 and no server's limits.
+Functions return what such clients got, in words or counts. Everything ends within DEADLINE_S. Knows
+HTTP/1.1, but no server's limits.
 """
 
 import selectors
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
-from benchmarks.lib.load import embed_request
+from benchmarks.lib.http_clients import embed_request
 
 DEADLINE_S = 60.0
 GIGABYTES_10 = 10 * 2**30
@@ -21,7 +21,7 @@ _LONG = ["word " * 200] * 200
 
 
 def flood(url: str, model: str, connections: int) -> Counter[str]:
-    """Open so many connections at once, each with one short query; count the outcomes."""
+    """Open many connections at once, each with one short query; count the outcomes."""
     selector = selectors.DefaultSelector()
     address, outcomes = _address(url), Counter[str]()
     for number in range(connections):
@@ -58,7 +58,7 @@ def flood(url: str, model: str, connections: int) -> Counter[str]:
 
 
 def _outcome(answer: bytes) -> str:
-    """Name an answer by its status; empty while it is not whole."""
+    """Return a response's status; empty while it is incomplete."""
     head, found, body = answer.partition(b"\r\n\r\n")
     head = head.lower()
     if not found or len(body) < int(head.partition(b"content-length:")[2].split(b"\r")[0] or 0):
@@ -67,11 +67,11 @@ def _outcome(answer: bytes) -> str:
     return status + " with Retry-After" * (b"\r\nretry-after:" in head)
 
 
-class Villains:
+class HostileClients:
     """Clients that do harm beside others, each in a thread of its own."""
 
     def __init__(self, url: str, model: str) -> None:
-        """Begin."""
+        """Start the clients."""
         self.got: dict[str, str] = {}
         self._url = url
         self._request = embed_request(url, model, _LONG)
@@ -91,7 +91,7 @@ class Villains:
             thread.start()
 
     def at_work(self) -> bool:
-        """Say whether one is still at it."""
+        """Return whether any client is still running."""
         return any(thread.is_alive() for thread in self._threads)
 
     def _do(self, name: str, action: Callable[[], str]) -> None:
@@ -103,7 +103,7 @@ class Villains:
         self.got[name] = f"{said} after {monotonic() - start_s:.1f} s"
 
     def _drip(self, first: bytes, rest: bytes) -> str:
-        """Send the first bytes at once and the rest a byte a second; give the answer's status."""
+        """Send `first` at once and `rest` at one byte per second; return the response's status."""
         with socket.create_connection(_address(self._url)) as sock:
             sock.sendall(first)
             sock.settimeout(1.0)
@@ -119,7 +119,7 @@ class Villains:
         return "no answer"
 
     def _vanish(self, size: int) -> str:
-        """Send so much of a long request and close, again and again."""
+        """Repeatedly send `size` bytes of a long request and close the connection."""
         for _ in range(VANISHING):
             with socket.create_connection(_address(self._url)) as sock:
                 sock.sendall(self._request[:size])

@@ -1,19 +1,19 @@
-"""Measure `simile search` as a process of its own: from its start to its exit, output read."""
+"""Measure `simile search` in its own process, from start to exit, with its output read."""
 
 import subprocess
 from itertools import cycle
 from pathlib import Path
 
 from benchmarks.lib.collection import EVERYONE, Collection
-from benchmarks.lib.serving import SIMILE
-from benchmarks.lib.tables import Tables
+from benchmarks.lib.embed_server import SIMILE
+from benchmarks.lib.reports import TableReport
 from benchmarks.lib.timing import time_runs
 
 SECTION = "simile search, a fresh process each time"
 MODES = ("hybrid", "dense", "lexical")
 
 
-def measure(tables: Tables, folder: Path, collection: Collection, *, runs: int = 5) -> None:
+def measure(tables: TableReport, folder: Path, collection: Collection, *, runs: int = 5) -> None:
     """Time each mode; the files are in the system's cache, the model is the real one."""
     tables.section(SECTION, "best s", "median s")
     for mode in MODES:

@@ -1,12 +1,12 @@
-"""Measure the engine in this process: tokens/s, and its part of what the machine could compute."""
+"""Measure the engine in this process: tokens/s, and its share of the machine's peak."""
 
 from pathlib import Path
 
 from benchmarks.lib import gemm
 from benchmarks.lib.corpus import Corpus, Sample
-from benchmarks.lib.report import Report
+from benchmarks.lib.reports import ListReport
+from benchmarks.lib.similarity import cosines
 from benchmarks.lib.timing import time_runs
-from benchmarks.lib.vectors import cosines
 
 from simile.checkpoints.folder import FolderCheckpoint
 from simile.engine.embedder import LocalEmbedder
@@ -18,7 +18,7 @@ SECTION = "Engine, in this process"
 
 
 def flop_per_token(folder: Path, texts: Corpus | Sample) -> float:
-    """Twice the parameters in matrices, and attention over each text's own length."""
+    """Return FLOP per token: twice the matrix parameters, plus attention over the text's length."""
     config = FolderCheckpoint(folder).config
     width, inner = config["hidden_size"], config["intermediate_size"]
     layers = config["num_hidden_layers"]
@@ -26,7 +26,7 @@ def flop_per_token(folder: Path, texts: Corpus | Sample) -> float:
     return float(2 * matrices + layers * 4 * width * texts.squares / texts.total)
 
 
-def measure_gemm(report: Report, precisions: list[str]) -> None:
+def measure_gemm(report: ListReport, precisions: list[str]) -> None:
     """The rate of big and of the model's own matrix products."""
     report.section("Matrix products through OpenVINO")
     for precision in precisions:
@@ -34,7 +34,7 @@ def measure_gemm(report: Report, precisions: list[str]) -> None:
             report.row(f"{precision}, {name}", gemm.measure(precision, shape), "GFLOP/s")
 
 
-def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> Embeddings:
+def measure(report: ListReport, model: LocalModel, corpus: Corpus, *, runs: int) -> Embeddings:
     """Time each precision on all texts and on the short ones; gives the f32 vectors."""
     auto = _precision_here(model)
     precisions: list[Precision] = ["int8", "f32"] if auto == "f32" else ["auto", "int8", "f32"]
@@ -58,7 +58,7 @@ def measure(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> 
     return exact
 
 
-def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: int) -> None:
+def measure_again(report: ListReport, model: LocalModel, corpus: Corpus, *, runs: int) -> None:
     """Once more after everything else, so that a machine that drifts is seen."""
     report.section(SECTION + ", again at the end")
     embedder = LocalEmbedder(model)
@@ -75,7 +75,7 @@ def measure_again(report: Report, model: LocalModel, corpus: Corpus, *, runs: in
 
 
 def _measure_one(
-    report: Report,
+    report: ListReport,
     embedder: LocalEmbedder,
     corpus: Corpus,
     name: str,
@@ -84,7 +84,7 @@ def _measure_one(
     stats: EngineStats,
 ) -> Embeddings:
     result = embedder.embed_counted(corpus.texts, role="document")
-    assert result.token_counts.tolist() == corpus.tokens, "engine and corpus count alike"
+    assert result.token_counts.tolist() == corpus.tokens, "expected equal token counts"
     times = time_runs(lambda: embedder.embed(corpus.texts, role="document"), runs=runs)
     rate = corpus.total / times.best
     note = f"median {corpus.total / times.middle:,.0f}; {times.cores:.2f} cores busy"

@@ -1,4 +1,4 @@
-"""The right answers, the slow way: what the fast ones are compared with."""
+"""Compute the right answers by brute force, to check the fast ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 K = 10
 ROUNDING = 1e-5
-"""Scores nearer to each other than this may come in either order: float32 against float64."""
+"""Scores closer than this may be in either order, because float32 is compared with float64."""
 _BLOCK = 50_000
 
 
 @dataclass
 class Truth:
-    """Nearest chunks by products in float64, each computed once."""
+    """Nearest chunks by float64 products, cached."""
 
     collection: Collection
     _known: dict[tuple[int, bool, bool], tuple[NDArray[np.int64], float]] = field(
@@ -23,7 +23,7 @@ class Truth:
     )
 
     def nearest(self, query: int, *, acl: bool, filter: bool) -> tuple[NDArray[np.int64], float]:
-        """The K best chunks, best first, and the last one's score."""
+        """Return the K best chunks, best first, and the last one's score."""
         key = (query, acl, filter)
         if key not in self._known:
             rows = np.flatnonzero(self.collection.allowed(acl=acl, filter=filter))
@@ -33,7 +33,7 @@ class Truth:
         return self._known[key]
 
     def scores(self, query: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Inner products of a query with these rows."""
+        """Return the inner products of a query with these rows."""
         vector = self.collection.query_vectors[query].astype(np.float64)
         parts = [
             self.collection.vectors[rows[begin : begin + _BLOCK]].astype(np.float64) @ vector
@@ -42,7 +42,7 @@ class Truth:
         return np.concatenate(parts)
 
     def agrees(self, query: int, found: Sequence[int], *, acl: bool, filter: bool) -> bool:
-        """Whether these are K different admitted chunks as near as the true ones."""
+        """Return whether these are K distinct admitted chunks, as near as the true ones."""
         wanted, last = self.nearest(query, acl=acl, filter=filter)
         if list(found) == wanted.tolist():
             return True

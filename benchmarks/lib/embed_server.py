@@ -1,4 +1,4 @@
-"""Measure the whole server: `simile serve` as a process of its own, asked over loopback."""
+"""Measure the whole server: `simile serve` in its own process, over loopback."""
 
 import re
 import shutil
@@ -12,18 +12,18 @@ from threading import Thread
 from time import perf_counter, sleep
 
 import numpy as np
-from benchmarks.lib import engine
+from benchmarks.lib import embed_in_process
 from benchmarks.lib.corpus import Corpus
-from benchmarks.lib.load import Client, crowd, drain, embed_request
+from benchmarks.lib.http_clients import Client, crowd, drain, embed_request
 from benchmarks.lib.machine import memory_bytes, peak_memory_bytes
-from benchmarks.lib.report import Report
+from benchmarks.lib.reports import ListReport
 from benchmarks.lib.timing import time_runs
 
 SECTION = "Server, a process of its own"
 SIMILE = (sys.executable, "-m", "simile.cli.main")
 CLIENTS = (1, 8, 64)
 GROUP = 32
-"""Texts of a middling request."""
+"""Texts per medium-sized request."""
 SECONDS = 3.0
 WINDOWS = 3
 REST_S = 2.0
@@ -33,10 +33,10 @@ QUERY = "why is the sky so blue"
 
 @contextmanager
 def running(model: str) -> Iterator[tuple[str, int]]:
-    """Start the server on a free port; gives its URL and process number, and stops it after."""
+    """Start the server on a free port; yield its URL and process id, then stop it."""
     command = [*SIMILE, "serve", "--port", "0", "--model", model]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8")
-    assert process.stderr, "it was asked for"
+    assert process.stderr, "expected a pipe"
     said = []
     try:
         for line in process.stderr:
@@ -51,7 +51,7 @@ def running(model: str) -> Iterator[tuple[str, int]]:
         process.wait()
 
 
-def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs: int) -> None:
+def measure(report: ListReport, model: str, corpus: Corpus, *, precision: str, runs: int) -> None:
     """Time large, middling and single requests, and one query alone; then the memory."""
     report.section(SECTION)
     start_s = perf_counter()
@@ -72,7 +72,7 @@ def measure(report: Report, model: str, corpus: Corpus, *, precision: str, runs:
             report.row("memory then, at rest", size / 2**20, "MiB")
 
 
-def measure_start(report: Report, model: str, *, runs: int = 5) -> None:
+def measure_start(report: ListReport, model: str, *, runs: int = 5) -> None:
     """From starting `simile embed` to its exit, output read."""
     command = [*SIMILE, "embed", "x", "--model", model]
     times = time_runs(lambda: subprocess.run(command, check=True, capture_output=True), runs=runs)
@@ -81,7 +81,7 @@ def measure_start(report: Report, model: str, *, runs: int = 5) -> None:
     report.row('simile embed "x", median', times.middle, "s")
 
 
-def _measure_latency(report: Report, client: Client, request: bytes) -> None:
+def _measure_latency(report: ListReport, client: Client, request: bytes) -> None:
     taken = []
     for _ in range(550):
         start = perf_counter()
@@ -93,24 +93,32 @@ def _measure_latency(report: Report, client: Client, request: bytes) -> None:
 
 
 def _measure_large(
-    report: Report, client: Client, url: str, model: str, corpus: Corpus, precision: str, runs: int
+    report: ListReport,
+    client: Client,
+    url: str,
+    model: str,
+    corpus: Corpus,
+    precision: str,
+    runs: int,
 ) -> None:
     request = embed_request(url, model, corpus.texts)
     rate = corpus.total / time_runs(lambda: client.ask(request), runs=runs).best
-    alone = report.value(engine.SECTION, precision) or 0.0
+    alone = report.value(embed_in_process.SECTION, precision) or 0.0
     note = f"{100 * (1 - rate / alone):.1f} % below the engine"
     report.row(f"one request of {len(corpus.texts):,} texts", rate, "tokens/s", note)
 
 
-def _measure_crowds(report: Report, url: str, model: str, corpus: Corpus, precision: str) -> None:
+def _measure_crowds(
+    report: ListReport, url: str, model: str, corpus: Corpus, precision: str
+) -> None:
     single = [embed_request(url, model, [text]) for text in corpus.short]
     groups = [
         embed_request(url, model, corpus.varied[at : at + GROUP])
         for at in range(0, len(corpus.varied) - GROUP + 1, GROUP)
     ]
     tokens = sum(corpus.varied_tokens[: GROUP * len(groups)])
-    alone = report.value(engine.SECTION, f"{precision}, short texts") or 0.0
-    bulk = report.value(engine.SECTION, precision) or 0.0
+    alone = report.value(embed_in_process.SECTION, f"{precision}, short texts") or 0.0
+    bulk = report.value(embed_in_process.SECTION, precision) or 0.0
     for clients in CLIENTS:
         loads = [crowd(url, single, clients=clients, seconds=SECONDS) for _ in range(WINDOWS)]
         best = max(loads, key=lambda load: load.requests_per_s)
@@ -124,7 +132,7 @@ def _measure_crowds(report: Report, url: str, model: str, corpus: Corpus, precis
         report.row(f"{clients} clients, {GROUP} texts each", rate, "tokens/s", note)
 
 
-def _measure_wrk(report: Report, url: str, model: str, corpus: Corpus) -> None:
+def _measure_wrk(report: ListReport, url: str, model: str, corpus: Corpus) -> None:
     """The same single texts from wrk, where it is installed; it always sends one text."""
     if not shutil.which("wrk"):
         return
@@ -140,9 +148,9 @@ def _measure_wrk(report: Report, url: str, model: str, corpus: Corpus) -> None:
                 report.row(f"{clients} clients, wrk, one and the same text", float(found[1]), "/s")
 
 
-def _report_memory(report: Report, pid: int, label: str) -> None:
+def _report_memory(report: ListReport, pid: int, label: str) -> None:
     size = peak_memory_bytes(pid)
     if size is None:
-        report.skipped(label, "this platform does not say; psutil would")
+        report.skipped(label, "unavailable on this platform; install psutil")
     else:
         report.row(label, size / 2**20, "MiB")

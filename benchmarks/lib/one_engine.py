@@ -1,6 +1,7 @@
-"""Measure one engine, or bare matrix products, in this process and on so many cores.
+"""Measure one engine, or bare matrix products, in this process and on a number of cores.
 
-The last line that it prints is JSON. Started by benchmarks/against.py, which says what it means.
+Prints JSON as its last line. benchmarks/against.py starts it, once for each engine and number of
+cores, and explains the figures.
 """
 
 import json
@@ -15,15 +16,15 @@ if TYPE_CHECKING:
 
 GEMM = "gemm"
 REFERENCE = "reference.npz"
-"""In the scratch folder: simile's vectors in f32, by kind of text."""
+"""File in the scratch folder: simile's f32 vectors, by kind of text."""
 SAMPLES = "samples.json"
 BUDGET_S, MOST_RUNS = 6.0, 5
-"""Seconds after which no further run begins, and runs at most; one at least."""
+"""Seconds after which no further run starts, and the maximum of runs; at least one is done."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the process is started for."""
+    """The task of this process."""
 
     engine: str
     cores: int
@@ -34,7 +35,7 @@ class Task:
 
 def main() -> None:
     task = Task(**json.loads(sys.argv[1]))
-    # Before anything is imported that looks how many there are.
+    # Before importing anything that counts cores.
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task.cores])
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _gemm() -> dict[str, float]:
-    """GFLOP/s of the better shape, by precision."""
+    """Return the GFLOP/s of the better shape, by precision."""
     from benchmarks.lib import gemm
 
     from simile.engine.compile import choose
@@ -61,13 +62,9 @@ def _engine(task: Task) -> dict[str, Any]:
     import numpy as np
     from benchmarks.lib.corpus import Sample
     from benchmarks.lib.engines import KINDS
+    from benchmarks.lib.model import find_model
 
-    from simile.config import read_settings
-    from simile.hub.hub import Hub
-    from simile.pull_progress import find_or_pull
-
-    settings = read_settings()
-    model = find_or_pull(Hub(settings.home, settings.model_folders), task.model)
+    model = find_model(task.model)
     scratch = Path(task.scratch)
     engine = KINDS[task.engine].open(model, scratch)
     samples = json.loads((scratch / SAMPLES).read_text(encoding="utf-8"))
@@ -80,16 +77,16 @@ def _engine(task: Task) -> dict[str, Any]:
 
 
 def _measure(engine: Any, sample: "Sample", reference: Any, kind: Any) -> dict[str, Any]:
-    """Check the work, which warms up, too; then time it."""
+    """Check the results, which also warms up, then time the engine."""
     import numpy as np
+    from benchmarks.lib.similarity import cosines
     from benchmarks.lib.timing import time_within
-    from benchmarks.lib.vectors import cosines
 
     alike = cosines(np.asarray(engine.embed(sample.texts), np.float32), reference)
     tokens = engine.count(sample.texts)
     checked = {"cosine_least": float(alike.min()), "cosine_mean": float(alike.mean())}
     if not alike.min() >= kind.least_cosine or tokens != sample.total:
-        reason = f"not the same work: cosine {alike.min():.4f}, {tokens:,} tokens"
+        reason = f"results differ: cosine {alike.min():.4f}, {tokens:,} tokens"
         return {**checked, "skipped": reason}
     times = time_within(lambda: engine.embed(sample.texts), budget_s=BUDGET_S, most=MOST_RUNS)
     rate = sample.total / times.best

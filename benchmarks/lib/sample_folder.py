@@ -1,8 +1,8 @@
-"""Make a folder of real files: code and prose that came with the running interpreter.
+"""Create a folder of real files: code and prose that came with the running interpreter.
 
-Files of the standard library and of installed packages, in an order of no meaning, each cut at the
-end of a line before 300 to 3,000 characters, so that ten thousand have two to four million tokens.
-Another interpreter gives other files of the same sizes; the sha256 tells. Knows no engine.
+Takes files of the standard library and of installed packages in a pseudorandom order, each cut at
+the end of a line before 300 to 3,000 characters, so that ten thousand have two to four million
+tokens. Other interpreters give other files of the same sizes, as the sha256 shows. Knows no engine.
 """
 
 import math
@@ -27,11 +27,11 @@ class Folder:
     files: int
     size_bytes: int
     digest: str
-    """Sha256 of all contents, hexadecimal."""
+    """SHA-256 of all contents, hexadecimal."""
 
 
 def make(path: Path, count: int) -> Folder:
-    """Write `count` files below a new folder; ValueError if there are not so many."""
+    """Write `count` files to a new folder. Raises ValueError if there are fewer."""
     made = 0
     for number, (name, text) in enumerate(islice(_excerpts(), count)):
         folder = path / f"{number // _PER_FOLDER:03}"
@@ -44,13 +44,13 @@ def make(path: Path, count: int) -> Folder:
 
 
 def copy(source: Path, path: Path) -> Folder:
-    """Copy a folder, so that the measurement may change a file of it."""
+    """Copy a folder, so that the benchmark may modify it."""
     shutil.copytree(source, path)
     return describe(path)
 
 
 def describe(path: Path) -> Folder:
-    """Count what is in a folder."""
+    """Count and hash the files of a folder."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
     digest, size = sha256(), 0
     for file in files:
@@ -61,14 +61,14 @@ def describe(path: Path) -> Folder:
 
 
 def _excerpts() -> Iterator[tuple[str, str]]:
-    """Names and beginnings of files."""
+    """Yield names and beginnings of files."""
     paths = sysconfig.get_paths()
     roots = dict.fromkeys(Path(paths[name]) for name in ("stdlib", "purelib", "platlib"))
     found = {path for root in roots for path in root.rglob("*") if path.suffix in SUFFIXES}
     for path in sorted(found, key=_key):
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):  # Some files of the library are wrong on purpose.
+        except (OSError, UnicodeDecodeError):  # Some files of the library are invalid on purpose.
             continue
         cut = _cut(text, int(_key(path)[8:16], 16) / 2**32)
         if len(cut) >= SHORTEST // 2:
@@ -80,6 +80,6 @@ def _key(path: Path) -> str:
 
 
 def _cut(text: str, share: float) -> str:
-    """As many whole lines as fit; longer ones are rarer."""
+    """Cut to a random size at a line end; larger sizes are rarer."""
     room = int(SHORTEST * math.exp(share * math.log(LONGEST / SHORTEST)))
     return text if len(text) <= room else text[: text.rfind("\n", 0, room) + 1]

@@ -1,8 +1,8 @@
-"""Load a server as 64 programs and a bulk job would, from one process beside the probe's.
+"""Load a server like 64 programs and a bulk job, from a process separate from the probe's.
 
-Turns made texts into requests of mixed sizes, keeps every connection busy for a time, and counts.
-Of most answers only status and end are looked at, so that the clients leave the cores to the
-server; one in CHECK_EVERY is read as JSON. Knows no limits: what is good is judged elsewhere.
+Builds requests of mixed sizes, keeps every connection busy for a time, and counts. Only the status
+and the end of most responses are parsed, to leave the cores to the server; one in CHECK_EVERY is
+parsed as JSON. Does not judge the results.
 """
 
 import multiprocessing
@@ -16,10 +16,10 @@ from time import perf_counter
 
 import orjson
 from benchmarks.lib.corpus import Corpus
-from benchmarks.lib.load import Client, embed_request
+from benchmarks.lib.http_clients import Client, embed_request
 
 SIZES = (1, 1, 2, 4, 8, 16, 32, 64)
-"""Texts of a request, client by client; the first of each round sends single short queries."""
+"""Texts per request, by client; the first of each round sends single short queries."""
 CLIENTS = 64
 BULK_TEXTS = 20_000
 BULK_REQUEST_TEXTS = 1_000
@@ -29,22 +29,22 @@ MAX_ERRORS = 50
 
 @dataclass
 class Crowd:
-    """What a crowd of clients got after its warm-up."""
+    """The results of a crowd of clients after its warm-up."""
 
     seconds: float = 0.0
     texts: int = 0
     bulk_texts: int = 0
-    """Those of the bulk job among `texts`."""
+    """The bulk job's share of `texts`."""
     requests: int = 0
     checked: int = 0
     short_s: list[float] = field(default_factory=list)
-    """How long each single short query took."""
+    """Latency of each single short query."""
     errors: list[str] = field(default_factory=list)
 
 
 @dataclass
 class _Asker:
-    """One client and what it asks, again and again."""
+    """One client with its endless requests."""
 
     requests: Iterator[bytes]
     size: int
@@ -58,13 +58,13 @@ class _Asker:
 
 
 def bulk_texts(corpus: Corpus, count: int = BULK_TEXTS) -> Iterator[str]:
-    """Give `count` different texts of the corpus's lengths."""
+    """Yield `count` distinct texts of the corpus's lengths."""
     rounds = ((f"{number} {text}") for number in range(count) for text in corpus.texts)
     return islice(rounds, count)
 
 
 def bulk_requests(url: str, model: str, corpus: Corpus) -> list[bytes]:
-    """Write the requests of one bulk job."""
+    """Build the requests of one bulk job."""
     texts = bulk_texts(corpus)
     parts = iter(lambda: list(islice(texts, BULK_REQUEST_TEXTS)), [])
     return [embed_request(url, model, part) for part in parts]
@@ -74,7 +74,7 @@ def bulk_requests(url: str, model: str, corpus: Corpus) -> list[bytes]:
 def running(
     url: str, model: str, corpus: Corpus, *, warm_up_s: float, seconds: float
 ) -> Iterator[Connection]:
-    """Let the crowd run in a process of its own; gives where it says "warm" and then a Crowd."""
+    """Run the crowd in its own process; yield the pipe that delivers "warm" and then a Crowd."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     arguments = (there, url, model, corpus, warm_up_s, seconds)
@@ -111,7 +111,7 @@ def _askers(url: str, model: str, corpus: Corpus) -> Iterator[_Asker]:
 
 
 def _mixed(url: str, model: str, corpus: Corpus, number: int, size: int) -> Sequence[bytes]:
-    """Write ten requests of `size` texts of all lengths, other ones for each client."""
+    """Build ten requests of `size` texts of all lengths, different for each client."""
     supply = islice(cycle(corpus.varied), 37 * number, None)
     return [embed_request(url, model, list(islice(supply, size))) for _ in range(10)]
 
