@@ -15,7 +15,7 @@ def test_an_access_list_in_another_spelling_is_a_failure(tmp_path, name):
     for file in ("a.md", "a.json"):
         (failure,) = load(tmp_path / file)
         assert isinstance(failure, LoadFailure)
-        assert "written acl" in failure.reason
+        assert "as acl, in lower case" in failure.reason
 
 
 def test_an_access_list_among_the_metadata_is_a_failure(tmp_path):

@@ -44,10 +44,10 @@ def test_numbers_of_any_kind_are_taken(tmp_path, change):
 def test_what_is_no_vector_for_each_text_is_an_engine_error(tmp_path, change, role):
     model = Given(change, role=role)
     with Index(tmp_path / "i", embedder=model) as index:
-        with pytest.raises(EngineError, match="expected one vector of width 16 for each"):
+        with pytest.raises(EngineError, match="expected one vector of width 16 per text"):
             index.add(DOCUMENTS)
             index.search("apple")
-    with pytest.raises(EngineError, match="expected one vector of width 16 for each"):
+    with pytest.raises(EngineError, match="expected one vector of width 16 per text"):
         EmbeddingReranker(model).rank("apple", ["apple", "pear"])
 
 

@@ -199,7 +199,7 @@ def test_what_is_no_filter_is_explained(expression, words):
 
 @pytest.mark.parametrize("thing", [None, 3, b"n = 1", {"n": 1}])
 def test_a_filter_is_text(thing):
-    with pytest.raises(InputError, match="a filter is text"):
+    with pytest.raises(InputError, match="expected a string such as"):
         parse_filter(thing)
 
 

@@ -27,8 +27,10 @@ def small_batches(monkeypatch):
 
 def forget_vectors(index):
     """Make the model compute all texts again: delete the cache's files."""
-    cache = vars(index._resources).pop("cache")
+    cache = index._resources.cache
+    assert cache is not None
     cache.close()
+    del index._resources.cache
     for path in cache._path.parent.glob(f"{cache._path.name}*"):
         path.unlink()
 
@@ -127,7 +129,7 @@ def test_what_is_no_document_is_an_input_error(tmp_path):
 def test_vectors_of_the_wrong_shape_are_an_engine_error(tmp_path, change):
     docs = write(tmp_path / "docs", {"a.txt": "one", "b.txt": "two"})
     with Index(tmp_path / "index", embedder=Odd(change)) as index:
-        with pytest.raises(EngineError, match="expected one vector of width 16 for each"):
+        with pytest.raises(EngineError, match="expected one vector of width 16 per text"):
             index.sync(docs)
         assert held(index) == {}
     with Index(tmp_path / "index", embedder=FakeEmbedder(dim=16)) as index:
