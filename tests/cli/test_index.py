@@ -103,7 +103,7 @@ def test_stdin_is_one_document(run, copied):
     ("arguments", "message"),
     [(["index"], "Missing argument"), (["index", "docs", "--no-such"], "No such option"),
      (["index", "nowhere", "-m", "tiny"], "nowhere: no such file or folder"),
-     (["index", "x" * 300], "File name too long"), (["index", ""], "is no path"),
+     (["index", "x" * 300], "File name too long"), (["index", ""], "is not a path"),
      (["index", "docs", "--max-tokens", "0"], "max-tokens"),
      (["index", "docs", "--max-tokens", "10", "--overlap-tokens", "9"], "overlap"),
      (["index", "docs", "--acl", ""], "principals"),
