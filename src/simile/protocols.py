@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,25 @@ class EmbeddingModel(Protocol):
 
     def embed(self, texts: Sequence[str], *, role: Role) -> Embeddings:
         """Embed texts; float32 (n, dim) in their order. Blocks until done."""
+        ...
+
+
+@runtime_checkable
+class CountingModel(Protocol):
+    """An optional member of an EmbeddingModel; without it, chunk sizes are estimated."""
+
+    def count_tokens(self, texts: Sequence[str]) -> Sequence[int]:
+        """Count the tokens of each whole text, without special tokens; a list or an array."""
+        ...
+
+
+@runtime_checkable
+class SpecialTokensModel(Protocol):
+    """An optional member of an EmbeddingModel; without it, two tokens per text are assumed."""
+
+    @property
+    def special_tokens(self) -> int:
+        """Number of tokens that are added to each text."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""The shared nouns: what the rooms hand to each other.
+"""The data types that packages exchange.
 
-Knows NumPy and the standard library only; holds no logic.
+Depends on NumPy and the standard library only; contains no logic.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Role = Literal["query", "document", "clustering", "classification", "similarity"]
-"""What a text is to the model: some models put another prefix before queries than documents."""
+"""How a text is used: some models prefix queries differently from documents."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -19,7 +19,7 @@ Embeddings = NDArray[np.float32]
 """Vectors, one row per text: float32 (n, dim)."""
 
 MetadataValue = str | int | float | bool | None
-"""What a document's metadata may hold under a name."""
+"""The type of a document's metadata values."""
 
 Precision = Literal["auto", "f32", "bf16", "int8"]
 """Arithmetic of the matrix products; `auto` is bf16 where the CPU computes it natively."""
@@ -27,9 +27,9 @@ Precision = Literal["auto", "f32", "bf16", "int8"]
 
 @dataclass(frozen=True)
 class EmbedResult:
-    """Vectors, and what became of each text on the way, as far as the engine tells.
+    """Vectors, with the token count of each text and whether it was truncated.
 
-    Providers (Ollama, OpenAI) tell neither: their token_counts are 0, truncated is False.
+    Providers (Ollama, OpenAI) report neither: token_counts is 0 and truncated is False.
     """
 
     vectors: Embeddings
@@ -46,17 +46,17 @@ class EmbedResult:
 
 @dataclass(frozen=True)
 class Document:
-    """A text with what is known of it; its chunks inherit its access list."""
+    """A text with its metadata and access list, which its chunks inherit."""
 
     id: str
-    """Where it came from: a path, a URL, a key. Unique in an index."""
+    """Its origin: a path, a URL, a key. Unique in an index."""
     text: str
     title: str | None = None
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
     acl: Sequence[str] = ("public",)
     """Principals that may read it: `user:alice`, `group:eng`, `public`."""
     pages: Sequence[int] = ()
-    """Offset in `text` at which each page begins, for sources that have pages."""
+    """Offset in `text` where each page begins, for sources with pages."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Chunk:
     start: int
     """Offset of the first character in the document's text."""
     end: int
-    """Offset behind the last character."""
+    """Offset just past the last character."""
     text: str
     headings: tuple[str, ...] = ()
     """The headings above it, outermost first."""
     lines: tuple[int, int] = (1, 1)
     """First and last line, counted from 1."""
     page: int | None = None
-    """Page on which it starts, counted from 1; None where the source has no pages."""
+    """Page on which it starts, counted from 1; None if the source has no pages."""
 
 
 @dataclass(frozen=True)
@@ -87,47 +87,47 @@ class Passage:
 
 @dataclass(frozen=True)
 class Hit:
-    """A chunk that a search found; `document.text[start:end] == text`."""
+    """A chunk found by a search; `document.text[start:end] == text`."""
 
     document_id: str
     chunk_id: int
-    """Given to no other chunk of the index, ever."""
+    """Never reused in the index."""
     text: str
     start: int
     end: int
     score: float
     """Higher is better; comparable within one search only."""
     scores: Mapping[str, float]
-    """By arm: `dense` (cosine), `lexical` (BM25), `fused`, `rerank`; those that there are."""
+    """By stage, if it took part: `dense` (cosine), `lexical` (BM25), `fused`, `rerank`."""
     metadata: Mapping[str, MetadataValue]
     headings: tuple[str, ...]
     page: int | None
     lines: tuple[int, int]
     title: str | None = None
     context: Passage | None = None
-    """The chunk with its neighbors, where they were asked for."""
+    """The chunk with its neighbors, if requested."""
     explanation: Mapping[str, object] | None = None
-    """How it came to its place, where that was asked for."""
+    """How it got its rank, if requested."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """The place of a text among those that were ranked, and its score; higher is better."""
+    """A ranked text: its index in the input, and its score; higher is better."""
 
     index: int
     score: float
     model: str = ""
-    """The name of the model that gave the score; empty where it was not said."""
+    """Name of the model that computed the score; empty if unknown."""
 
 
 @dataclass(frozen=True)
 class RerankResult:
-    """Scores of texts for one query, and what became of each text on the way."""
+    """Scores of texts for one query, with each text's token count and whether it was truncated."""
 
     scores: NDArray[np.float32]
     """float32 (n,), in the order of the texts; higher is better."""
     token_counts: NDArray[np.int32]
-    """int32 (n,): tokens that the model read for each text; with the query where it reads both."""
+    """int32 (n,): tokens that the model read per text, including the query if read together."""
     truncated: NDArray[np.bool_]
     """bool (n,): whether the end of the text was cut off."""
     queue_s: float = 0.0
@@ -138,7 +138,7 @@ class RerankResult:
 
 @dataclass(frozen=True)
 class Message:
-    """A part of a conversation with a chat model."""
+    """A message in a conversation with a chat model."""
 
     role: Literal["system", "user", "assistant"]
     content: str

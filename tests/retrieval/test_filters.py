@@ -144,7 +144,7 @@ def test_an_expression_passes_these(view, expression, expected):
         (" \n ", "the filter is empty"),
         ("lang", "character 5: it ends, expected an operator"),
         ("lang =", "character 7: it ends, expected a value"),
-        ("lang = en", "character 8: got 'en', expected a value .* text is put in quotes: 'en'"),
+        ("lang = en", "character 8: got 'en', expected a value .* put text in quotes: 'en'"),
         ("lang = 'en", "character 8: .* this quote is never closed"),
         ('lang = "en', "character 8: .* this quote is never closed"),
         ("`lang = 1", "character 1: .* this quote is never closed"),

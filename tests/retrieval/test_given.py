@@ -59,5 +59,5 @@ def test_what_is_no_id_is_an_input_error(tmp_path, id):
 @pytest.mark.parametrize("embedder", [5, object()])
 def test_what_does_not_embed_is_an_input_error(tmp_path, embedder):
     with Index(tmp_path / "i", embedder=embedder) as index:
-        with pytest.raises(InputError, match="does not embed"):
+        with pytest.raises(InputError, match="has no `embed`"):
             index.add([Document("a", "x")])

@@ -226,7 +226,7 @@ class Broken(FakeEmbedder):
 def test_a_query_without_a_vector_is_an_engine_error(tmp_path, vectors):
     model = Broken(vectors.astype(np.float32))
     with indexed(tmp_path / "i", [Document("a", "red")], model=model) as index:
-        message = r"fake gave (no finite vector|an array of shape)"
+        message = r"fake returned (a vector with NaN or Inf|an array of shape)"
         for mode in ("dense", "hybrid"):
             with pytest.raises(EngineError, match=message):
                 index.search("red", mode=mode)

@@ -277,7 +277,7 @@ class TestRows:
         report = index.sync(docs)
         assert texts(index) == {"1": "of a", "2": "two"}
         assert [failure.path for failure in report.failures] == ["docs/b.ndjson"]
-        assert "docs/a.ndjson gives a document with the id '1', too" in report.failures[0].reason
+        assert "docs/a.ndjson also has a document with the id '1'" in report.failures[0].reason
         assert index.sync(docs / "b.ndjson").failures == report.failures
         (docs / "a.ndjson").unlink()
         report = index.sync(docs)

@@ -1,4 +1,4 @@
-"""Files to documents, and documents to chunks; the libraries for each format come late."""
+"""Read files into documents, and cut documents into chunks; format libraries load lazily."""
 
 from simile.documents.chunking import chunk
 from simile.documents.folder import Folder

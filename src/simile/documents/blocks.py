@@ -1,7 +1,7 @@
-"""What a structure reader hands on: where the blocks of a text begin, and under which headings.
+"""The output of structure readers: where the blocks of a text begin, and under which headings.
 
-Blocks tile the text: each reaches to the start of the next. So nothing can be lost between them,
-and no span can be wrong, whatever a reader takes for structure.
+Blocks tile the text: each extends to the start of the next. So no text is lost and every span is
+valid, whatever a reader takes for structure.
 """
 
 import re
@@ -18,35 +18,35 @@ class Block(NamedTuple):
     start: int
     headings: tuple[str, ...] = ()
     by_lines: bool = False
-    """Too long, it is cut at lines (code, tables, lists) and not at sentences."""
+    """If too long, it is cut at lines (code, tables, lists) rather than at sentences."""
     opens_section: bool = False
-    """Its heading path, page or definition is another than that of the block before."""
+    """Its heading path, page or definition differs from that of the previous block."""
 
 
 class Line(NamedTuple):
-    """A line with its place; `text` is without the line end."""
+    """A line with its position; `text` excludes the line end."""
 
     start: int
     end: int
-    """Behind the line end."""
+    """Offset just past the line end."""
     text: str
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """Every line; only LF ends one (CR before it is stripped), as editors and grep count them."""
+    """Yield every line; as in editors and grep, only LF ends one (a CR before it is stripped)."""
     for match in _FULL_LINE.finditer(text):
         if match.end() > match.start():
             yield Line(match.start(), match.end(), match.group().rstrip("\r\n"))
 
 
 def prose_blocks(text: str) -> list[Block]:
-    """Paragraphs: what blank lines part. Blank space before the first belongs to it."""
+    """Return paragraphs, separated by blank lines; the first includes leading whitespace."""
     starts = [0, *(match.end() for match in _BLANK_LINES.finditer(text))]
     return [Block(start) for start in _indented(text, starts)]
 
 
 def with_pages(blocks: list[Block], pages: Iterable[int]) -> list[Block]:
-    """The blocks, with a section opened where each page begins."""
+    """Return the blocks, with a section opened where each page begins."""
     page_starts = set(pages)
     if not page_starts:
         return blocks
@@ -60,6 +60,6 @@ def with_pages(blocks: list[Block], pages: Iterable[int]) -> list[Block]:
 
 
 def _indented(text: str, starts: Iterable[int]) -> Iterator[int]:
-    """Move each start back to the beginning of its line, so that an indent is kept."""
+    """Move each start back to the beginning of its line, to keep its indent."""
     for start in starts:
         yield text.rfind("\n", 0, start) + 1

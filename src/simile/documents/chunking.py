@@ -1,8 +1,8 @@
-"""A document to chunks: spans of it, structure first, sized in the model's own tokens.
+"""Cut a document into chunks along its structure, sized in the model's own tokens.
 
-Chunks are spans, never strings that are looked for afterwards: `document.text[start:end]` is the
-chunk. 400 tokens without overlap: small chunks without overlap recalled best in Chroma's study of
-2024; overlap is for who asks. Knows no tokenizer: it is handed a function that counts.
+Chunks are spans, never strings searched for afterwards: `document.text[start:end]` is the chunk.
+Default: 400 tokens without overlap, since small chunks without overlap had the best recall in
+Chroma's study of 2024. Knows no tokenizer; takes a function that counts tokens.
 """
 
 from bisect import bisect_right
@@ -21,7 +21,7 @@ from simile.errors import InputError
 from simile.types import Chunk, Document
 
 Kind = Literal["markdown", "python", "code", "prose"]
-"""How the structure of a text is read."""
+"""How a text's structure is read."""
 
 
 _READERS: dict[str, Callable[[str], list[Block]]] = {
@@ -33,7 +33,7 @@ _READERS: dict[str, Callable[[str], list[Block]]] = {
 
 
 def kind_of(document: Document) -> Kind:
-    """The kind that the suffix of the document's id tells; prose for all others."""
+    """Return the kind that the suffix of the document's id implies; prose by default."""
     suffix = PurePosixPath(document.id).suffix.lower()
     if suffix in AS_MARKDOWN:
         return "markdown"
@@ -52,12 +52,12 @@ def chunk(
     window_tokens: int | None = None,
     kind: Kind | None = None,
 ) -> list[Chunk]:
-    """Cut a document into chunks, in order, that together hold all of its text but blank ends.
+    """Cut a document into chunks, in order, that cover all of its text except blank ends.
 
     A chunk has at most `max_tokens`, and with its heading path at most `window_tokens` (the
-    model's limit, special tokens deducted). A section below `min_tokens` is joined to a
-    neighbor if it fits. Chunks overlap by whole sentences or lines, only if `overlap_tokens`.
-    `kind` is by default what the id's suffix tells. InputError: sizes that contradict each other.
+    model's limit minus special tokens). A section below `min_tokens` is joined to a neighbor if it
+    fits. With `overlap_tokens`, chunks overlap by whole sentences or lines. `kind` defaults to
+    that of the id's suffix. Raises InputError for contradictory sizes.
     """
     require_sizes(max_tokens, min_tokens, overlap_tokens)
     text = document.text
@@ -81,7 +81,7 @@ def chunk(
 
 
 def whole(document: Document) -> list[Chunk]:
-    """The document as one chunk, without blank ends; none if it is blank."""
+    """Return the document as one chunk, without blank ends; no chunk if it is blank."""
     if not document.text.strip():
         return []
     start, end = _trimmed(document.text, 0, len(document.text))
@@ -92,14 +92,14 @@ def whole(document: Document) -> list[Chunk]:
 
 
 def require_sizes(max_tokens: int, min_tokens: int, overlap_tokens: int) -> None:
-    """InputError for sizes that contradict each other, or are no whole numbers."""
+    """Raise InputError for sizes that contradict each other or are not integers."""
     if not all(isinstance(size, int) for size in (max_tokens, min_tokens, overlap_tokens)):
         got = f"{max_tokens!r}, {min_tokens!r}, {overlap_tokens!r}"
-        raise InputError(f"sizes of chunks are {got}; expected whole numbers of tokens")
+        raise InputError(f"chunk sizes are {got}; expected integers, in tokens")
     if not 0 <= overlap_tokens <= max_tokens // 2 or min_tokens < 0 or max_tokens < 1:
         raise InputError(
             f"max_tokens {max_tokens}, min_tokens {min_tokens}, overlap_tokens {overlap_tokens}: "
-            "max_tokens must be at least 1, the others at least 0, the overlap at most half"
+            "max_tokens must be at least 1, the others at least 0, the overlap at most half of it"
         )
 
 
@@ -122,7 +122,7 @@ def _chunks(
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without blank ends; the indent of its first line stays."""
+    """Return the span without blank ends; keep the indent of its first line."""
     whole = text[start:end]
     end = start + len(whole.rstrip())
     first = start + len(whole) - len(whole.lstrip())

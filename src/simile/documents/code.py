@@ -1,7 +1,7 @@
-"""Source code to blocks: what blank lines part; definitions are the headings of Python.
+"""Split source code into blocks at blank lines; in Python, definitions are the headings.
 
-Python is read with `ast`, which knows where a definition ends; for the others a line without
-indent after a blank line opens a section, which holds for every language people indent.
+Python is parsed with `ast`, which knows where a definition ends; in other languages an unindented
+line after a blank line opens a section, which suits every indented language.
 """
 
 import ast
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from simile.documents.blocks import Block, lines_of
 
 _PYTHON_LINE = re.compile(r"\r\n|\r|\n")
-"""What ends a line to Python's own tokenizer (Language Reference, 2.1.2)."""
+"""Line ends of Python's own tokenizer (Language Reference, 2.1.2)."""
 _MAX_PARSED = 2_000_000
 """Characters of Python read with `ast`; generated files beyond it are cut at blank lines."""
 
@@ -20,7 +20,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def code_blocks(text: str, *, python: bool) -> list[Block]:
-    """Blocks of a source file, in order; Python that does not parse is read like the others."""
+    """Return the blocks of a source file, in order; invalid Python is read like other languages."""
     blocks = {block.start: block for block in _by_blank_lines(text)}
     definitions = list(_definitions(text)) if python and len(text) <= _MAX_PARSED else []
     if not definitions:
@@ -48,7 +48,7 @@ def _by_blank_lines(text: str) -> Iterator[Block]:
 def _under_definitions(
     starts: list[int], definitions: list[tuple[int, int, tuple[str, ...]]]
 ) -> list[Block]:
-    """Give each block the innermost definition around it; both lists are in order."""
+    """Assign each block to the innermost definition around it; both lists are in order."""
     blocks: list[Block] = []
     stack: list[tuple[int, tuple[str, ...]]] = []
     waiting = list(reversed(definitions))
@@ -66,10 +66,10 @@ def _under_definitions(
 
 
 def _definitions(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """Start, end and path of every class, function and method, outermost and first first."""
+    """Yield start, end and path of every class, function and method, outer ones first, in order."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Invalid escapes in other people's strings.
+            warnings.simplefilter("ignore")  # invalid escapes in other people's strings
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return

@@ -1,7 +1,7 @@
 """Find where a span can be cut: at sentences or lines, then at words, then between characters.
 
-Knows text; does not know sizes or documents. Sentence ends of scripts without spaces:
-Unicode UAX 29, Sentence_Break=STerm, the common ones.
+Works on text; does not know sizes or documents. Sentence ends of scripts without spaces are the
+common ones of Unicode UAX 29, Sentence_Break=STerm.
 """
 
 import re
@@ -18,7 +18,7 @@ _JOINERS = {"\u200d", "\ufe0e", "\ufe0f"}
 
 
 def sentence_starts(text: str, start: int, end: int) -> Iterator[int]:
-    """Where the sentences of the span begin, the first at `start`."""
+    """Yield where the sentences of the span begin, the first at `start`."""
     yield start
     for match in _SENTENCE_END.finditer(text, start, end):
         if match.end() < end:
@@ -26,7 +26,7 @@ def sentence_starts(text: str, start: int, end: int) -> Iterator[int]:
 
 
 def line_starts(text: str, start: int, end: int) -> Iterator[int]:
-    """Where the lines of the span begin, the first at `start`."""
+    """Yield where the lines of the span begin, the first at `start`."""
     while start < end:
         yield start
         newline = text.find("\n", start, end)
@@ -34,10 +34,10 @@ def line_starts(text: str, start: int, end: int) -> Iterator[int]:
 
 
 def width_starts(text: str, start: int, end: int, parts: int) -> Iterator[int]:
-    """Where about `parts` equal parts begin, each moved back to a line, clause or word end.
+    """Yield where about `parts` equal parts begin, each moved back to a line, clause or word end.
 
-    It looks back over at most half a part, so that it is linear, and ends between characters
-    that belong together (an accent, an emoji with its joiner) only if there is nothing else.
+    Looks back over at most half a part, so that it is linear. Separates characters that belong
+    together (an accent, an emoji with its joiner) only as a last resort.
     """
     yield start
     width = max(1, -(-(end - start) // parts))
@@ -49,7 +49,7 @@ def width_starts(text: str, start: int, end: int, parts: int) -> Iterator[int]:
 
 
 def _natural_cut(text: str, low: int, high: int) -> int:
-    """The last line end in the range, or else clause or word end; 0 if there is none."""
+    """Return the last line end in the range, or else clause or word end; 0 if there is none."""
     newline = text.rfind("\n", low, high)
     if newline >= 0:
         return newline + 1
@@ -60,7 +60,7 @@ def _natural_cut(text: str, low: int, high: int) -> int:
 
 
 def _whole_cut(text: str, start: int, goal: int) -> int:
-    """The last place up to `goal` that parts no character from its accents or joiners."""
+    """Return the last position up to `goal` that splits no character from accents or joiners."""
     for cut in range(goal, max(start, goal - 32), -1):
         if not (_is_extending(text[cut]) or text[cut - 1] == "\u200d"):
             return cut

@@ -1,6 +1,6 @@
-"""DOCX to a document: paragraphs, headings and tables, in Markdown's notation.
+"""Read DOCX files: paragraphs, headings and tables, in Markdown notation.
 
-Headings become `## …` and the rows of a table `| a | b |`, so that the chunker sees them.
+Headings become `## …` and table rows `| a | b |`, so that the chunker recognizes them.
 """
 
 import re
@@ -23,11 +23,11 @@ _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # RuntimeError: encrypted
     *(KeyError, ValueError, AttributeError, IndexError, TypeError, SyntaxError),
 )
-"""What python-docx lets through of a damaged file; lxml's errors are SyntaxErrors."""
+"""Exceptions that python-docx raises for damaged files; lxml's errors are SyntaxErrors."""
 
 
 def read_docx(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
-    """The text of a Word file; InputError if it is none, encrypted, or unpacks to too much."""
+    """Read a Word file. Raises InputError if it is invalid, encrypted, or unpacks to too much."""
     library = optional("docx", extra="docx")
     data = read_bytes(path, limits)
     _check_size(data, limits)
@@ -41,7 +41,7 @@ def read_docx(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> 
 
 
 def _check_size(data: bytes, limits: FileLimits) -> None:
-    """A zip bomb says how large it is: zipfile reads no more of a member than it declares."""
+    """Reject zip bombs by declared size: zipfile reads no more of a member than it declares."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             size = sum(member.file_size for member in archive.infolist())

@@ -1,4 +1,4 @@
-"""Fields of a row or of front matter to those of a Document: title, access list, metadata."""
+"""Convert fields of rows and front matter to a Document's title, access list and metadata."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from simile.types import MetadataValue
 
 
 def acl_of(value: object, default: Sequence[str]) -> tuple[str, ...]:
-    """Principals from a list, or from text with commas; the default if there is no value.
+    """Return principals from a list or comma-separated text; the default if there is no value.
 
-    InputError for anything else, and for an empty list: who may read a document is not guessed.
+    Raises InputError for anything else, and for an empty list: access is never guessed.
     """
     if value is None:
         return tuple(default)
@@ -25,21 +25,21 @@ def acl_of(value: object, default: Sequence[str]) -> tuple[str, ...]:
 
 
 def metadata_of(values: Mapping[str, object]) -> dict[str, MetadataValue]:
-    """Values as metadata holds them: dates in ISO 8601, lists and objects as JSON text.
+    """Convert values to metadata: dates to ISO 8601, lists and objects to JSON text.
 
-    InputError for a field that is an access list in the wrong place or spelling: it would publish.
+    Raises InputError for a misplaced or misspelled access list, which would protect nothing.
     """
     for name in values:
         if str(name).strip().casefold() == "acl":
             raise InputError(
-                f"{str(name)!r} among the metadata would protect nothing; an access list is "
-                "written acl, in small letters, beside title and text"
+                f"{str(name)!r} in the metadata would protect nothing; write the access list as "
+                "acl, in lower case, next to title and text"
             )
     return {str(name): _plain(value) for name, value in values.items()}
 
 
 def title_of(value: object) -> str | None:
-    """The title, or None if there is no text in it."""
+    """Return the title, or None if it is blank."""
     text = "" if value is None or isinstance(value, (dict, list)) else str(value).strip()
     return text or None
 
@@ -47,6 +47,6 @@ def title_of(value: object) -> str | None:
 def _plain(value: object) -> MetadataValue:
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if isinstance(value, date):  # datetime is one, too
+    if isinstance(value, date):  # or a datetime, its subclass
         return value.isoformat()
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,7 +1,7 @@
-"""The files of a folder that are worth reading, in a fixed order, and why the others are not.
+"""List the files of a folder to read, in a fixed order, and explain why others are skipped.
 
-Honors .gitignore (gitignore(5), read 2026-11) in every folder down from the root or from the
-repository around it. Links are followed to files and folders, but never into a folder above.
+Honors .gitignore (gitignore(5), read 2026-11) in every folder down from the root or its
+repository. Follows links to files and folders, but never into a folder above.
 """
 
 import errno
@@ -25,23 +25,23 @@ _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder and what is wanted of it."""
+    """A folder, and which of its files to read."""
 
     root: Path
     include: Sequence[str] = ()
-    """Globs as in .gitignore, from the root; if any, only files that match one are read."""
+    """Globs as in .gitignore, relative to the root; if any, only matching files are read."""
     exclude: Sequence[str] = ()
     hidden: bool = False
-    """Whether names that begin with a dot are read, too."""
+    """Whether to read names that begin with a dot."""
     gitignore: bool = True
     unreadable: list[Path] = field(default_factory=list, compare=False)
-    """What `files` came to and could not list, or could not tell from a file."""
+    """Folders that `files` could not list, and paths that it could not inspect."""
     _ignores: dict[Path, GitIgnoreSpec | None] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     def files(self) -> Iterator[Path]:
-        """Every file that is not skipped, folder by folder, sorted by name. Reads lazily."""
+        """Yield every file that is not skipped, folder by folder, sorted by name. Reads lazily."""
         todo = [(self.root, frozenset([self.root.resolve()]))]
         while todo:
             folder, above = todo.pop()
@@ -59,13 +59,13 @@ class Folder:
             todo += reversed(inside)
 
     def why_skipped(self, path: Path) -> str | None:
-        """The reason why `files` leaves a path out; None if it does not."""
+        """Return why `files` skips a path; None if it does not."""
         if not os.path.lexists(path):
             return "it does not exist"
         if not path.is_relative_to(self.root):
             return f"it is not in {self.root}"
         steps = path.relative_to(self.root).parts
-        here, above = self.root, [os.path.realpath(self.root)]  # resolve() fails on loops.
+        here, above = self.root, [os.path.realpath(self.root)]  # resolve() fails on loops
         for at, step in enumerate(steps):
             here = here / step
             is_folder = at + 1 < len(steps) or here.is_dir()
@@ -77,7 +77,7 @@ class Folder:
         return None
 
     def _entries(self, folder: Path) -> list[Path]:
-        """What is in a folder, sorted; nothing if it may not be read."""
+        """Return a folder's entries, sorted; none if it is unreadable."""
         try:
             return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
         except OSError:
@@ -85,7 +85,7 @@ class Folder:
             return []
 
     def _is_folder(self, path: Path) -> bool | None:
-        """None, and noted, for what may be one or not."""
+        """Return whether the path is a folder; if unknown, None, recorded as unreadable."""
         try:
             return stat.S_ISDIR(path.stat().st_mode)
         except OSError as exc:
@@ -117,7 +117,7 @@ class Folder:
         return globs(self.include)
 
     def _ignored_by(self, path: Path, is_folder: bool) -> Path | None:
-        """The .gitignore that has the last word on a path, if that word is to ignore it."""
+        """Return the .gitignore that decides on a path, if it ignores it."""
         path = path.absolute()
         for folder in path.parents:
             spec = self._ignore_of(folder)
@@ -132,7 +132,7 @@ class Folder:
 
     @cached_property
     def _top(self) -> Path:
-        """The repository that the root lies in, or else the root itself."""
+        """The repository that contains the root, or else the root itself."""
         root = self.root.absolute()
         around = (root, *root.parents)
         return next((folder for folder in around if (folder / ".git").exists()), root)
@@ -144,12 +144,12 @@ class Folder:
 
 
 def globs(lines: Sequence[str]) -> GitIgnoreSpec:
-    """Globs as in .gitignore; InputError names the one that is none."""
+    """Compile globs as in .gitignore. Raises InputError for an invalid one."""
     if isinstance(lines, str):
         raise InputError(f"globs are {lines!r}; expected a list such as ['*.md']")
     for line in lines:
         if not _is_glob(line):
-            raise InputError(f"{line!r} is no glob as in .gitignore; expected e.g. '*.md'")
+            raise InputError(f"{line!r} is not a glob as in .gitignore; expected e.g. '*.md'")
     return GitIgnoreSpec.from_lines(lines)
 
 
@@ -162,7 +162,7 @@ def _is_glob(line: str) -> bool:
 
 
 def _read_ignore(path: Path) -> GitIgnoreSpec | None:
-    """What a .gitignore says; a line that is no glob ignores nothing, as in git."""
+    """Read a .gitignore; as in git, invalid lines ignore nothing."""
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except (OSError, ValueError):
@@ -172,10 +172,10 @@ def _read_ignore(path: Path) -> GitIgnoreSpec | None:
 
 def _why_unreadable(path: Path) -> str | None:
     if not path.is_file():
-        return "it is no regular file" if path.exists() else "it is a link to nothing"
+        return "it is not a regular file" if path.exists() else "it is a broken link"
     try:
         if path.suffix.lower() not in _READ_THOUGH_BINARY and is_binary(path):
             return "it is a binary file"
     except OSError:
-        return None  # The loader reports why it cannot be read.
+        return None  # the loader reports why it cannot be read
     return None

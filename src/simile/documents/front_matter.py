@@ -1,7 +1,7 @@
-"""The YAML block at the head of a Markdown file: title, acl, metadata.
+"""Read front matter, the YAML block at the top of a Markdown file: title, acl, metadata.
 
-The text of the document begins with as many empty lines as the block has, so that line numbers
-stay those of the file, and nothing of the block is embedded.
+The document's text begins with as many empty lines as the block has, so that line numbers match
+the file and the block is not embedded.
 """
 
 import re
@@ -10,15 +10,15 @@ from simile.errors import InputError
 
 _BLOCK = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S | re.M)
 _MAX = 65_536
-"""Characters; a rule of dashes far up and another far down are no front matter."""
+"""Most characters of the block; two horizontal rules farther apart are not front matter."""
 _OWN = ("title", "acl", "metadata")
 
 
 def split_front_matter(text: str) -> tuple[dict[str, object], str]:
-    """The fields and the text after them; no fields if the file does not begin with them.
+    """Return the fields and the text after them; no fields if the file has no front matter.
 
-    `metadata` may be a mapping; other fields beside `title` and `acl` are metadata, too.
-    InputError if the block is not YAML: an access list in it must not be lost.
+    Fields other than `title`, `acl` and a mapping `metadata` are metadata too. Raises InputError
+    if the block is not YAML, since an access list in it must not be lost.
     """
     match = _BLOCK.match(text, 0, min(len(text), _MAX)) if text.startswith("---") else None
     if match is None:
@@ -37,12 +37,12 @@ def split_front_matter(text: str) -> tuple[dict[str, object], str]:
 
 
 def _parse(block: str) -> dict[object, object] | None:
-    """The mapping, or None if the block is some other YAML, such as text between two rules."""
+    """Return the mapping, or None for other YAML, such as text between two horizontal rules."""
     import yaml
 
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(block, yaml.SafeLoader)):
-            raise InputError("front matter with YAML aliases is not read")  # They can be a bomb.
+            raise InputError("YAML aliases in front matter are unsupported")  # could be a bomb
         fields = yaml.safe_load(block)
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
         raise InputError(f"front matter is not YAML: {' '.join(str(exc).split())}") from exc

@@ -1,4 +1,4 @@
-"""What stands before a chunk's text when it is embedded: its title and the headings above it."""
+"""Prefix a chunk's text for embedding with the document's title and the headings above it."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ from simile.documents.pieces import CountTokens
 from simile.types import Chunk, Document
 
 MAX_PREFIX = 160
-"""Characters of heading path before an embedded text; the outermost headings give way."""
+"""Most characters of the prefix; the outermost headings are dropped first."""
 MAX_HEADING = 400
-"""Characters of a heading, or a title, that stands there alone: the title of a paper is whole."""
+"""Most characters of a single heading or title; enough for the title of a paper."""
 _SEPARATOR = " > "
 
 
 def embedded_text(title: str | None, chunk: Chunk) -> str:
-    """What is embedded for a chunk: its heading path on a line of its own, then its text.
+    """Return the text to embed for a chunk: its heading path on a separate line, then its text.
 
-    The path begins with the document's title; what the chunk itself begins with is not said twice.
+    The path begins with the document's title, and omits a heading that the chunk begins with.
     """
     prefix = _prefix(title, chunk.headings, chunk.text)
     return f"{prefix}\n{chunk.text}" if prefix else chunk.text
@@ -29,7 +29,7 @@ def room_for_text(
     max_tokens: int,
     window: int | None,
 ) -> int:
-    """`max_tokens`, or what the longest heading path leaves of the window if that is less."""
+    """Return `max_tokens`, or what the longest heading path leaves of the window, if less."""
     if window is None:
         return max_tokens
     paths = {block.headings for block in blocks}

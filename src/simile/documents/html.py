@@ -1,6 +1,6 @@
-"""HTML to a document: its visible text, headings in Markdown's notation, its title.
+"""Read HTML: its visible text, with headings in Markdown notation, and its title.
 
-selectolax (Lexbor, a parser after the HTML standard, in C) reads any tag soup, in linear time.
+selectolax (Lexbor, a parser in C that follows the HTML standard) reads any tag soup in linear time.
 """
 
 import re
@@ -27,7 +27,7 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 
 
 def read_html(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
-    """The visible text of a page. InputError if the file is larger than the limit."""
+    """Read the visible text of a page. Raises InputError if the file exceeds the limit."""
     parser = optional("selectolax.lexbor", extra="html").LexborHTMLParser
     tree = parser(_decoded(read_bytes(path, limits)))
     title = tree.css_first("title") or tree.css_first("h1")
@@ -37,7 +37,7 @@ def read_html(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> 
 
 
 def _decoded(data: bytes) -> str:
-    """Text by its byte order mark, its meta element, or as UTF-8 (HTML standard, 13.2.3.2)."""
+    """Decode by byte order mark, meta element, or as UTF-8 (HTML standard, 13.2.3.2)."""
     named = _CHARSET.search(data[:1024])
     if named and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         try:
@@ -65,16 +65,16 @@ def _visible(root: Any) -> str:
 
 
 class _Writer:
-    """Collects text; white space counts as HTML counts it, outside of `pre`."""
+    """Collects text; collapses whitespace as HTML does, except in `pre`."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.preformatted = 0
         self.gap = ""
-        """What is to be written before the next text: nothing, a space, or line ends."""
+        """What to write before the next text: nothing, a space, or line ends."""
 
     def enter(self, node: Any) -> bool:
-        """Write a text or open an element; whether its children are visible."""
+        """Write a text or open an element; return whether its children are visible."""
         tag = node.tag
         if tag == "-text":
             self._write(node.text_content or "")

@@ -1,7 +1,7 @@
-"""Files to documents, by suffix. A file that cannot be read is a record, never an exception.
+"""Read files into documents, by suffix. An unreadable file yields a record, not an exception.
 
-Knows which loader reads what; the libraries are imported by the loaders, when the first such file
-comes. Nothing here decides who may read a document beyond what the file itself says.
+Knows which loader reads which files; loaders import their libraries for the first such file.
+Access lists come only from the file itself or from the caller.
 """
 
 import os
@@ -37,7 +37,7 @@ class LoadFailure:
     """A file, or a row of it, that could not be read."""
 
     path: str
-    """As a document's id would be."""
+    """The id that its document would have."""
     reason: str
 
 
@@ -53,10 +53,10 @@ def load(
     root: Path | None = None,
     limits: FileLimits = DEFAULT_LIMITS,
 ) -> Iterator[Loaded]:
-    """The documents of one file, lazily; a LoadFailure for each thing that cannot be read.
+    """Yield the documents of one file, lazily; a LoadFailure for each unreadable part.
 
-    A document's id is its path from `root` (or as given), with `/`; rows add `#row 2`, unless
-    they bring an id. `acl` is for documents whose file names none. Blocks while reading.
+    A document's id is its path relative to `root` (or as given), with `/`; rows add `#row 2`,
+    unless they have an id. `acl` is the default access list. Blocks while reading.
     """
     name = document_id(path, root)
     try:
@@ -76,7 +76,7 @@ def load_stream(
     acl: Sequence[str] = PUBLIC,
     limits: FileLimits = DEFAULT_LIMITS,
 ) -> Iterator[Loaded]:
-    """The text that comes from stdin, as one document. Blocks until the stream ends."""
+    """Read text from a stream, such as stdin, as one document. Blocks until the stream ends."""
     data = stream.read(limits.max_bytes + 1)
     if len(data) > limits.max_bytes:
         yield LoadFailure(name, too_large(len(data), limits))
@@ -87,7 +87,7 @@ def load_stream(
 
 
 def document_id(path: Path, root: Path | None = None) -> str:
-    """The path from the root with `/`; bytes that are not UTF-8 appear as backslash escapes."""
+    """Return the path relative to the root, with `/`; invalid UTF-8 becomes backslash escapes."""
     shown = path
     if root is not None and path.is_relative_to(root) and path != root:
         shown = path.relative_to(root)

@@ -1,7 +1,7 @@
-"""Markdown to blocks: headings with their path, paragraphs, fences, tables and lists.
+"""Split Markdown into blocks: headings with their path, paragraphs, fences, tables and lists.
 
-Reads lines, after CommonMark 0.31 (sections 4.2, 4.3, 4.5) and GFM tables (4.10), as far as chunks
-need it: a block that it misreads is cut at another place, and no text is lost.
+Parses lines following CommonMark 0.31 (sections 4.2, 4.3, 4.5) and GFM tables (4.10), as far as
+chunks need it: a misread block is cut at another place, and no text is lost.
 """
 
 import re
@@ -15,11 +15,11 @@ _FENCE = re.compile(r"[ \t]*(?:>[ \t]*)*(`{3,}|~{3,})([^\n]*)$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
 _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
 _MAX_HEADING = 1_000
-"""A longer line is text, whatever it begins with: nobody writes such a heading."""
+"""A longer line is text, whatever it begins with: real headings are shorter."""
 
 
 def markdown_blocks(text: str) -> list[Block]:
-    """Blocks of a Markdown text, in order; a heading goes with the block that follows it."""
+    """Return the blocks of a Markdown text, in order; a heading belongs to the following block."""
     reader = _Reader(list(lines_of(text)))
     return reader.read()
 
@@ -35,7 +35,7 @@ class _Reader:
 
     def read(self) -> list[Block]:
         index = 0
-        fresh = True  # The line before is blank or a block's end: this one may begin a paragraph.
+        fresh = True  # the previous line is blank or ends a block: this may begin a paragraph
         while index < len(self.lines):
             line = self.lines[index]
             blank = not line.text.strip()
@@ -47,7 +47,7 @@ class _Reader:
         return self.blocks
 
     def _special(self, index: int) -> int:
-        """Read a heading, fence or table that begins here; how many lines it has, 0 if none."""
+        """Read a heading, fence or table at this line; return its number of lines, 0 if none."""
         line = self.lines[index]
         if len(line.text) > _MAX_HEADING:
             return 0
@@ -63,7 +63,7 @@ class _Reader:
         return self._underlined(index)
 
     def _underlined(self, index: int) -> int:
-        """A setext heading of one line: text over a row of `=` or `-`."""
+        """Read a setext heading of one line: text above a row of `=` or `-`."""
         if index + 1 >= len(self.lines) or (index and self.lines[index - 1].text.strip()):
             return 0
         line, under = self.lines[index], self.lines[index + 1].text
@@ -99,7 +99,7 @@ class _Reader:
         self.after_heading = True
 
     def _open(self, start: int, *, by_lines: bool) -> None:
-        """Begin a block here; what follows a heading continues the heading's block."""
+        """Begin a block at this line; right after a heading, continue the heading's block."""
         if self.after_heading:
             self.blocks[-1] = self.blocks[-1]._replace(by_lines=by_lines)
             self.after_heading = False

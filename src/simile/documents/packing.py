@@ -1,6 +1,6 @@
-"""Pieces to runs of pieces, one for each chunk: join small sections, fill evenly, overlap.
+"""Group pieces into runs, one per chunk: join small sections, fill evenly, overlap.
 
-Sizes and reasons: docs of `chunking.chunk`.
+`chunking.chunk` documents the sizes and their reasons.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,14 +33,14 @@ def pack(
 
 
 def _size_of(pieces: Sequence[Piece]) -> int:
-    """The sum of the sizes."""
+    """Return the sum of the sizes."""
     return sum(piece.size for piece in pieces)
 
 
 def _join_small(
     sections: Sequence[list[Piece]], blocks: Sequence[Block], *, limit: int, smallest: int
 ) -> list[list[Piece]]:
-    """Join a section below `smallest` to the next, or to the last where that is nearer kin."""
+    """Join a section below `smallest` to the next, or the previous if it shares more headings."""
     groups: list[list[Piece]] = []
     carried: list[Piece] = []
     for at, section in enumerate(sections):
@@ -65,14 +65,14 @@ def _join_small(
 
 
 def _kin(before: Sequence[Piece], after: Sequence[Piece], blocks: Sequence[Block]) -> int:
-    """How many headings the end of one and the beginning of the other share."""
+    """Return how many headings the end of one and the beginning of the other share."""
     ours, theirs = blocks[before[-1].block].headings, blocks[after[0].block].headings
     return len(common_headings([ours, theirs]))
 
 
 def common_headings(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The headings that are above all of them."""
-    first, last = min(paths), max(paths)  # What these two share, all between them share.
+    """Return the headings that all paths share."""
+    first, last = min(paths), max(paths)  # whatever these share, all paths in between share
     for at, heading in enumerate(first):
         if at >= len(last) or heading != last[at]:
             return first[:at]
@@ -80,7 +80,7 @@ def common_headings(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _fill_evenly(group: Sequence[Piece], limit: int) -> Iterator[list[Piece]]:
-    """Split a group into runs of about equal size, so that no crumb is left at the end."""
+    """Split a group into runs of about equal size, so that no tiny one is left at the end."""
     total = _size_of(group)
     target = total / max(1, -(-total // limit))
     run: list[Piece] = []
@@ -99,10 +99,10 @@ def _fill_evenly(group: Sequence[Piece], limit: int) -> Iterator[list[Piece]]:
 def _within(
     text: str, packed: Sequence[list[Piece]], count: CountTokens, limit: int
 ) -> Iterator[list[Piece]]:
-    """The runs, those halved whose text has more tokens than its pieces had.
+    """Return the runs, halving those whose text has more tokens than the limit.
 
-    Across the seam of two pieces a tokenizer may need a token more; only runs near the limit
-    are counted again.
+    Where two pieces meet, a tokenizer may need an extra token; only runs near the limit are
+    counted again.
     """
     todo = list(reversed(packed))
     near = [run for run in packed if len(run) > 1 and _size_of(run) + len(run) > limit]
@@ -118,7 +118,7 @@ def _within(
 
 
 def _overlapping(packed: Sequence[list[Piece]], overlap: int) -> list[list[Piece]]:
-    """Each run, preceded by the last pieces of the run before, as many as the overlap holds."""
+    """Prepend to each run the last pieces of the previous one, as many as fit the overlap."""
     result = list(packed[:1])
     for before, run in pairwise(packed):
         taken, size = len(before), 0

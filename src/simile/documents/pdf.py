@@ -1,6 +1,6 @@
-"""PDF to a document, read in a child process with a limit of time and memory.
+"""Read PDF files in a child process, with limits on time and memory.
 
-A PDF may be made to hang or to fill the memory, and a parser in C may crash: only the child does.
+A malicious PDF may hang, exhaust memory, or crash a parser in C; this affects only the child.
 pypdfium2, since it is Chrome's parser (BSD-3-Clause, Apache-2.0) and survives broken files.
 """
 
@@ -20,14 +20,14 @@ from simile.types import Document
 
 _CHILD = Path(__file__).with_name("pdf_child.py")
 _BETWEEN = "\n\n"
-"""Between two pages: the blank line that parts paragraphs."""
+"""Separator of two pages: a blank line, as between paragraphs."""
 _REASON_STATUS = 3
 
 
 def read_pdf(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
-    """The text of a PDF, with the offset of each page. Blocks until the child is done.
+    """Read the text of a PDF, with the offset of each page. Blocks until the child is done.
 
-    InputError: encrypted, broken, no text in it, or more time or memory than the limits.
+    Raises InputError if it is encrypted, broken, without text, or exceeds a limit.
     """
     if path.stat().st_size > limits.max_bytes:
         raise InputError(too_large(path.stat().st_size, limits))
@@ -36,15 +36,15 @@ def read_pdf(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> D
     answer = run_child(_CHILD, path, limits)
     pages = [str(page) for page in answer["pages"]]
     if not any(page.strip() for page in pages):
-        raise InputError(f"no text on its {len(pages)} pages; a scan must go through OCR first")
+        raise InputError(f"no text on its {len(pages)} pages; run OCR on scanned files first")
     starts = [0, *accumulate(len(page) + len(_BETWEEN) for page in pages[:-1])]
     text, title = _BETWEEN.join(pages), title_of(answer.get("title"))
     return Document(name, text, title, {}, tuple(acl), tuple(starts))
 
 
 def run_child(program: Path, path: Path, limits: FileLimits) -> dict[str, list[object]]:
-    """What the child program says of the file; InputError if it fails or must be stopped."""
-    # -P: the program's folder must not come before the standard library on sys.path.
+    """Return the child's output. Raises InputError if it fails or exceeds its time limit."""
+    # -P: keep the program's folder from shadowing the standard library on sys.path.
     command = [sys.executable, "-P", str(program), str(path.absolute())]
     command += [str(limits.child_bytes), str(limits.max_bytes)]
     try:

@@ -1,8 +1,8 @@
-"""Run as a program in a child process: the text of a PDF's pages, as JSON on stdout.
+"""Print the text of a PDF's pages as JSON; run as a program in a child process.
 
-Imports nothing of simile and is started by its path, so that it needs only pypdfium2. It limits
-its own memory before a byte of the PDF is read; its time is limited by the parent.
-Arguments: path, bytes of memory, characters of text. Exit status 3: a reason is on stdout.
+Imports nothing of simile and is started by its path, so that it needs only pypdfium2. Limits its
+own memory before reading the PDF; the parent limits its time.
+Arguments: path, bytes of memory, characters of text. Exit status 3: the reason is on stdout.
 """
 
 import json
@@ -10,11 +10,11 @@ import re
 import sys
 
 _SOFT_HYPHEN = re.compile("[\ufffe\x02]\r?\n?")
-"""PDFium's mark for a hyphen that a line end put there: the word is joined again."""
+"""PDFium's mark for a hyphen from a line break: the word is joined again."""
 
 
 def limit_memory(size_bytes: int) -> None:
-    """Let the allocations beyond the size fail; does nothing where there are no such limits."""
+    """Make allocations beyond the size fail, where the platform supports it."""
     try:
         import resource
     except ImportError:
@@ -26,7 +26,7 @@ def limit_memory(size_bytes: int) -> None:
 
 
 def read(path: str, max_characters: int) -> dict[str, object]:
-    """Title and pages; raises what pypdfium2 raises."""
+    """Return title and pages. Raises what pypdfium2 raises."""
     import pypdfium2  # type: ignore[import-untyped,unused-ignore]
 
     document = pypdfium2.PdfDocument(path)
@@ -46,7 +46,7 @@ def read(path: str, max_characters: int) -> dict[str, object]:
 
 
 def main(path: str, memory_bytes: str, max_characters: str) -> int:
-    """Print the pages, or the reason why not; the exit status."""
+    """Print the pages, or why they cannot be read; return the exit status."""
     limit_memory(int(memory_bytes))
     try:
         answer, status = json.dumps(read(path, int(max_characters))), 0

@@ -1,7 +1,7 @@
-"""Blocks to pieces: spans of at most a number of tokens, cut where it is most natural.
+"""Split blocks into pieces: spans of limited size, cut where it is most natural.
 
-Every text is measured once, and once more where it was cut: the cost is linear in the document.
-Knows no tokenizer: it is handed a function that counts.
+Each text is measured once, and once more if it is cut: the cost is linear in the document.
+Knows no tokenizer; takes a function that counts tokens.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,18 +10,18 @@ from simile.documents.blocks import Block
 from simile.documents.cutting import line_starts, sentence_starts, width_starts
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
-"""Tokens of each text, special tokens not counted."""
+"""Counts the tokens of each text, without special tokens."""
 
 CHARACTERS_PER_TOKEN = 16
-"""A chunk of n tokens has at most 16 n characters. Text has 1 to 6 a token; but WordPiece takes a
-word of any length above 100 characters for one token, and a megabyte of base64 with it."""
+"""A chunk of n tokens has at most 16 n characters. Text has 1 to 6 per token, but WordPiece counts
+any word above 100 characters as one token, even a megabyte of base64."""
 
 _BATCH = 512
-"""Texts counted in one call: tokenizers hold every encoding of a batch in memory."""
+"""Texts counted per call: tokenizers keep all encodings of a batch in memory."""
 
 
 class Piece:
-    """A span and its size, in tokens or 1/16 characters, whichever is more."""
+    """A span and its size: its tokens, or 1/16 of its characters if that is more."""
 
     __slots__ = ("block", "end", "size", "start")
 
@@ -30,15 +30,15 @@ class Piece:
         self.end = end
         self.size = size
         self.block = block
-        """Index of the block that it lies in."""
+        """Index of the block that contains it."""
 
 
 def pieces_of(
     text: str, blocks: Sequence[Block], count: CountTokens, *, limit: int, natural: int
 ) -> list[Piece]:
-    """Pieces of at most `limit`, in order; blocks larger than `natural` at sentences or lines.
+    """Return pieces of at most `limit`; cut blocks larger than `natural` at sentences or lines.
 
-    Blank pieces are dropped. One character that is itself larger than the limit stays.
+    Drops blank pieces. Keeps a single character even if it is larger than the limit.
     """
     ends = [*(block.start for block in blocks[1:]), len(text)]
     spans = [
@@ -55,7 +55,7 @@ def pieces_of(
 def measure(
     text: str, spans: Sequence[tuple[int, int, int]], count: CountTokens, limit: int
 ) -> list[Piece]:
-    """Pieces for (start, end, block); what is too long by characters is not tokenized at all."""
+    """Return pieces for (start, end, block); spans with too many characters are not tokenized."""
     pieces = [
         Piece(start, end, -(-(end - start) // CHARACTERS_PER_TOKEN), block)
         for start, end, block in spans
@@ -77,7 +77,7 @@ def _replace(
     count: CountTokens,
     limit: int,
 ) -> list[Piece]:
-    """The pieces, with those that are over replaced by measured pieces of the spans."""
+    """Return the pieces, replacing oversized ones by measured pieces of the spans."""
     if not over:
         return list(pieces)
     gone = {piece.start for piece in over}
@@ -96,7 +96,7 @@ def _natural_spans(
 
 
 def _width_spans(text: str, over: Sequence[Piece], limit: int) -> list[tuple[int, int, int]]:
-    """About a quarter more parts than would do, since a part's tokens are not known before."""
+    """Return a quarter more parts than needed, since each part's tokens are unknown beforehand."""
     spans = []
     for piece in over:
         parts = max(2, -(-piece.size * 5 // (limit * 4)))

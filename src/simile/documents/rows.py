@@ -1,8 +1,8 @@
-"""CSV, JSON and NDJSON to documents: a row with a `text` is one document.
+"""Read CSV, JSON and NDJSON: each row with a `text` is one document.
 
-Fields: `id` or `_id` (as BEIR writes it), `title`, `text`, `metadata` (an object), `acl` (a list,
-or text with commas); every other field is metadata. A file whose rows have no `text` is one text.
-CSV: RFC 4180; NDJSON: one object a line.
+Fields: `id` or `_id` (as in BEIR), `title`, `text`, `metadata` (an object), `acl` (a list, or
+comma-separated text); all others are metadata. A file whose rows have no `text` is a single text.
+CSV follows RFC 4180; NDJSON has one object per line.
 """
 
 import csv
@@ -23,7 +23,7 @@ _OWN = {"id", "_id", "title", "text", "acl", "metadata"}
 
 
 def document_of(row: Mapping[str, object], default_id: str, acl: Sequence[str]) -> Document:
-    """The document of a row; InputError names the field that cannot be used."""
+    """Convert a row to a document. Raises InputError, naming the field, for an invalid one."""
     text = row.get("text")
     if not isinstance(text, str):
         raise InputError(f"text is {type(text).__name__}; expected a string")
@@ -42,9 +42,9 @@ def document_of(row: Mapping[str, object], default_id: str, acl: Sequence[str]) 
 
 
 def csv_rows(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]] | None:
-    """Name (`row 2`) and fields of each row, or an InputError if it has too many of them.
+    """Stream the name (`row 2`) and fields of each row, or an InputError for too many fields.
 
-    None if there is no column `text`. Streams.
+    Returns None if there is no column `text`.
     """
     if is_binary(path):
         raise InputError("a binary file; expected text")
@@ -58,7 +58,7 @@ def csv_rows(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]] | N
 
 
 def _csv_reader(path: Path, encoding: str, limits: FileLimits) -> Iterator[list[str]]:
-    csv.field_size_limit(max(csv.field_size_limit(), limits.max_row_bytes))  # Per process.
+    csv.field_size_limit(max(csv.field_size_limit(), limits.max_row_bytes))  # per process
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         try:
@@ -69,7 +69,7 @@ def _csv_reader(path: Path, encoding: str, limits: FileLimits) -> Iterator[list[
 
 def _named(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[tuple[str, object]]:
     for number, values in enumerate(reader, start=2):
-        if any(values[len(columns) :]):  # A comma without quotes: nobody knows which field is what.
+        if any(values[len(columns) :]):  # an unquoted comma makes the fields ambiguous
             got = f"{len(values)} fields, the header has {len(columns)}"
             yield f"row {number}", InputError(f"{got}; put quotes around commas")
         elif values:
@@ -79,16 +79,16 @@ def _named(reader: Iterator[list[str]], columns: Sequence[str]) -> Iterator[tupl
 
 
 def _typed(name: str, value: str) -> object:
-    """A number where a field of metadata is written just as one; `007` and `1e5` are text."""
+    """Convert a metadata field to a number if it is in canonical form; `007`, `1e5` are text."""
     if name in _OWN or not _NUMBER.fullmatch(value):
         return value
     return float(value) if "." in value else int(value)
 
 
 def ndjson_rows(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]] | None:
-    """Name (`line 1`) and value of each line, an InputError where a line is broken; or None.
+    """Stream the name (`line 1`) and value of each line, or an InputError for a broken line.
 
-    None if the first line that is not empty is no object with a `text`. Streams.
+    Returns None if the first non-empty line is not an object with a `text`.
     """
     lines = _json_lines(path, limits)
     first = next(lines, None)
@@ -109,7 +109,7 @@ def _json_lines(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]]:
 
 
 def json_rows(data: bytes) -> Iterator[tuple[str, object]] | None:
-    """Name (`item 1`) and value of each object; None if it is no object or list of such."""
+    """Return name (`item 1`) and value of each object; None unless it is an object or a list."""
     value = parse_json(decode(data).encode())
     if isinstance(value, dict) and has_text(value):
         return iter([("item 1", value)])
@@ -119,7 +119,7 @@ def json_rows(data: bytes) -> Iterator[tuple[str, object]] | None:
 
 
 def parse_json(data: bytes) -> object:
-    """The value, or the InputError that says why there is none (returned, not raised)."""
+    """Return the value, or the InputError for invalid JSON (returned, not raised)."""
     try:
         value: object = orjson.loads(data)
     except orjson.JSONDecodeError as exc:
@@ -128,5 +128,5 @@ def parse_json(data: bytes) -> object:
 
 
 def has_text(value: object) -> bool:
-    """Whether a value is an object with a field `text`."""
+    """Return whether a value is an object with a field `text`."""
     return isinstance(value, dict) and "text" in value

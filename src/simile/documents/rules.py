@@ -1,4 +1,4 @@
-"""Read `simile.toml`: what it says of the files that match a glob."""
+"""Read `simile.toml`: access lists and metadata for files that match a glob."""
 
 import tomllib
 from collections.abc import Mapping
@@ -10,17 +10,17 @@ from simile.errors import ConfigError
 
 @dataclass(frozen=True)
 class DocumentRule:
-    """What a `simile.toml` says of the files that match a glob."""
+    """A rule of a `simile.toml` for the files that match a glob."""
 
     match: str
-    """As in .gitignore, from the folder of the `simile.toml`."""
+    """Glob as in .gitignore, relative to the folder of the `simile.toml`."""
     acl: tuple[str, ...] = ()
-    """Principals that may read them; empty where the rule says nothing of that."""
+    """Principals that may read them; empty if the rule sets none."""
     metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
 def read_rules(path: Path) -> tuple[DocumentRule, ...]:
-    """The `[[documents]]` tables of a `simile.toml`; ConfigError says what cannot be used."""
+    """Read the `[[documents]]` tables of a `simile.toml`. Raises ConfigError if invalid."""
     try:
         with path.open("rb") as file:
             tables = tomllib.load(file)

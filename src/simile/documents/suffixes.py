@@ -1,11 +1,11 @@
-"""Which suffix says what about a file; only facts."""
+"""File suffixes by format."""
 
 MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"})
 HTML = frozenset({".html", ".htm", ".xhtml"})
 PDF = frozenset({".pdf"})
 DOCX = frozenset({".docx"})
 AS_MARKDOWN = MARKDOWN | HTML | DOCX
-"""Their loaders write headings and tables as Markdown does."""
+"""Formats whose loaders write headings and tables in Markdown notation."""
 CSV = frozenset({".csv", ".tsv"})
 JSON = frozenset({".json"})
 NDJSON = frozenset({".ndjson", ".jsonl"})

@@ -151,10 +151,8 @@ def _tuning(metric: str, scores: Mapping[Setting, Scores], arms: Mapping[str, fl
     table = np.stack([scores[setting] for setting in settings])
     held_out = _cross_validated(table)
     default = scores[DEFAULT]
-    return Tuning(
-        metric, scores, arms, settings[int(table.mean(axis=1).argmax())], float(held_out.mean()),
-        float(default.mean()), p_value(held_out - default),
-    )  # fmt: skip
+    best, p = settings[int(table.mean(axis=1).argmax())], p_value(held_out - default)
+    return Tuning(metric, scores, arms, best, float(held_out.mean()), float(default.mean()), p)
 
 
 def _cross_validated(table: NDArray[np.float64]) -> Scores:

@@ -1,4 +1,4 @@
-"""The face that people import: a folder of documents, chunks and vectors that can be searched."""
+"""The public index: a searchable folder of documents, chunks and vectors."""
 
 from simile.index.index import DEFAULT_FOLDER, Chunking, Index
 

@@ -1,6 +1,6 @@
-"""The face that people import: a folder of documents, chunks and vectors that can be searched.
+"""The public index: a searchable folder of documents, chunks and vectors.
 
-Chooses the store, the embedding model and the ranker; what they do together is in `retrieval`.
+Chooses the store, the embedding model and the ranker; `retrieval` makes them work together.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -45,13 +45,13 @@ class Index(ReadableIndex):
         chunking: Chunking | None = None,
         language: str | None = None,
     ) -> None:
-        """Name the folder. The first `sync` or `add` creates it; nothing is loaded before.
+        """Set the folder. The first `sync` or `add` creates it; nothing is loaded before.
 
         Args:
             path: The folder of the index.
-            embedder: A model's name, or anything that embeds; by default the model that the index
-                was made with, and `all-minilm` for a new one.
-            chunking: The sizes of chunks; by default those that the index was made with.
+            embedder: A model, or its name; by default the model that the index was made with, or
+                `all-minilm` for a new index.
+            chunking: Chunk sizes; by default those that the index was made with.
             language: The language of the stemmer; English by default.
         """
         folder = Path(require_path(path)).absolute()
@@ -69,14 +69,14 @@ class Index(ReadableIndex):
         changed: Callable[[Change], None] = lambda _: None,
         progress: Progress = lambda _: None,
     ) -> SyncReport:
-        """Make the index hold what files and folders hold: add, update, forget. Blocks.
+        """Make the index match files and folders: add, update and remove documents. Blocks.
 
         Args:
             paths: Files and folders.
-            acl: Who may read documents for which neither their file nor a `simile.toml` says so.
+            acl: Access list of documents without one in their file or in a `simile.toml`.
             include: Globs, as in .gitignore, of the files to read.
-            exclude: Globs of the files to leave out.
-            dry_run: Report what would change, and change nothing.
+            exclude: Globs of the files to skip.
+            dry_run: Report what would change without changing it.
             changed: Called with each change before it is made.
             progress: Called with the counts after each batch.
 
@@ -92,7 +92,7 @@ class Index(ReadableIndex):
         )
         given = [paths] if isinstance(paths, Path | str) else paths
         walks = [Walk(require_path(path), selection) for path in given]
-        if dry_run:  # Not with the open resources: they would keep a language that is named.
+        if dry_run:  # not with self._resources, which would save a given language
             with closing(Resources(self.path, None, None)) as resources:
                 return preview(resources.store_if_there(), walks, base, changed)
         if self._resources.store_if_there() is None:
@@ -121,7 +121,7 @@ class Index(ReadableIndex):
         return self._update(progress).reindex()
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Forget documents; return how many there were. Files come back with the next sync."""
+        """Delete documents; return how many existed. The next sync adds those of files again."""
         if isinstance(ids, str) or not isinstance(ids, Iterable):
             raise InputError(f"ids is {ids!r}; expected a list of ids")
         store = self._resources.store()
@@ -140,13 +140,13 @@ class Index(ReadableIndex):
     ) -> "Tuning":
         """Choose the fusion of the arms from judged queries; later searches use it.
 
-        Only a gain that is not chance changes anything.
+        Changes nothing unless the gain is statistically significant.
 
         Args:
             judged: Queries with the documents that answer them.
             metric: What to improve, such as `ndcg@10`.
-            principals: Whom to search for.
-            dry_run: Choose, but keep nothing.
+            principals: On whose behalf to search.
+            dry_run: Choose, but save nothing.
 
         Raises:
             InputError, FingerprintError: As named.
@@ -165,7 +165,7 @@ class Index(ReadableIndex):
         return found
 
     def check(self, *, repair: bool = False) -> CheckReport:
-        """Compare derived files with the database and look for orphans; mend them if asked."""
+        """Check the database for damage, and the derived files against it; optionally repair."""
         return self._resources.store().check(repair=repair)
 
     def _update(self, progress: Progress) -> Update:

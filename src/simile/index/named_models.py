@@ -1,4 +1,4 @@
-"""Models that an index was given by name, each loaded once, when it is needed first."""
+"""Models that an index was given by name, each loaded once, on first use."""
 
 import threading
 from typing import TYPE_CHECKING, cast
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NamedModels:
-    """May be shared by threads. A model that is handed in as an object stays its owner's."""
+    """Models by name; safe for threads to share. Models passed in as objects are not closed."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -22,12 +22,12 @@ class NamedModels:
         self._chats: dict[str, Chat] = {}
 
     def embedder(self, given: EmbeddingModel | str) -> EmbeddingModel:
-        """The embedding model; raises what `Embedder` raises."""
+        """Return the embedding model. Raises what `Embedder` raises."""
         from simile.embedder import Embedder
 
         if not isinstance(given, str):
             if not callable(getattr(given, "embed", None)):
-                raise InputError(f"{given!r} does not embed; expected a model, or a model's name")
+                raise InputError(f"{given!r} has no `embed`; expected a model or its name")
             return given
         with self._lock:
             if given not in self._embedders:
@@ -35,7 +35,7 @@ class NamedModels:
             return self._embedders[given]
 
     def ranker(self, given: RankModel | EmbeddingModel | str | None) -> RankModel | None:
-        """What ranks: as it is, or an embedding model whose cosines do."""
+        """Return the ranker: as given, by name, or an embedding model that ranks by cosine."""
         from simile.reranker import Reranker
         from simile.retrieval.rerank import EmbeddingReranker
 
@@ -49,7 +49,7 @@ class NamedModels:
             return self._rerankers[given]
 
     def chat(self, given: ChatModel | str) -> ChatModel:
-        """The chat model; InputError for a name that is none."""
+        """Return the chat model. Raises InputError for an invalid name."""
         from simile.chat import Chat
 
         if not isinstance(given, str):
@@ -60,7 +60,7 @@ class NamedModels:
             return self._chats[given]
 
     def close(self) -> None:
-        """Close what was loaded here; safe to call twice."""
+        """Close the models that were loaded by name; safe to call twice."""
         with self._lock:
             for embedder in self._embedders.values():
                 embedder.close()

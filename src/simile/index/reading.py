@@ -1,4 +1,4 @@
-"""What can be read from an index: searched, asked, listed, exported; always for some principals."""
+"""The reading half of an index: search, ask, list, export; always on behalf of principals."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -55,22 +55,22 @@ class ReadableIndex:
 
         Args:
             query: What to search for.
-            k: The most hits to return, 1 to 10,000.
+            k: Maximum number of hits, 1 to 10,000.
             mode: Which arms rank: both, `dense` (vectors) or `lexical` (words).
-            principals: Whom to search for: `user:alice`, `group:eng`.
+            principals: On whose behalf to search: `user:alice`, `group:eng`.
             filter: An expression over metadata: `year >= 2020 and lang = 'en'`.
             alpha: The weight of the dense arm, 0 to 1; by default what `tune` chose, else 0.6.
-            fusion: How the arms are joined: `convex` or `rrf`.
+            fusion: How the arms are combined: `convex` or `rrf`.
             rerank: A model, or its name, that reorders the candidates.
-            per_document: The most hits of one document.
-            collapse: Leave out hits whose vectors have this cosine to a better one's.
-            context: How many neighbors on each side to show with a hit.
-            explain: Whether hits say how they came to their place.
+            per_document: Maximum number of hits per document.
+            collapse: Leave out hits whose vectors have at least this cosine to a better hit's.
+            context: Number of neighbors on each side to return with a hit.
+            explain: Whether hits explain their rank.
 
         Raises:
             InputError: An argument is invalid.
             FingerprintError: The index was made with another model.
-            IndexNotFoundError, ModelError, EngineError: No index, model or vector can be had.
+            IndexNotFoundError, ModelError, EngineError: The index or model is missing or failed.
         """
         question = Question(
             query,
@@ -87,7 +87,7 @@ class ReadableIndex:
         )
         require_question(question)
         store = self._resources.store()
-        if not holds_vectors(store.meta()):  # No model need be loaded.
+        if not holds_vectors(store.meta()):  # no need to load a model
             return []
         model = None if mode == "lexical" else self._resources.model()
         return search(store, model, question, self._resources.models.ranker(rerank))
@@ -108,16 +108,16 @@ class ReadableIndex:
         """Search, and stream a chat model's answer from the passages: iterate over the result.
 
         Args:
-            question: What is asked.
-            chat: A chat model or its name, `ollama/NAME` or `openai/NAME`. None asks nobody and
-                shows what would be sent.
-            k: The most passages to choose from.
-            budget_tokens: The most tokens of all passages together.
-            principals: Whom to search for; the model sees only what they may read.
+            question: The question to answer.
+            chat: A chat model or its name, `ollama/NAME` or `openai/NAME`. With None, no model is
+                asked; the result shows what would be sent.
+            k: Maximum number of passages to choose from.
+            budget_tokens: Maximum number of tokens of all passages together.
+            principals: On whose behalf to search; the model sees only what they may read.
             filter: An expression over metadata, as in `search`.
             rerank: A model that reorders the candidates, as in `search`.
-            min_cosine: Nobody is asked unless a passage is at least this near.
-            template: The words around passages and question.
+            min_cosine: Ask the model only if a passage has at least this cosine to the question.
+            template: The text around passages and question.
 
         Raises:
             InputError: An argument is invalid; otherwise as `search` raises.
@@ -140,7 +140,7 @@ class ReadableIndex:
     def get(
         self, id: str, *, principals: Iterable[str] = (), everything: bool = False
     ) -> Document | None:
-        """Return the document with this id, or None if the principals may read none."""
+        """Return the document with this id, or None if none is readable by the principals."""
         document = self._resources.store().document(id)
         may = _reader(principals, everything=everything)
         return document if document is not None and may(document.acl) else None
@@ -166,9 +166,9 @@ class ReadableIndex:
         """Write the chunks and vectors that the principals may read; return how many.
 
         Args:
-            path: `x.parquet` for one table, `x.faiss` for a FAISS index with chunk ids beside
-                `x.ndjson`; any other name for a folder with `vectors.npy` and `chunks.ndjson`.
-            principals: Whom to export for.
+            path: `x.parquet` for one table; `x.faiss` for a FAISS index of chunk ids, plus
+                `x.ndjson`; or a folder, for `vectors.npy` and `chunks.ndjson`.
+            principals: On whose behalf to export.
             everything: Export every document, whoever may read it.
 
         Raises:

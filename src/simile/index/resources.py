@@ -1,4 +1,4 @@
-"""What an index has open: its store, models and cache, each opened once, when first needed."""
+"""An index's store, models and cache, each opened once, on first use."""
 
 import threading
 from functools import cached_property
@@ -13,7 +13,7 @@ from simile.store import EmbeddingCache, SqliteStore
 
 
 class Resources:
-    """May be shared by threads."""
+    """The open resources of an index; safe for threads to share."""
 
     def __init__(
         self, path: Path, embedder: EmbeddingModel | str | None, language: str | None
@@ -26,40 +26,40 @@ class Resources:
         self.models = NamedModels()
 
     def store(self, *, create: bool = False) -> SqliteStore:
-        """The store; IndexNotFoundError where there is none, unless it is to be made."""
+        """Return the store. Raises IndexNotFoundError if it is missing, unless `create`."""
         with self._lock:
             if self._store is None:
                 self._store = SqliteStore(self._path, create=create, language=self._language)
             return self._store
 
     def store_if_there(self) -> SqliteStore | None:
-        """The store; None where there is none."""
+        """Return the store, or None if it is missing."""
         try:
             return self.store()
         except IndexNotFoundError:
             return None
 
     def model(self) -> EmbeddingModel:
-        """The embedding model that was given, or that the index was made with."""
+        """Return the given embedding model, or the one that the index was made with."""
         given = self._given or self.store().meta().get(MODEL, DEFAULT_MODEL)
         return self.models.embedder(given)
 
     def require_given(self) -> None:
-        """FingerprintError if another model was given than the index was made with."""
+        """Raise FingerprintError if the given model is not the one that the index was made with."""
         meta = self.store(create=True).meta()
         if self._given is not None and self._given != meta.get(MODEL, self._given):
             require_model(meta, self.model())
 
     @cached_property
     def cache(self) -> EmbeddingCache | None:
-        """Vectors of texts; None where it cannot be written: that only costs computing."""
+        """The cache of vectors; None if it cannot be written, which only costs computation."""
         try:
             return EmbeddingCache(read_settings().embedding_cache)
         except StoreError:
             return None
 
     def close(self) -> None:
-        """Close all; what is needed afterwards is opened again."""
+        """Close everything; later use opens it again."""
         with self._lock:
             self.models.close()
             cache = vars(self).pop("cache", None)

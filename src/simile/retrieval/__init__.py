@@ -1,1 +1,1 @@
-"""From a question to passages: sync, search, fusion, filters."""
+"""Index files and find passages: sync, search, fusion, filters."""

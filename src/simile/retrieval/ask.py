@@ -1,7 +1,7 @@
-"""A question to a cited answer: what was found is sent to a chat model, what it says is checked.
+"""Answer a question with citations: send passages to a chat model, and check what it cites.
 
-The chat model sees passages that the caller may read, and nothing else of the index. Where
-nothing was found that has to do with the question, it is not asked.
+The chat model sees only passages that the caller may read. If nothing relevant was found, it is
+not asked.
 """
 
 import re
@@ -22,11 +22,10 @@ from simile.retrieval.ranking import MAX_K
 from simile.types import Document, Hit, Message
 
 MIN_COSINE = 0.2
-"""Least cosine of the best hit, or the question counts as one that nothing was found for. For
-all-MiniLM texts on other matters lie around .0 to .15; some models give no text less than .6, and
-then this says nothing."""
+"""If the best hit's cosine is lower, nothing counts as found. With all-MiniLM unrelated texts have
+about .0 to .15; some models never give less than .6, and then this has no effect."""
 SEEN_PER_PASSAGE = 4
-"""Hits looked at for each passage wanted, so that copies do not take the place of others."""
+"""Hits considered per requested passage, so that duplicates do not displace others."""
 _NUMBER = r"\d{1,4}"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*[-–—]\s*({_NUMBER}))?")
 _CITATION = re.compile(
@@ -34,11 +33,11 @@ _CITATION = re.compile(
     r"\s*(?:†[^\]］】]*)?[\]］】]",
     re.IGNORECASE,
 )
-"""`[1]`, and as models write it, too: `[1, 2]`, `[1-3]`, `[^1]`, `[Passage 1]`, `【1†source】`."""
+"""`[1]`, and other forms of models: `[1, 2]`, `[1-3]`, `[^1]`, `[Passage 1]`, `【1†source】`."""
 MAX_CONDENSED_CHARS = 1_000
-"""A rewriting of more is no question; what was asked is looked for as it is."""
+"""A longer rewrite is not a question; the original question is used instead."""
 MAX_SAID_CHARS = 4_000
-"""Of each message before, that a question is condensed by."""
+"""Characters of each earlier message that are used to condense a question."""
 _CONDENSE = """\
 Rewrite the last question so that it can be understood without the conversation before it. \
 Keep its language and its terms. Answer with the question alone."""
@@ -46,16 +45,16 @@ Keep its language and its terms. Answer with the question alone."""
 
 @dataclass(frozen=True)
 class Citations:
-    """Which passages an answer names."""
+    """The passages that an answer cites."""
 
     sources: tuple[CitedPassage, ...]
-    """Those that were sent, in the order of their numbers."""
+    """Cited passages, in the order of their numbers."""
     unknown: tuple[int, ...]
-    """Numbers that no passage had."""
+    """Cited numbers that no passage has."""
 
 
 class Answer:
-    """An answer while it comes: iterate over its parts once; `text` grows with them."""
+    """A streamed answer: iterate over its parts once; `text` grows with them."""
 
     def __init__(
         self,
@@ -64,22 +63,22 @@ class Answer:
         chat: ChatModel | None,
         template: Template = DEFAULT_TEMPLATE,
     ) -> None:
-        """`chat` None: nothing will be asked; `messages` still shows what would be sent."""
+        """With `chat` None no model is asked; `messages` still shows what would be sent."""
         self.sources = tuple(sources)
         self.messages = messages(question, self.sources, template)
         self.text = ""
         self.cut = False
-        """Whether the model stopped because it may say no more, and not at an end."""
+        """Whether the answer was cut off at the model's length limit."""
         self._chat = chat
 
     def __iter__(self) -> Iterator[str]:
-        """Give the parts as they come; nothing, and nobody is asked, if there are no sources.
+        """Yield the parts as they arrive; without sources, yield nothing and ask no model.
 
-        Raises RemoteEngineError; what had come is in `text`.
+        Raises RemoteEngineError; `text` keeps what arrived before.
         """
         if not self.sources or self._chat is None:
             return
-        chat, self._chat = self._chat, None  # Nobody is asked twice.
+        chat, self._chat = self._chat, None  # ask only once
         parts = chat.stream(self.messages)
         for part in parts:
             self.text += part
@@ -88,7 +87,7 @@ class Answer:
 
     @property
     def citations(self) -> Citations:
-        """The passages that the text names so far."""
+        """The passages that the text cites so far."""
         known = {source.number: source for source in self.sources}
         named: set[int] = set()
         for cited in _CITATION.findall(self.text):
@@ -102,20 +101,20 @@ class Answer:
 
 
 def relevant(hits: Sequence[Hit], min_cosine: float) -> list[Hit]:
-    """The hits, or none if not even the nearest in meaning is near; all of a lexical search.
+    """Return the hits, or none if no cosine reaches `min_cosine`; all hits of a lexical search.
 
-    Raises InputError for a least cosine that none can have.
+    Raises InputError for a `min_cosine` outside -1 to 1.
     """
     if not -1 <= min_cosine <= 1:
-        raise InputError(f"min_cosine is {min_cosine!r}; expected a cosine, -1 to 1")
+        raise InputError(f"min_cosine is {min_cosine!r}; expected a cosine from -1 to 1")
     cosines = [hit.scores["dense"] for hit in hits if "dense" in hit.scores]
     return list(hits) if not cosines or max(cosines) >= min_cosine else []
 
 
 def distinct(hits: Sequence[Hit], k: int) -> list[Hit]:
-    """The first k hits, without those that say what a better one says, word for word.
+    """Return the first k hits, without those whose words equal a better one's.
 
-    By words and not by cosine: a policy and its next year's, which says another number of days,
+    Compares words rather than cosines: a policy and next year's, with another number of days,
     have a cosine of .996 (all-MiniLM), and "approved" and "never approved" one of .999.
     """
     by_words: dict[tuple[str, ...], Hit] = {}
@@ -125,7 +124,7 @@ def distinct(hits: Sequence[Hit], k: int) -> list[Hit]:
 
 
 def hits_for(k: int) -> int:
-    """Give the number of hits to look at for k passages, so that copies crowd out no others."""
+    """Return the number of hits to consider for k passages, as some may be duplicates."""
     return min(k * SEEN_PER_PASSAGE, MAX_K)
 
 
@@ -138,19 +137,18 @@ def choose_passages(
     count_tokens: CountTokens,
     budget_tokens: int,
 ) -> Sequence[CitedPassage]:
-    """Choose the passages to send: the best k distinct hits that are near, packed into the budget.
+    """Choose the passages to send: the best k distinct hits, packed into the budget.
 
-    Empty if not even the nearest hit reaches `min_cosine`. Raises InputError as `relevant` and
-    `pack` do.
+    Empty if no hit reaches `min_cosine`. Raises InputError like `relevant` and `pack`.
     """
     near = relevant(distinct(hits, k), min_cosine)
     return pack(near, read, count_tokens, budget_tokens=budget_tokens) if near else ()
 
 
 def condense(history: Sequence[Message], question: str, chat: ChatModel) -> str:
-    """A question of a conversation as one that stands alone; as it is if nothing came before.
+    """Rewrite a follow-up question so that it stands alone.
 
-    As it is, too, if the model says nothing, or more than a question.
+    Returns it unchanged if there is no history, or if the model's answer is empty or too long.
     """
     if not history:
         return question

@@ -1,6 +1,6 @@
-"""What flows from a comparison of files with an index to the index: documents, removals, notes.
+"""The items that a comparison of files with an index yields: documents, removals, notes.
 
-Values alone: `sync` makes them, `update` counts them, `ingest` stores them.
+Plain values: `sync` creates them, `update` counts them, `ingest` stores them.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from simile.types import Document
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to a document: `+` added, `~` changed, `-` removed."""
+    """A change of a document: `+` added, `~` changed, `-` removed."""
 
     sign: str
     id: str
@@ -20,7 +20,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Incoming:
-    """A document to be stored."""
+    """A document to store."""
 
     document: Document
     content_hash: str
@@ -29,31 +29,31 @@ class Incoming:
 
     @property
     def change(self) -> Change:
-        """What storing it does to the index."""
+        """The change that storing it makes to the index."""
         return Change("+" if self.is_new else "~", self.document.id)
 
 
 @dataclass(frozen=True)
 class Removal:
-    """Documents to be forgotten, after all that came before is stored."""
+    """Documents to delete, after all previous items are stored."""
 
     ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Unchanged:
-    """Documents that read as they did."""
+    """Documents that have not changed."""
 
     count: int = 1
 
 
 @dataclass(frozen=True)
 class FileRead:
-    """A file of which all documents have come."""
+    """A file whose documents have all been yielded."""
 
     size_bytes: int
 
 
 ToStore = Incoming | Removal | SourceFile
-"""A SourceFile comes after the last document of its file, and says that nothing is missing."""
+"""A SourceFile follows the last document of its file and marks it as complete."""
 Item = ToStore | Unchanged | FileRead | LoadFailure

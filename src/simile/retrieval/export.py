@@ -1,7 +1,7 @@
-"""What an index holds to files that other programs read: Parquet, NumPy with NDJSON, FAISS.
+"""Export an index to Parquet, NumPy with NDJSON, or FAISS.
 
-Only what the principals may read leaves, in blocks; a file appears when it is whole. Each row
-names who may read it, for access lists end where the index ends. Libraries come late, from extras.
+Writes only what the principals may read, in blocks; a file appears once it is complete. Each row
+names its readers, since the index no longer enforces them. Libraries of extras are imported late.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,10 @@ _Block = tuple[NDArray[np.intp], list[StoredChunk]]
 
 
 def export(store: Store, path: Path, principals: frozenset[str] | None) -> int:
-    """Write chunks and vectors; returns how many. `principals` None: all that there is."""
+    """Write chunks and vectors; return how many. With `principals` None, export everything."""
     writers = {".parquet": _parquet, ".faiss": _faiss}
     if path.suffix.lower() not in writers and path.suffix and not path.is_dir():
-        raise InputError(f"{path}: expected a name that ends in .parquet or .faiss, or a folder")
+        raise InputError(f"{path}: expected a name ending in .parquet or .faiss, or a folder")
     write = writers.get(path.suffix.lower(), _folder)
     view = store.view()
     rows = _rows(view, principals)
@@ -39,7 +39,7 @@ def export(store: Store, path: Path, principals: frozenset[str] | None) -> int:
 def stored_vectors(
     store: Store, principals: frozenset[str] | None
 ) -> Iterator[tuple[Embeddings, list[StoredChunk]]]:
-    """Vectors, float32 (some, dim), and their chunks, in blocks; `principals` as for `export`."""
+    """Yield blocks of vectors, float32 (some, dim), and chunks; `principals` as for `export`."""
     view = store.view()
     for rows, chunks in _blocks(store, view, _rows(view, principals)):
         yield view.vectors[rows], chunks
@@ -50,7 +50,7 @@ def _rows(view: View, principals: frozenset[str] | None) -> NDArray[np.intp]:
 
 
 def _blocks(store: Store, view: View, rows: NDArray[np.intp]) -> Iterator[_Block]:
-    """Rows whose chunks are still there, and the chunks."""
+    """Yield the rows whose chunks still exist, and the chunks."""
     for begin in range(0, len(rows), _BLOCK):
         part = rows[begin : begin + _BLOCK]
         ids = view.ids[part].tolist()
@@ -67,7 +67,7 @@ _COLUMNS = (
 
 
 def fields(stored: StoredChunk) -> dict[str, object]:
-    """A chunk as a row of a table, without its vector."""
+    """Return a chunk as a table row, without its vector."""
     chunk = stored.chunk
     return {
         "chunk_id": stored.id,
@@ -86,7 +86,7 @@ def fields(stored: StoredChunk) -> dict[str, object]:
 
 
 def _number(value: object) -> object:
-    """Whole numbers beyond 64 bits in their digits, which orjson would not write."""
+    """Return integers beyond 64 bits as JSON fragments, since orjson rejects them."""
     return orjson.Fragment(str(value)) if isinstance(value, int) and abs(value) >> 63 else value
 
 
@@ -108,7 +108,7 @@ def _npy(path: Path, view: View, rows: NDArray[np.intp]) -> None:
 
 
 def _ndjson(path: Path, blocks: Iterator[_Block]) -> NDArray[np.intp]:
-    """Write a line for each chunk; returns their rows."""
+    """Write a line for each chunk; return their rows."""
     written = [np.empty(0, np.intp)]
     with path.open("wb") as file:
         for rows, chunks in blocks:
@@ -149,6 +149,6 @@ def _faiss(path: Path, view: View, blocks: Iterator[_Block]) -> int:
             index.add_with_ids(np.ascontiguousarray(view.vectors[part]), view.ids[part])
         try:
             faiss.write_index(index, str(aside))
-        except RuntimeError as exc:  # what FAISS makes of an error of the disk
+        except RuntimeError as exc:  # FAISS reports disk errors as these
             raise StoreError(f"{path} cannot be written: {exc}") from exc
     return len(rows)

@@ -1,8 +1,8 @@
-"""A filter expression as a tree: what a user types into what `filters` evaluates.
+"""Parse a filter expression, typed by a user, into the tree that `filters` evaluates.
 
-Knows the language only, neither stores nor documents. Recursive descent over tokens that one
-possessive regular expression cuts, so time is linear; length, depth, list and number of names are
-bounded, so that no text can cost more than a little. The language: docs/search.md.
+Knows only the language, neither stores nor documents. Recursive descent over tokens from one
+possessive regular expression, so time is linear; length, depth, lists and the number of names are
+bounded, so every filter is cheap. The language is described in docs/search.md.
 """
 
 import math
@@ -17,7 +17,7 @@ MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
 MAX_VALUES = 1_000
 MAX_NAMES = 32
-"""Different names in one filter; a view keeps more columns than that, so none is read twice."""
+"""Distinct names in a filter; a view caches more columns than that, so none is read twice."""
 
 EXAMPLE = "lang = 'en' and year >= 2020"
 Order = Literal["<", "<=", ">", ">="]
@@ -33,7 +33,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Ordered:
-    """The field is of the value's kind and stands in this order to it."""
+    """The field has the value's kind and is in this order to it."""
 
     name: str
     order: Order
@@ -42,21 +42,21 @@ class Ordered:
 
 @dataclass(frozen=True)
 class Not:
-    """What does not pass the part."""
+    """The part is false."""
 
     part: "Filter"
 
 
 @dataclass(frozen=True)
 class And:
-    """What passes all parts; there are two or more."""
+    """All parts are true; there are two or more."""
 
     parts: "tuple[Filter, ...]"
 
 
 @dataclass(frozen=True)
 class Or:
-    """What passes any part; there are two or more."""
+    """Any part is true; there are two or more."""
 
     parts: "tuple[Filter, ...]"
 
@@ -94,7 +94,7 @@ class _Token:
     """The pattern's group, or `keyword` or `end`."""
     shown: str
     at: int
-    """Its first character, counted from 1."""
+    """Position of its first character, counted from 1."""
     value: MetadataValue = None
 
     def is_mark(self, *marks: str) -> bool:
@@ -102,16 +102,17 @@ class _Token:
 
 
 def parse_filter(text: str) -> Filter:
-    """The tree of an expression such as `lang = 'en' and not draft = true`.
+    """Parse an expression such as `lang = 'en' and not draft = true`.
 
-    `=`, `!=` and `in` all become OneOf, so that equal meanings have equal trees. InputError says
-    what was wrong, at which character, and what was expected.
+    `=`, `!=` and `in` all become OneOf, so that equal meanings have equal trees. Raises
+    InputError, which states what is wrong, at which character, and what was expected.
     """
     if not isinstance(text, str):
-        raise InputError(f"a filter is text, not {type(text).__name__}; for example: {EXAMPLE}")
+        got = type(text).__name__
+        raise InputError(f"the filter is of type {got}; expected a string such as: {EXAMPLE}")
     if len(text) > MAX_CHARACTERS:
         raise InputError(
-            f"the filter has {len(text)} characters, at most {MAX_CHARACTERS} are allowed; "
+            f"the filter has {len(text)} characters; expected at most {MAX_CHARACTERS}, "
             f"for example: {EXAMPLE}"
         )
     return _Parser(_tokens(text)).parse()
@@ -123,7 +124,7 @@ def _tokens(text: str) -> list[_Token]:
     while begin < len(text):
         found = _TOKEN.match(text, begin)
         if found is None:
-            hint = _HINTS.get(text[begin], "a name with such a character goes in `backticks`")
+            hint = _HINTS.get(text[begin], "put a name with such a character in `backticks`")
             _fail(_Token("", text[begin], begin + 1), "a name, a value or an operator", hint)
         tokens.append(_token(found))
         begin = _end_of_space(text, found.end())
@@ -148,9 +149,9 @@ def _token(found: re.Match[str]) -> _Token:
 
 
 def _number(shown: str, at: int) -> int | float:
-    """As a store keeps it: whole numbers beyond 64 bits as floats."""
+    """Return the number as a store keeps it: integers beyond 64 bits as floats."""
     if not _NUMBER.fullmatch(shown):
-        quoted = f"text is put in quotes: '{shown[:_SHOWN]}'"
+        quoted = f"put text in quotes: '{shown[:_SHOWN]}'"
         _fail(_Token("number", shown, at), "a number", quoted)
     number = float(shown)
     if not math.isfinite(number):
@@ -161,7 +162,7 @@ def _number(shown: str, at: int) -> int | float:
 
 
 class _Parser:
-    """Reads tokens from left to right; each method takes what its name says."""
+    """Parses tokens from left to right; each method consumes what its name says."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
@@ -240,11 +241,11 @@ class _Parser:
         token = self._take()
         if token.kind != "name":
             keyword = token.kind == "keyword"
-            hint = f"as a name it goes in backticks: `{token.shown}`" if keyword else ""
+            hint = f"to use it as a name, put it in backticks: `{token.shown}`" if keyword else ""
             _fail(token, "the name of a field", hint)
         self._names.add(str(token.value))
         if len(self._names) > MAX_NAMES:
-            _fail(token, f"at most {MAX_NAMES} different names")
+            _fail(token, f"at most {MAX_NAMES} distinct names")
         return str(token.value)
 
     def _list(self) -> tuple[MetadataValue, ...]:
@@ -267,7 +268,7 @@ class _Parser:
         if token.kind == "keyword" and token.value in _CONSTANTS:
             return _CONSTANTS[str(token.value)]
         bare = token.kind in {"name", "keyword"}
-        hint = f"text is put in quotes: '{token.shown[:_SHOWN]}'" if bare else ""
+        hint = f"put text in quotes: '{token.shown[:_SHOWN]}'" if bare else ""
         _fail(token, "a value ('text', a number, true, false or null)", hint)
 
 

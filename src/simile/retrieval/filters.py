@@ -1,9 +1,9 @@
-"""A filter over a view: the tree of an expression into the rows that pass it.
+"""Evaluate a filter's tree over a view: which rows pass.
 
-Two-valued: every part is true or false of every document. A field that is unset has no value, so
-nothing but `= null` is true of it; `!=` and `not in` are the negation of `=` and `in`. Values of
-different kinds (text, number, bool) are never equal and never ordered. No SQL: values in a column
-stand in order, so a comparison is a range of codes, whatever the number of documents.
+Two-valued logic: every part is true or false for every document. An unset field has no value, so
+only `= null` is true of it; `!=` and `not in` negate `=` and `in`. Values of different kinds
+(text, number, bool) are never equal and never ordered. Uses no SQL: a column's values are sorted,
+so a comparison is a range of codes, whatever the number of documents.
 """
 
 from bisect import bisect_left, bisect_right
@@ -21,7 +21,7 @@ _UNSET = -1
 
 
 def evaluate(filter: Filter, view: View) -> Mask:
-    """The view's rows that pass, bool (rows,), a new array; access is not looked at."""
+    """Return which rows of the view pass: a new bool (rows,). Does not check access."""
     if isinstance(filter, OneOf):
         return _one_of(view.metadata(filter.name), filter.values)
     if isinstance(filter, Ordered):
@@ -38,9 +38,9 @@ def evaluate(filter: Filter, view: View) -> Mask:
 
 
 def having(filter: Filter) -> Having:
-    """What is certainly true of all that pass, for `View.lexical`; it is no filter by itself.
+    """Return conditions that all passing rows fulfill, for `View.lexical`; they do not suffice.
 
-    The `=` and `in` that all must pass and that do not ask for null; names may come twice.
+    These are the `=` and `in` that every row must pass, except for null; names may repeat.
     """
     return list(_certain(filter))
 
@@ -59,7 +59,7 @@ def _one_of(column: Column, values: tuple[MetadataValue, ...]) -> Mask:
         return np.equal(column.codes, places.pop())
     verdict = np.zeros(len(column.values) + 1, np.bool_)
     verdict[list(places)] = True
-    return verdict[column.codes]  # the last is for unset, whose code is -1
+    return verdict[column.codes]  # the last one is for unset, whose code is -1
 
 
 def _places(column: Column, value: MetadataValue) -> Iterator[int]:
@@ -83,5 +83,5 @@ def _ordered(column: Column, filter: Ordered) -> Mask:
 
 
 def _kind(column: Column, kind: int) -> int:
-    """Where values of the kind begin."""
+    """Return the index where values of the kind begin."""
     return bisect_left(column.values, kind, key=lambda value: value_order(value)[0])

@@ -1,7 +1,7 @@
-"""Two ranked lists of rows to one.
+"""Fuse two ranked lists of rows into one.
 
-Convex: each arm's scores scaled to 0..1 by their minimum and maximum, then weighted; a row that an
-arm does not have counts 0 there. Bruch, Gai, Ingber 2022 (arXiv 2210.11934), sections 3 and 4.
+Convex: each arm's scores are scaled to 0..1 by their minimum and maximum, then weighted; a row
+missing from an arm counts 0 there. Bruch, Gai, Ingber 2022 (arXiv 2210.11934), sections 3 and 4.
 RRF: 1 / (60 + rank), ranks from 1. Cormack, Clarke, Buettcher 2009.
 """
 
@@ -13,31 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 Fusion = Literal["convex", "rrf"]
-"""How the arms are joined."""
+"""How the arms are combined."""
 
 RRF_K = 60
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What one arm found: rows int64 (n,), their scores float32 (n,), best first."""
+    """One arm's results: rows int64 (n,), their scores float32 (n,), best first."""
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
 
     def place_of(self, row: int) -> int | None:
-        """Its place, counted from 1; None if it is not among them."""
+        """Return the row's rank, counted from 1; None if it is missing."""
         places = np.flatnonzero(self.rows == row)
         return int(places[0]) + 1 if len(places) else None
 
     def score_of(self, row: int) -> float | None:
-        """Its score; None if it is not among them."""
+        """Return the row's score; None if it is missing."""
         place = self.place_of(row)
         return None if place is None else float(self.scores[place - 1])
 
 
 def fuse(arms: Mapping[str, Candidates], weights: Mapping[str, float], how: Fusion) -> Candidates:
-    """All rows of the arms with their joint score, best first, equal ones by row."""
+    """Return all rows of the arms with their fused score, best first, ties by row."""
     rows = np.unique(np.concatenate([arm.rows for arm in arms.values()]))
     total = np.zeros(len(rows), np.float64)
     for name, arm in arms.items():
@@ -47,11 +47,11 @@ def fuse(arms: Mapping[str, Candidates], weights: Mapping[str, float], how: Fusi
 
 
 def shares(arm: Candidates, how: Fusion) -> NDArray[np.float64]:
-    """What each row of an arm brings into the fusion, before its weight: float64 (n,)."""
+    """Return each row's contribution to the fusion, before its weight: float64 (n,)."""
     if how == "rrf":
         return np.reciprocal(RRF_K + 1.0 + np.arange(len(arm.rows), dtype=np.float64))
     scores = arm.scores.astype(np.float64)
     if not len(scores) or scores[0] == scores[-1]:
-        return np.ones(len(scores))  # Nothing sets them apart: all are the arm's best.
+        return np.ones(len(scores))  # all tie for the arm's best
     scaled: NDArray[np.float64] = (scores - scores[-1]) / (scores[0] - scores[-1])
     return scaled

@@ -1,4 +1,4 @@
-"""Documents as programs hand them in: what in one cannot be stored, found before it is read."""
+"""Validate the types of documents that programs pass in, before anything reads them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -6,7 +6,7 @@ from simile.types import Document
 
 
 def why_not_storable(document: Document) -> str | None:
-    """The first field that has the wrong type, and what was expected; None if all are right."""
+    """Describe the first field of the wrong type; return None if all are valid."""
     for name, fits, expected in _FIELDS:
         value = getattr(document, name)
         if not fits(value):
@@ -15,7 +15,7 @@ def why_not_storable(document: Document) -> str | None:
 
 
 def _is_list_of_text(value: object) -> bool:
-    """Not an iterator: it would be empty when the list is written."""
+    """Return whether it is a collection; an iterator would be empty once the list is written."""
     return (
         isinstance(value, Collection)
         and not isinstance(value, str | bytes | Mapping)
@@ -35,10 +35,10 @@ def _are_offsets(value: object) -> bool:
 
 
 _FIELDS: tuple[tuple[str, Callable[[object], bool], str], ...] = (
-    ("id", lambda value: isinstance(value, str), "a text"),
-    ("text", lambda value: isinstance(value, str), "a text"),
-    ("title", lambda value: value is None or isinstance(value, str), "a text or None"),
+    ("id", lambda value: isinstance(value, str), "a string"),
+    ("text", lambda value: isinstance(value, str), "a string"),
+    ("title", lambda value: value is None or isinstance(value, str), "a string or None"),
     ("acl", _is_list_of_text, "a list of principals such as ['user:alice'], or ['public']"),
-    ("metadata", _is_metadata, "names with texts, numbers, true, false or None"),
-    ("pages", _are_offsets, "offsets in the text"),
+    ("metadata", _is_metadata, "names with strings, numbers, True, False or None"),
+    ("pages", _are_offsets, "a list of offsets in the text"),
 )

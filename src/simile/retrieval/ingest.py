@@ -1,7 +1,7 @@
-"""Documents to what is stored: cut, embedded in batches, written; in bounded memory.
+"""Cut documents into chunks, embed them in batches and store them, in bounded memory.
 
-While one batch is being embedded the next is read and cut. A document is written whole, in one
-transaction, in place of its older self. Does not know files, nor what changed.
+While one batch is embedded, the next is read and cut. A document is written in one transaction,
+replacing its old version. Does not know files, or what changed.
 """
 
 from collections import deque
@@ -28,19 +28,19 @@ BATCH_TEXTS = 256
 BATCH_CHARACTERS = 1_000_000
 BATCHES_AHEAD = 3
 FLUSH_S = 10.0
-"""How soon readers in other processes see what was written."""
+"""Interval at which written documents become visible to readers in other processes."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What became of one batch."""
+    """The outcome of one batch."""
 
     stored: tuple[Incoming, ...] = ()
     failed: tuple[tuple[Incoming, str], ...] = ()
     """Documents that could not be stored, and why."""
     removed: int = 0
     computed: Computed = Computed()
-    """By the whole run so far."""
+    """Work of the whole run so far."""
 
 
 @dataclass
@@ -72,9 +72,9 @@ class Ingest:
         cache: EmbeddingCache | None,
         flush: bool = True,
     ) -> None:
-        """The model is opened for the first document.
+        """Open the model only for the first document.
 
-        `flush` shows readers in other processes what there is, every ten seconds.
+        `flush` makes the documents visible to readers in other processes every ten seconds.
         """
         self._store = store
         self._open_model = open_model
@@ -86,9 +86,9 @@ class Ingest:
         self._flushed = monotonic()
 
     def run(self, items: Iterable[ToStore]) -> Iterator[Written]:
-        """Store all that comes, and yield what became of each batch.
+        """Store all items, and yield the outcome of each batch.
 
-        Raises EngineError and StoreError; what was written stays.
+        Raises EngineError and StoreError; documents already written stay.
         """
         ahead: deque[tuple[_Batch, Future[Embeddings] | None]] = deque()
         with _pool() as pool:
@@ -108,7 +108,7 @@ class Ingest:
             elif isinstance(item, Removal):
                 batch.removed.update(item.ids)
             else:
-                if item.document.id in batch.removed:  # It moved: forgotten there, stored here.
+                if item.document.id in batch.removed:  # it moved: remove it first, then store it
                     yield batch
                     batch = _Batch()
                 chunks = chunks_of(item.document, self._model, self._chunking)
@@ -155,7 +155,7 @@ class Ingest:
         documents: list[tuple[Incoming, StoredDocument]],
         failed: list[tuple[Incoming, str]],
     ) -> list[Incoming]:
-        """Store documents, each alone where one of them cannot be stored; give those that were."""
+        """Store documents, one by one if any is invalid; return those that were stored."""
         if not documents:
             return []
         try:
@@ -177,7 +177,7 @@ class Ingest:
             own = vectors[begin : begin + len(chunks)].reshape(len(chunks), self._model.dim)
             begin += len(chunks)
             if not np.isfinite(own).all():
-                reason = f"{self._model.name} gave a vector that holds NaN or Inf for it"
+                reason = f"{self._model.name} returned a vector with NaN or Inf for it"
                 failed.append((incoming, reason))
                 continue
             yield (
@@ -195,7 +195,7 @@ class Ingest:
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads that wait for models; an error or an interruption does not wait for them."""
+    """Provide threads that wait for models; an error or interruption does not wait for them."""
     pool = ThreadPoolExecutor(BATCHES_AHEAD, thread_name_prefix="simile-embed")
     try:
         yield pool

@@ -1,8 +1,8 @@
-"""Hits to the messages that a chat model gets: passages packed, fenced, numbered; the one template.
+"""Build a chat model's messages from hits: packed, fenced, numbered passages in a template.
 
-Text goes to a chat model, never vectors. What passages say is data: it stands in the user's part
-alone, between fences that no passage can contain, and the system part is the same whatever was
-found. Does not know who may read what: it is handed what may be read.
+Passages are data: they appear only in the user message, between fences that no passage can
+contain; the system message is always the same. Does not check access: the caller passes in only
+what may be read.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from simile.types import Document, Hit, Message
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 DEFAULT_BUDGET_TOKENS = 2000
-"""Of all passages together."""
+"""Budget of all passages together."""
 
 SYSTEM = """\
 You answer questions from the passages that you are given, and from nothing else.
@@ -28,21 +28,20 @@ If the passages do not answer the question, say that they do not. Answer in the 
 question."""
 
 QUESTION = "Passages:\n\n{passages}\n\nQuestion: {question}"
-"""`passages` and `question` are filled in."""
-
+"""The template of the user message; `passages` and `question` are filled in."""
 
 _FIELD = re.compile(r"\{(passages|question)\}")
 
 
 @dataclass(frozen=True)
 class Template:
-    """The words around passages and question; both can be replaced."""
+    """The text around passages and question; both parts can be replaced."""
 
     system: str = SYSTEM
     question: str = QUESTION
 
     def __post_init__(self) -> None:
-        """InputError where passages or question would be left out."""
+        """Raise InputError if the field for passages or question is missing."""
         missing = {"passages", "question"} - set(_FIELD.findall(self.question))
         if missing:
             raise InputError(f"the template lacks {{{missing.pop()}}}; it needs both fields")
@@ -53,7 +52,7 @@ DEFAULT_TEMPLATE = Template()
 
 @dataclass(frozen=True)
 class CitedPassage:
-    """A passage that was sent, by the number that an answer cites."""
+    """A passage that is sent, with the number by which an answer cites it."""
 
     number: int
     document_id: str
@@ -73,10 +72,10 @@ def pack(
     *,
     budget_tokens: int,
 ) -> tuple[CitedPassage, ...]:
-    """The best passages that fit, best first; hits that touch in a document are one passage.
+    """Return the best passages that fit, best first; join adjacent hits of a document.
 
-    `read` gives a document that may be read. A passage that does not fit is left out, and a
-    smaller one may follow; the best one is cut rather than left out. InputError if not even its
+    `read` returns a document that may be read. A passage that does not fit is skipped, and a
+    smaller one may follow; the best one is shortened instead. Raises InputError if not even its
     first character fits.
     """
     sources: list[CitedPassage] = []
@@ -92,11 +91,11 @@ def pack(
 def messages(
     question: str, sources: Sequence[CitedPassage], template: Template = DEFAULT_TEMPLATE
 ) -> list[Message]:
-    """What is sent: the system part, then passages and question as the user's."""
+    """Return the messages to send: the system message, then passages and question as the user."""
     fence = _fence(sources)
     fenced = (f"{fence} {_head(source)}\n{source.text}\n{fence}" for source in sources)
     values = {"passages": "\n\n".join(fenced), "question": question}
-    # In one pass, so that braces in passages or question are only text.
+    # One pass, so that braces in passages or question stay literal.
     filled = _FIELD.sub(lambda field: values[field[1]], template.question)
     return [Message("system", template.system), Message("user", filled)]
 
@@ -110,12 +109,12 @@ def _source(hit: Hit) -> CitedPassage:
 def _with(
     sources: Sequence[CitedPassage], new: CitedPassage, read: Callable[[str], Document | None]
 ) -> list[CitedPassage]:
-    """The sources and a new one, which joins the first that it touches."""
+    """Return the sources and a new one, joined with the first adjacent one."""
     for place, source in enumerate(sources):
         joined = _joined(source, new, read) if source.document_id == new.document_id else None
         if joined is not None:
             rest = [*sources[:place], *sources[place + 1 :]]
-            others = _with(rest, joined, read)  # It may touch another one now.
+            others = _with(rest, joined, read)  # it may now be adjacent to another
             return others if len(others) == len(rest) else [*rest[:place], joined, *rest[place:]]
     return [*sources, new]
 
@@ -123,12 +122,12 @@ def _with(
 def _joined(
     one: CitedPassage, other: CitedPassage, read: Callable[[str], Document | None]
 ) -> CitedPassage | None:
-    """One passage in place of two with nothing but blanks between them; None for all others."""
+    """Join two passages separated only by whitespace; return None for any others."""
     document = read(one.document_id)
     if document is None or any(
         document.text[part.start : part.end] != part.text for part in (one, other)
     ):
-        return None  # It has changed since it was searched.
+        return None  # the document has changed since the search
     first, last = sorted((one, other), key=lambda part: part.start)
     if document.text[first.end : last.start].strip():
         return None
@@ -144,7 +143,7 @@ def _joined(
 
 
 def _cut(source: CitedPassage, count_tokens: CountTokens, budget_tokens: int) -> CitedPassage:
-    """The longest head of a passage within the budget, found by halving."""
+    """Return the longest prefix of a passage within the budget, by binary search."""
     fits, beyond = 0, len(source.text)
     while beyond - fits > 1:
         middle = (fits + beyond) // 2
@@ -153,7 +152,10 @@ def _cut(source: CitedPassage, count_tokens: CountTokens, budget_tokens: int) ->
         else:
             beyond = middle
     if not fits:
-        raise InputError(f"budget_tokens is {budget_tokens}; nothing of the best passage fits")
+        raise InputError(
+            f"budget_tokens is {budget_tokens}, too small for any part of the best passage; "
+            "use a larger budget"
+        )
     text = source.text[:fits]
     lines = (source.lines[0], source.lines[0] + text.count("\n"))
     return replace(source, end=source.start + fits, text=text, lines=lines)
@@ -165,9 +167,9 @@ def _head(source: CitedPassage) -> str:
 
 
 def _fence(sources: Sequence[CitedPassage]) -> str:
-    """A line that is in none of the passages: it is made from all of them."""
+    """Return a line that no passage contains, derived from all of them."""
     said = "\0".join(f"{source.document_id}\0{source.title}\0{source.text}" for source in sources)
-    while True:  # Again, should somebody have found a text that holds its own digest.
+    while True:  # in case somebody has found a text that contains its own digest
         digest = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:12]
         if digest not in said:
             return f"====={digest}"

@@ -1,8 +1,7 @@
-"""A question to hits: two arms of candidates, fused, ranked again where asked, made readable.
+"""Rank the rows of a view for a question: dense and lexical candidates, fused.
 
-Who may read what is decided before anything is scored: both arms see only the rows that the
-principals may read and the filter admits. Scores of arms are never compared with each other
-outside `fusion`.
+Access is decided before scoring: both arms see only rows that the principals may read and the
+filter admits. Scores of different arms are compared only in `fusion`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,19 +23,19 @@ Mode = Literal["hybrid", "dense", "lexical"]
 
 DEFAULT_K = 10
 DEFAULT_ALPHA = 0.6
-"""Weight of the dense arm. Over 13 judged collections the convex sum with .6 was above the better
-single arm on 12."""
+"""Weight of the dense arm. On 12 of 13 judged collections the convex sum with .6 beat the better
+single arm."""
 CANDIDATES = 100
-"""Of each arm, for the fusion; more where more hits are asked for."""
+"""Candidates of each arm for the fusion; more if more hits are requested."""
 ALPHA_NOTE, CANDIDATES_NOTE = "alpha", "candidates"
-"""Names of the index's notes, where other values than these were chosen for it."""
+"""Names of the index's notes that override these defaults."""
 MAX_K = 10_000
 MAX_QUERY_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is searched, and how."""
+    """What to search for, and how."""
 
     query: str
     k: int = DEFAULT_K
@@ -44,13 +43,13 @@ class Question:
     principals: frozenset[str] = field(default_factory=frozenset)
     filter: str | None = None
     alpha: float | None = None
-    """Weight of the dense arm; None: what the index notes, else DEFAULT_ALPHA."""
+    """Weight of the dense arm; None means the index's note, or else DEFAULT_ALPHA."""
     candidates: int = CANDIDATES
     fusion: Fusion = "convex"
     per_document: int | None = None
-    """Most hits of one document."""
+    """Maximum number of hits per document."""
     collapse: float | None = None
-    """Leave out a hit whose vector has at least this cosine to a better one's."""
+    """Leave out a hit whose vector has at least this cosine to that of a better hit."""
     context: int = 0
     """Neighbors on each side to show with a hit."""
     explain: bool = False
@@ -58,7 +57,7 @@ class Question:
 
 @dataclass(frozen=True)
 class RankedRows:
-    """Rows of a view, best first, and by which arms they came."""
+    """Rows of a view, best first, and the results of each arm."""
 
     ranking: Candidates
     arms: dict[str, Candidates]
@@ -67,7 +66,7 @@ class RankedRows:
 def find(
     view: View, vector: NDArray[np.float32] | None, question: Question, depth: int
 ) -> RankedRows:
-    """Rank `depth` rows or more, if there are as many. `vector` may be None for mode lexical."""
+    """Rank at least `depth` rows, if there are that many. `vector` may be None in lexical mode."""
     count = max(question.candidates, depth)
     mask, certain = _admitted(view, question.filter)
     arms: dict[str, Candidates] = {}
@@ -88,44 +87,45 @@ def find(
 
 
 def embed_query(model: EmbeddingModel, query: str) -> NDArray[np.float32]:
-    """The query's vector, float32 (dim,), of length 1; EngineError if it is not finite."""
+    """Return the query's unit vector, float32 (dim,). Raises EngineError if it is not finite."""
     vector = embedded(model, [query], "query")
     if not np.isfinite(vector).all():
-        raise EngineError(f"{model.name} gave no finite vector of width {model.dim} for the query")
+        raise EngineError(f"{model.name} returned a vector with NaN or Inf for the query")
     scaled: NDArray[np.float32] = unit(vector)[0]
     return scaled
 
 
 def tuned(question: Question, meta: Mapping[str, str]) -> Question:
-    """Fill in the weight and the number of candidates that the index notes, if no weight is set."""
+    """Unless a weight is set, fill in weight and number of candidates from the index's notes."""
     if question.alpha is not None:
         return question
     try:
         alpha = float(meta.get(ALPHA_NOTE, DEFAULT_ALPHA))
         candidates = int(meta.get(CANDIDATES_NOTE, CANDIDATES))
     except ValueError as exc:
-        raise StoreError(f"the index is damaged where it notes its tuning: {exc}") from exc
+        raise StoreError(f"the index is damaged: its notes on tuning are invalid: {exc}") from exc
     return replace(question, alpha=alpha, candidates=candidates)
 
 
 def require_question(question: Question) -> None:
-    """Raise InputError for what cannot be searched."""
+    """Raise InputError for an invalid question."""
     if not isinstance(question.query, str) or not question.query.strip():
-        raise InputError("the query is empty; expected a text")
+        raise InputError("the query is empty; expected some text")
     if len(question.query) > MAX_QUERY_CHARACTERS:
         got = f"{len(question.query):,} characters"
         raise InputError(f"the query has {got}; expected at most {MAX_QUERY_CHARACTERS:,}")
     for name, least, most in (("k", 1, MAX_K), ("context", 0, 100), ("per_document", 1, MAX_K)):
         value = getattr(question, name)
         if not (_unasked(name, value) or (type(value) is int and least <= value <= most)):
-            raise InputError(f"{name} is {value!r}; expected a whole number, {least} to {most:,}")
+            raise InputError(f"{name} is {value!r}; expected an integer from {least} to {most:,}")
     for name in ("alpha", "collapse"):
         value = getattr(question, name)
         if not (_unasked(name, value) or (isinstance(value, int | float) and 0 <= value <= 1)):
             raise InputError(f"{name} is {value!r}; expected a number from 0 to 1")
     for name, known in (("mode", ("hybrid", "dense", "lexical")), ("fusion", ("convex", "rrf"))):
         if getattr(question, name) not in known:
-            raise InputError(f"{name} is {getattr(question, name)!r}; expected {', '.join(known)}")
+            got, expected = getattr(question, name), " or ".join(known)
+            raise InputError(f"{name} is {got!r}; expected {expected}")
     if question.filter is not None:
         parse_filter(question.filter)
 
@@ -135,7 +135,7 @@ def _unasked(name: str, value: object) -> bool:
 
 
 def require_principals(principals: Iterable[str]) -> frozenset[str]:
-    """The principals as a set; InputError for anything but a list of strings."""
+    """Return the principals as a set. Raises InputError unless they are non-empty strings."""
     if isinstance(principals, str) or not isinstance(principals, Iterable):
         raise InputError(f"principals is {principals!r}; expected a list such as ['user:alice']")
     found = list(principals)
@@ -152,7 +152,7 @@ def _admitted(view: View, text: str | None) -> tuple[Mask | None, Having]:
 
 
 def explain(found: RankedRows, question: Question, row: int) -> dict[str, object]:
-    """How a row came to its place: rank and score in each arm, and what they brought."""
+    """Explain a row's rank: its rank, score and contribution in each arm."""
     told: dict[str, object] = {"mode": question.mode}
     if len(found.arms) > 1:
         told |= {"fusion": question.fusion, "alpha": question.alpha}

@@ -1,6 +1,6 @@
-"""An embedding model that asks a cache first, and counts what it had to compute.
+"""Embed texts with a cache, and count what had to be computed.
 
-Each text is computed once, however often it comes in a call. Queries are not remembered.
+Each distinct text of a call is computed once. Queries are not cached.
 """
 
 import threading
@@ -20,14 +20,14 @@ from simile.types import Embeddings
 
 @dataclass(frozen=True)
 class Computed:
-    """How much work a run's texts were."""
+    """The work done for a run's texts."""
 
     embedded: int = 0
     """Texts that the model computed."""
     remembered: int = 0
-    """Texts whose vectors were known."""
+    """Texts whose vectors were cached."""
     tokens: int = 0
-    """Of the embedded texts, as the model counts them."""
+    """Tokens of the embedded texts, as the model counts them."""
 
     def __add__(self, other: "Computed") -> "Computed":
         return Computed(
@@ -38,7 +38,7 @@ class Computed:
 
 
 class RememberingModel:
-    """Embeds documents' texts; may be shared by threads."""
+    """Embeds documents' texts; safe for threads to share."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class RememberingModel:
         self.computed = Computed()
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Vectors, float32 (n, dim); rows that the model could not compute are NaN.
+        """Return vectors, float32 (n, dim); rows that the model could not compute are NaN.
 
-        Raises what the model raises, and EngineError if it does not give a vector for each text.
+        Raises what the model raises, and EngineError unless it returns one vector per text.
         """
         hashes = [hash_text(text) for text in texts]
         known = self._known(hashes)
@@ -72,7 +72,7 @@ class RememberingModel:
         return np.stack([known[hash] for hash in hashes])
 
     def _known(self, hashes: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """What the cache has and can be right; nothing if it fails, which only costs computing."""
+        """Return valid cached vectors; none if the cache fails, which only costs computation."""
         if self._cache:
             with suppress(StoreError):
                 found = self._cache.get(self._model.fingerprint, hashes)

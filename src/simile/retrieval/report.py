@@ -1,4 +1,4 @@
-"""What a sync did, and what it is doing."""
+"""Counts of a sync: while it runs, and when it is done."""
 
 from dataclasses import dataclass, field
 
@@ -9,32 +9,32 @@ from simile.store import SqliteStore
 
 @dataclass(frozen=True, kw_only=True)
 class SyncReport:
-    """What became of the documents that came by."""
+    """The result of a change of an index."""
 
     added: int
     changed: int
     removed: int
     unchanged: int
     chunks: int
-    """All that the index holds now."""
+    """All chunks now in the index."""
     embedded: int
     """Texts that a model computed."""
     remembered: int
-    """Texts whose vectors were known."""
+    """Texts whose vectors were cached."""
     tokens: int
-    """Of the embedded texts, as the model counts them."""
+    """Tokens of the embedded texts, as the model counts them."""
     failures: tuple[LoadFailure, ...]
     seconds: float
 
 
 @dataclass(frozen=True)
 class IndexStats:
-    """What an index holds, and what it was made with."""
+    """The size of an index, and what it was made with."""
 
     documents: int
     chunks: int
     dim: int | None
-    """None while it has no vectors; so are the next two."""
+    """None while it has no vectors, like the next two."""
     model: str | None
     chunking: Chunking | None
     language: str
@@ -44,7 +44,7 @@ class IndexStats:
 
 
 def stats_of(store: SqliteStore) -> IndexStats:
-    """Count what a store holds, and read what it notes."""
+    """Count a store's content and read its notes."""
     held, meta = store.stats(), store.meta()
     return IndexStats(
         documents=held.documents,
@@ -60,7 +60,7 @@ def stats_of(store: SqliteStore) -> IndexStats:
 
 @dataclass
 class Tally:
-    """The counts of a change while it runs; given to what shows progress."""
+    """The counts of a running change, for showing progress."""
 
     files: int = 0
     files_done: int = 0
@@ -76,7 +76,7 @@ class Tally:
     failures: list[LoadFailure] = field(default_factory=list)
 
     def report(self, *, chunks: int, seconds: float) -> SyncReport:
-        """Give the counts as they are now, with all chunks that the index holds."""
+        """Return the current counts, with the number of all chunks in the index."""
         return SyncReport(
             added=self.added,
             changed=self.changed,

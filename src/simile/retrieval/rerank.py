@@ -1,6 +1,6 @@
-"""Order texts by the cosine of their vectors to the query's, with any embedding model.
+"""Rerank texts by their cosine to the query, with any embedding model.
 
-The second seam of a search: a RankModel. Cross-encoders are another.
+Implements RankModel, as cross-encoders do.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from simile.types import Ranked
 
 
 class EmbeddingReranker:
-    """An embedding model as a RankModel: it ranks by cosine, which `raw_scores` leaves as it is."""
+    """An embedding model as a RankModel: ranks by cosine, whatever `raw_scores` is."""
 
     def __init__(self, model: EmbeddingModel) -> None:
         self._model = model
@@ -22,7 +22,7 @@ class EmbeddingReranker:
 
     @property
     def max_tokens(self) -> int:
-        """Longest text that is read whole, in tokens."""
+        """Longest text that is not truncated, in tokens."""
         return self._model.max_tokens
 
     @property
@@ -39,10 +39,10 @@ class EmbeddingReranker:
         raw_scores: bool = False,
         instruction: str | None = None,
     ) -> list[Ranked]:
-        """See RankModel; raises what the model raises, and EngineError for what is no vector."""
+        """See RankModel. Raises what the model raises, and EngineError for invalid vectors."""
         check_rerank_input(query, texts)
         if instruction:
-            raise InputError(f"{self.name} takes no instruction; it is an embedding model")
+            raise InputError(f"{self.name} is an embedding model, which takes no instruction")
         if not texts:
             return []
         asked = unit(embedded(self._model, [query], "query"))[0]

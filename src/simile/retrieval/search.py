@@ -1,7 +1,7 @@
-"""Ranked rows to hits: crowds left out, ranked again where asked, texts and neighbors fetched.
+"""Turn ranked rows into hits: drop near-duplicates, rerank, fetch texts and neighbors.
 
-Crowds go first, so that a ranker, which is slow, reads no text in vain; whatever its order then is,
-no two hits are alike, and none are too many of one document.
+Near-duplicates and surplus chunks of one document are removed before reranking, which is slow, so
+the limits hold whatever order the reranker returns.
 """
 
 import math
@@ -22,12 +22,12 @@ from simile.store import Store, StoredChunk, View
 from simile.types import Hit, Passage
 
 RERANKED = 50
-"""Candidates that a reranker sees; more where more hits are asked for."""
+"""Candidates that a reranker sees; more if more hits are requested."""
 _WIDER = 4
 _DEEPEST = 20_000
-"""Candidates looked at before fewer hits than asked for are given, where many are alike."""
+"""Most candidates considered, if many are near-duplicates; then fewer hits are returned."""
 _ROUNDING = 1e-6
-"""By which the cosine of a vector to itself may be below 1."""
+"""How far the cosine of a vector to itself may be below 1."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class _Place:
 def search(
     store: Store, model: EmbeddingModel | None, question: Question, ranker: RankModel | None = None
 ) -> list[Hit]:
-    """The best hits, best first; the question has passed `require_question`.
+    """Return the best hits, best first; the question must have passed `require_question`.
 
-    `model` may be None for mode lexical. A chunk that is changed or deleted while the search runs
-    is left out. Raises FingerprintError, EngineError, StoreError.
+    `model` may be None in lexical mode. A chunk that is changed or deleted during the search is
+    left out. Raises FingerprintError, EngineError, StoreError.
     """
     question = tuned(question, store.meta())
     vector = None
@@ -55,11 +55,11 @@ def search(
     view = store.view()
     while True:
         if model is not None and vector is not None:
-            require_model(store.meta(), model)  # Again: a reindex may have finished meanwhile.
+            require_model(store.meta(), model)  # again: a reindex may have finished meanwhile
         found, best = _ranked(store, view, vector, question, wanted)
         if best or store.view() is view:
             break
-        view = store.view()  # What was there has been replaced since; nothing was not the answer.
+        view = store.view()  # the content was replaced meanwhile: search the new one
     if ranker:
         best = _rerank(ranker, question.query, best)
     return [_hit(store, found, question, place) for place in best[: question.k]]
@@ -72,7 +72,7 @@ def _ranked(
     question: Question,
     wanted: int,
 ) -> tuple[RankedRows, list[_Place]]:
-    """The `wanted` best, looking ever further down the ranking where crowds are left out."""
+    """Return the `wanted` best, going deeper into the ranking to replace dropped ones."""
     spread = question.per_document is not None or question.collapse is not None
     depth = max(wanted, min(wanted * _WIDER, question.candidates)) if spread else wanted
     while True:
@@ -99,10 +99,10 @@ def _rerank(ranker: RankModel, query: str, places: Sequence[_Place]) -> list[_Pl
     ranked = ranker.rank(query, texts) if texts else []
     order = [one.index for one in ranked]
     if len(set(order)) < len(order) or not set(order) <= set(range(len(texts))):
-        raise EngineError(f"{ranker.name} ranked other texts than the {len(texts)} it was given")
+        raise EngineError(f"{ranker.name} returned invalid indexes for its {len(texts)} texts")
     scores = [float(one.score) for one in ranked]
     if not all(map(math.isfinite, scores)):
-        raise EngineError(f"{ranker.name} gave a score that is not finite")
+        raise EngineError(f"{ranker.name} returned a score that is not finite")
     pairs = zip(order, scores, strict=True)
     return [replace(places[index], score=score, reranked=score) for index, score in pairs]
 
@@ -110,9 +110,9 @@ def _rerank(ranker: RankModel, query: str, places: Sequence[_Place]) -> list[_Pl
 def _spread(
     view: View, places: Sequence[_Place], question: Question, most: int
 ) -> Iterator[_Place]:
-    """Leave out near-duplicates of what comes before, and what is too many of one document.
+    """Yield places without near-duplicates of earlier ones and surplus ones of a document.
 
-    Only for the first `most` of them.
+    At most `most` may be consumed.
     """
     shown: Counter[str] = Counter()
     kept, count = np.empty((most, view.vectors.shape[1]), np.float32), 0
@@ -160,8 +160,8 @@ def _scores(found: RankedRows, place: _Place) -> dict[str, float]:
 
 
 def _context(store: Store, stored: StoredChunk, count: int) -> Passage | None:
-    """The chunk with so many neighbors on each side; None if the document has changed since."""
-    document = store.document(stored.document_id)  # First: its chunks then prove that it is this.
+    """Return the chunk with `count` neighbors on each side; None if the document has changed."""
+    document = store.document(stored.document_id)  # before its chunks, which then confirm it
     around = [
         other
         for other in store.document_chunks(stored.document_id)

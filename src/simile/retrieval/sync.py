@@ -1,8 +1,8 @@
-"""Make an index equal to what paths hold now: add, change, forget; touch nothing else.
+"""Compare an index with its paths: which documents to add, change and remove.
 
-A file that looks as it did (time, size, rules) is not read; a document that reads as it did is
-not cut; a text that was embedded before is not embedded. What vanished is forgotten last. A file
-that cannot be read is reported, and what the index has of it stays.
+An unchanged file (time, size, rules) is not read, an unchanged document is not cut, and a cached
+text is not embedded. Removals come last. A file that cannot be read is reported, and its documents
+stay in the index.
 """
 
 import hashlib
@@ -22,22 +22,22 @@ from simile.store import ManifestEntry, SourceFile
 from simile.types import Document
 
 _SETTLED_NS = 2_000_000_000
-"""A file that changed so shortly ago may change again within a tick of its clock."""
+"""A file changed more recently may change again within one tick of the file system's clock."""
 
 
 @dataclass
 class Look:
-    """What a look at all files gives: those to read, and what is known without reading."""
+    """The result of a look at all files: those to read, and what is known without reading."""
 
     files: list[FoundFile] = field(default_factory=list)
     unchanged: int = 0
-    """Documents of files that look as they did."""
+    """Number of documents in unchanged files."""
     failures: list[LoadFailure] = field(default_factory=list)
     """Folders that cannot be listed."""
 
 
 class Sync:
-    """One comparison of paths with an index. Writes nothing: it says what is to be written."""
+    """One comparison of paths with an index. Writes nothing; yields what to write."""
 
     def __init__(
         self,
@@ -56,12 +56,12 @@ class Sync:
             if entry.source is not None:
                 self._by_source[entry.source].add(id)
         self._present: set[str] = set()
-        self._unread: set[str] = set()  # Files that may hold more than was seen of them,
-        self._failed: set[str] = set()  # and those of which not all can be stored.
+        self._unread: set[str] = set()  # files that were not read completely
+        self._failed: set[str] = set()  # files with documents that cannot be stored
         self._contested: dict[str, tuple[FoundFile, set[str]]] = {}
 
     def look(self) -> Look:
-        """Look at all files and read none. InputError for a path without any."""
+        """Look at all files without reading any. Raises InputError for a path that is missing."""
         look = Look()
         for walk in self._walks:
             for found in walk.files():
@@ -75,11 +75,11 @@ class Sync:
             walk.require(self._by_source)
             for folder in walk.blind:
                 name = document_id(folder, self._base)
-                look.failures.append(LoadFailure(name, "it cannot be listed; what it had stays"))
+                look.failures.append(LoadFailure(name, "cannot be listed; its documents stay"))
         return look
 
     def items(self, files: Iterable[FoundFile]) -> Iterator[Item]:
-        """Read the files; yield documents, what is gone, and each file when all of it has come."""
+        """Read the files; yield documents, removals, and each file once it is complete."""
         for found in files:
             seen: set[str] = set()
             yield from self._documents(found, seen)
@@ -94,13 +94,13 @@ class Sync:
         yield from self._moved()
 
     def _moved(self) -> Iterator[Item]:
-        """Documents whose other file has given them up: rows that moved from one to the other."""
+        """Yield documents that moved here from another file, which no longer has them."""
         contested, self._contested = self._contested, {}
         for path, (found, ids) in contested.items():
             if free := ids - self._entries.keys():
                 yield from self._documents(found, set(), only=free)
             for id in sorted(ids - free):
-                reason = f"{self._entries[id].source} gives a document with the id {id!r}, too"
+                reason = f"{self._entries[id].source} also has a document with the id {id!r}"
                 yield LoadFailure(path, reason)
 
     def _documents(
@@ -137,7 +137,7 @@ class Sync:
         return settled and file.path not in self._unread and file.path not in self._failed
 
     def _why_not(self, id: str, seen: set[str]) -> str | None:
-        """Why a file cannot give a document of this id; None if it can."""
+        """Return why a file cannot have a document with this id; None if it can."""
         if id in seen:
             return f"it has two documents with the id {id!r}; the first was kept"
         if id in self._entries and self._entries[id].source is None:
@@ -145,14 +145,14 @@ class Sync:
         return None
 
     def _is_contested(self, id: str, source: str) -> bool:
-        """Whether another file gave a document of this id, and is still there."""
+        """Return whether another file has a document with this id and still exists."""
         before = self._entries.get(id)
         if before is None or before.source in (None, source):
             return False
         return before.source in self._present or os.path.exists(self._base / before.source)
 
     def _take(self, id: str, entry: ManifestEntry | None) -> None:
-        """Note what is known of an id from now on."""
+        """Record or remove the entry of an id."""
         before = self._entries.pop(id, None)
         if before is not None and before.source is not None:
             self._by_source[before.source].discard(id)
@@ -168,7 +168,7 @@ class Sync:
 
 
 def content_hash(document: Document) -> str:
-    """Equal for equal documents: text, title, metadata, access list, pages."""
+    """Return a hash of a document's text, title, metadata, access list and pages."""
     rest = [document.title, dict(document.metadata), sorted(document.acl), list(document.pages)]
     said = json.dumps(rest, sort_keys=True, default=str) + "\0" + document.text
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()

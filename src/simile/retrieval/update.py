@@ -1,6 +1,6 @@
-"""The ways to change an index: make it equal to paths, add documents, make all vectors anew.
+"""Change an index: sync it with paths, add documents, or recompute all vectors.
 
-Joins what is to be written (`sync`) with the writing (`ingest`), under the store's lock.
+Connects comparing (`sync`) with writing (`ingest`), under the store's lock.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ Progress = Callable[[Tally], None]
 
 
 class Update:
-    """One change of a store: what was counted, what failed, how long it took."""
+    """One change of a store, with its counts, failures and duration."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Update:
         chunking: Chunking | None = None,
         progress: Progress = lambda _: None,
     ) -> None:
-        """`chunking` None: as the index was made. Nothing is opened or written yet."""
+        """With `chunking` None, use the index's own. Opens and writes nothing yet."""
         self._store = store
         self._open_model = open_model
         self._cache = cache
@@ -55,9 +55,9 @@ class Update:
     def sync(
         self, walks: Sequence[Walk], base: Path, changed: Callable[[Change], None] = lambda _: None
     ) -> SyncReport:
-        """Make the store hold what the paths hold. LockedError, FingerprintError, EngineError.
+        """Make the store match the paths. Raises LockedError, FingerprintError, EngineError.
 
-        Whatever stops it, each document is as it was or as it is; running it again goes on.
+        If it is interrupted, each document is in its old or new state; the next sync resumes.
         """
         with self._store.writing():
             chunking = self._sizes()
@@ -67,27 +67,27 @@ class Update:
         return self._report()
 
     def add(self, documents: Iterable[Document]) -> SyncReport:
-        """Store documents, in place of those with their ids; those that are equal are left.
+        """Store documents, replacing those with the same ids; skip unchanged ones.
 
-        Raises InputError for what is no Document, and at the end for those that cannot be stored.
+        Raises InputError for anything but Documents, and at the end if any could not be stored.
         """
         if isinstance(documents, Document) or not isinstance(documents, Iterable):
             got = type(documents).__name__
-            raise InputError(f"got a {got}; expected a list, or anything that gives Documents")
+            raise InputError(f"got a {got}; expected a list or other iterable of Documents")
         with self._store.writing():
             items = counted(self._changed(documents), self._tally)
             self._store_all(self._store, self._sizes(), items)
             self._store.flush()
         if failures := self._tally.failures:
             first = f"{failures[0].path!a}: {failures[0].reason}"
-            raise InputError(f"{len(failures)} documents were not stored, {first}")
+            raise InputError(f"{len(failures)} documents were not stored; the first: {first}")
         return self._report()
 
     def reindex(self) -> SyncReport:
-        """Cut and embed all documents anew beside the store, then switch in one transaction.
+        """Cut and embed all documents again in a separate store, then switch in one transaction.
 
-        Readers see the old until the new is whole. EngineError, with all as it was, if a document
-        could not be embedded.
+        Readers see the old state until then. Raises EngineError, with nothing changed, if a
+        document cannot be embedded.
         """
         with self._store.aside() as other:
             chunking = self._chunking or chunking_of(self._store.meta()) or Chunking()
@@ -95,7 +95,7 @@ class Update:
             self._store_all(other, chunking, counted(self._all(), self._tally), flush=False)
             if self._tally.failures:
                 first = self._tally.failures[0]
-                raise EngineError(f"{first.path!a}: {first.reason}; the index is as it was")
+                raise EngineError(f"{first.path!a}: {first.reason}; the index is unchanged")
             self._store.adopt(other)
             self._store.flush()
         return self._report()
@@ -109,7 +109,7 @@ class Update:
     def _store_all(
         self, store: Store, chunking: Chunking, items: Iterable[ToStore], *, flush: bool = True
     ) -> None:
-        """Store what comes, and count what became of it."""
+        """Store the items and count the results."""
 
         def open_model() -> EmbeddingModel:
             model = self._open_model()
@@ -161,7 +161,7 @@ class Update:
 def preview(
     store: Store | None, walks: Sequence[Walk], base: Path, changed: Callable[[Change], None]
 ) -> SyncReport:
-    """What a sync would do, document by document; nothing is embedded or written."""
+    """Report what a sync would do, document by document, without embedding or writing."""
     start, tally = perf_counter(), Tally()
     for item in counted(compared(store, walks, base, tally), tally, changed):
         if isinstance(item, Incoming):
@@ -176,7 +176,7 @@ def preview(
 def compared(
     store: Store | None, walks: Sequence[Walk], base: Path, tally: Tally
 ) -> Iterator[Item]:
-    """Compare paths with a store; yield what differs, as it is read."""
+    """Compare paths with a store; yield the differences while reading."""
     manifest, sources = (store.manifest(), store.sources()) if store else ({}, {})
     sync = Sync(base, walks, manifest=manifest, sources=sources)
     look = sync.look()
@@ -190,7 +190,7 @@ def compared(
 def counted(
     items: Iterable[Item], tally: Tally, changed: Callable[[Change], None] = lambda _: None
 ) -> Iterator[ToStore]:
-    """Hand on what is to be stored; count the rest, and report each change before it is made."""
+    """Pass on the items to store; count the rest, and report each change before it is made."""
     for item in items:
         match item:
             case LoadFailure():

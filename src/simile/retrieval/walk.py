@@ -1,9 +1,9 @@
-"""Paths to the files that a sync reads, each with its name in the index and its rules.
+"""Find the files that a sync reads, each with its name in the index and its rules.
 
-A file is named by its path from the folder that the index lies in, or by its full path if it is
-not below that; so the name is the same wherever the command is run. Rules come from each
-`simile.toml` between the file and the index's own folder or the working folder, whichever is
-further up; so they are the same whichever folder is named, and the nearer one has the last word.
+A file's name is its path relative to the folder that contains the index, or its full path if it is
+outside; so it does not depend on the working folder. Rules come from each `simile.toml` between
+the file and the folder of the index or the working folder, whichever is further up; so they do not
+depend on which folder is named. The nearest rules win.
 """
 
 import hashlib
@@ -32,15 +32,15 @@ _Rules = tuple[tuple[GitIgnoreSpec, DocumentRule], ...]
 
 @dataclass(frozen=True)
 class Selection:
-    """What of the paths is wanted, and what holds for documents whose file says nothing."""
+    """Which files of the paths to index, and the default access list of their documents."""
 
     base: Path
-    """Absolute; the folder that the index lies in."""
+    """Absolute path of the folder that contains the index."""
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     acl: Sequence[str] = ("public",)
     index: Path | None = None
-    """The index's folder, whose own files are none to sync."""
+    """The index's own folder; its files are never indexed."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,19 @@ class FoundFile:
 
 @dataclass
 class Walk:
-    """A path, walked once; afterwards it knows what it covered."""
+    """One walk through a path; afterwards it knows which files it covered."""
 
     root: Path
     selection: Selection
     blind: list[Path] = field(default_factory=list)
-    """Folders that could not be listed: nothing is known of what they hold."""
+    """Folders that could not be listed: their content is unknown."""
     _known_rules: dict[Path, tuple[tuple[Path, _Rules], ...]] = field(
         default_factory=dict, repr=False
     )
 
     @cached_property
     def _absolute(self) -> Path:
-        """From the index's folder as it is written there, by whatever links one came."""
+        """The root's path, expressed via `selection.base` even if it was given via links."""
         base = self.selection.base
         path = Path(os.path.normpath(self.root.absolute()))
         for above in (path, *path.parents):
@@ -77,7 +77,7 @@ class Walk:
 
     @cached_property
     def _kind(self) -> str:
-        """What the path is: `folder`, `file`, or `nothing`; InputError if that cannot be told."""
+        """`folder`, `file`, or `nothing`. Raises InputError if the path is inaccessible."""
         try:
             return "folder" if stat.S_ISDIR(self._absolute.stat().st_mode) else "file"
         except (FileNotFoundError, NotADirectoryError):
@@ -86,12 +86,12 @@ class Walk:
             raise InputError(f"{self.root}: {exc.strerror}") from exc
 
     def require(self, known: Iterable[str]) -> None:
-        """InputError if it leads to nothing, and covers none of the known names."""
+        """Raise InputError if the path is missing and covers none of the known names."""
         if self._kind == "nothing" and not any(map(self.covers, known)):
             raise InputError(f"{self.root}: no such file or folder")
 
     def covers(self, name: str) -> bool:
-        """Whether a file of this name would have been found, if it were there."""
+        """Return whether a file of this name would have been found, if it existed."""
         path = self._named(self.selection.base) / name
         return path.is_relative_to(self._named(self._absolute)) and not any(
             path.is_relative_to(self._named(folder)) for folder in self.blind
@@ -102,7 +102,7 @@ class Walk:
         return Path(document_id(path))
 
     def files(self) -> Iterator[FoundFile]:
-        """The files, in a fixed order. A file that is named itself is never skipped."""
+        """Yield the files, in a fixed order. A file that is the root itself is never skipped."""
         if self._kind == "file":
             yield self._found(self._absolute)
         if self._kind != "folder":
@@ -110,13 +110,13 @@ class Walk:
         folder = Folder(self._absolute, self.selection.include, self.selection.exclude)
         for path in folder.files():
             if path.name == RULES:
-                continue  # It says something about documents, and is none.
+                continue  # a rules file describes documents; it is not one itself
             if self.selection.index is not None and is_own(self.selection.index, path):
                 continue
             try:
                 yield self._found(path)
             except FileNotFoundError:
-                continue  # It was there a moment ago.
+                continue  # deleted meanwhile
         self.blind += folder.unreadable
 
     def _found(self, path: Path) -> FoundFile:
@@ -129,7 +129,7 @@ class Walk:
         return FoundFile(path, SourceFile(name, changed_ns, status.st_size, rules), acl, metadata)
 
     def _ruled(self, path: Path) -> tuple[Sequence[str], dict[str, MetadataValue]]:
-        """Access list and metadata of a file: nearer rules win, and of one file the later ones."""
+        """Return a file's access list and metadata: nearer rules win, then later ones."""
         acl, metadata = self.selection.acl, dict[str, MetadataValue]()
         for folder, rules in self._rules_for(path.parent):
             inside = path.relative_to(folder).as_posix()
@@ -140,7 +140,7 @@ class Walk:
         return acl, metadata
 
     def _rules_for(self, folder: Path) -> tuple[tuple[Path, _Rules], ...]:
-        """The rules that hold in a folder, each with its own folder, the outermost first."""
+        """Return the rules that apply in a folder, with the folder of each, outermost first."""
         if folder not in self._known_rules:
             path = folder / RULES
             above = () if folder in (self._end, folder.parent) else self._rules_for(folder.parent)
@@ -150,14 +150,14 @@ class Walk:
 
     @cached_property
     def _end(self) -> Path:
-        """The outermost folder whose rules count."""
+        """The outermost folder whose rules apply."""
         top = self._absolute if self._kind == "folder" else self._absolute.parent
         ends = [end for end in (self.selection.base, Path.cwd()) if top.is_relative_to(end)]
         return min(ends, key=lambda end: len(end.parts), default=top)
 
 
 def _read_rules(path: Path) -> _Rules:
-    """ConfigError for a rule that can match nothing: it would publish what it should protect."""
+    """Read rules. Raises ConfigError for one that matches nothing: it would fail to protect."""
     found = []
     for place, rule in enumerate(read_rules(path), 1):
         try:
@@ -166,7 +166,7 @@ def _read_rules(path: Path) -> _Rules:
             raise ConfigError(f"{path}, rule {place}: match: {exc}") from exc
         if not any(pattern.include for pattern in spec.patterns):
             raise ConfigError(
-                f"{path}, rule {place}: match is {rule.match!r}, which nothing can match; "
+                f"{path}, rule {place}: match is {rule.match!r}, which can match nothing; "
                 "expected a glob such as 'hr/**'"
             )
         found.append((spec, rule))
@@ -174,7 +174,7 @@ def _read_rules(path: Path) -> _Rules:
 
 
 def require_path(path: Path | str) -> Path:
-    """The path; InputError for what cannot be one."""
+    """Return the path. Raises InputError if it is invalid."""
     if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
-        raise InputError(f"{path!r} is no path; expected a file or a folder")
+        raise InputError(f"{path!r} is not a path; expected a file or a folder")
     return Path(path)

@@ -1,4 +1,4 @@
-"""What is remembered: documents, chunks, vectors and who may read them; the only SQL."""
+"""Store documents, chunks, vectors and access lists; the only package with SQL."""
 
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import tantivy and sqlite3 only for those who use them."""
+    """Import tantivy and sqlite3 only when they are used."""
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

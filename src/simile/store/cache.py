@@ -1,7 +1,7 @@
-"""Vectors of texts that were embedded before, shared by all indexes of a user.
+"""A cache of text vectors, shared by all indexes of a user.
 
-A SQLite file of its own: it can be lost at any time and only costs computing. Keyed by the
-model's fingerprint and the exact text.
+A separate SQLite file: losing it costs only computation. Keyed by the model's fingerprint and
+the exact text.
 """
 
 import sqlite3
@@ -25,21 +25,21 @@ _PART = 500
 
 
 def hash_text(text: str) -> bytes:
-    """What a text is known by."""
+    """Return the SHA-256 digest that is a text's key in the cache."""
     return sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 class EmbeddingCache:
-    """May be shared by threads and processes."""
+    """A cache of vectors by fingerprint and text; safe for threads and processes to share."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file; a damaged one is replaced."""
+        """Open or create the file; replace a damaged one."""
         self._path = path
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise StoreError(f"{path.parent} cannot be made: {exc}") from exc
+            raise StoreError(f"{path.parent} cannot be created: {exc}") from exc
         with mapped(path):
             try:
                 self._connection = _open(path)
@@ -52,7 +52,7 @@ class EmbeddingCache:
                 self._connection = _open(path)
 
     def get(self, fingerprint: str, hashes: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """The vectors that are known, float32 (dim,), by the text's hash."""
+        """Return the cached vectors, float32 (dim,), by the text's hash."""
         found: dict[bytes, NDArray[np.float32]] = {}
         with self._lock, mapped(self._path):
             for begin in range(0, len(hashes), _PART):
@@ -65,7 +65,7 @@ class EmbeddingCache:
         return found
 
     def put(self, fingerprint: str, hashes: Sequence[bytes], vectors: Embeddings) -> None:
-        """Remember vectors, float32 (n, dim); those that are not finite are left out."""
+        """Cache vectors, float32 (n, dim), except those that are not finite."""
         rows = np.ascontiguousarray(vectors, dtype=np.float32)
         pairs = zip(hashes, rows, strict=True)
         values = [
@@ -74,13 +74,6 @@ class EmbeddingCache:
         with self._lock, mapped(self._path), self._connection:
             sql = "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)"
             self._connection.executemany(sql, values)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock, mapped(self._path):
-            with self._connection:
-                self._connection.execute("DELETE FROM embeddings")
-            self._connection.execute("VACUUM")
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -1,4 +1,4 @@
-"""Compare a folder's derived files with its SQLite file, and that file with itself."""
+"""Check a folder's SQLite file for consistency, and its derived files against it."""
 
 import sqlite3
 from pathlib import Path
@@ -28,10 +28,10 @@ _ORPHANS = {
 def check_store(
     database: Database, folder: Path, language: str, *, repair: bool
 ) -> tuple[str, ...]:
-    """What is wrong, in words; orphans are removed where asked. For the holder of the lock.
+    """Describe each problem; `repair` removes orphans. The caller must hold the writer's lock.
 
-    A derived file that is not there, behind, or of an older kind is no fault: the next view
-    mends it.
+    A derived file that is missing, behind, or in an older format is not a problem: the next view
+    updates it.
     """
     problems = [f"SQLite: {row[0]}" for row in database.rows("PRAGMA integrity_check")]
     problems = [problem for problem in problems if problem != "SQLite: ok"]
@@ -52,7 +52,7 @@ def check_store(
 
 
 def _read_again(connection: sqlite3.Connection) -> None:
-    """Let the next sync write anew what loses chunks or goes: as they look, nothing changed."""
+    """Make the next sync rewrite the documents that lose chunks: their files look unchanged."""
     connection.execute("DELETE FROM sources")
     connection.execute(
         """UPDATE documents SET content_hash = '' WHERE id IN (SELECT document FROM chunks
@@ -74,9 +74,9 @@ def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
         damaged = (folder / MATRIX_HEAD).exists() and not is_older(folder)
         return ["the vector matrix is damaged"] if damaged else []
     if matrix.generation != source.generation:
-        return []  # only behind: the next view brings it up to date
+        return []  # merely behind: the next view updates it
     if not np.array_equal(matrix.ids[matrix.alive], source.ids()):
-        return ["the vector matrix holds other chunks than the documents have"]
+        return ["the chunks in the vector matrix are not those of the documents"]
     rows = np.flatnonzero(matrix.alive)
     begin = 0
     for pairs, blob in source.vectors(0):
@@ -84,10 +84,10 @@ def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
         begin += len(pairs)
         same = np.array_equal(matrix.document_rows[part], pairs[:, 1])
         if not same or matrix.vectors[part].tobytes() != blob:
-            return ["the vector matrix holds other values than were stored"]
+            return ["the values in the vector matrix are not those that were stored"]
         codes = Codes(matrix.codes.values[part], matrix.codes.bounds[:, part])
         if not same_codes(codes, encode(matrix.vectors[part])):
-            return ["the codes of the vector matrix are not those of its values"]
+            return ["the codes in the vector matrix do not match its values"]
     return []
 
 
@@ -97,6 +97,6 @@ def _inverted_problems(connection: sqlite3.Connection, folder: Path, language: s
     if inverted is None:
         return ["the inverted index is damaged"] if (folder / INVERTED_HEAD).exists() else []
     if inverted.generation == source.generation and inverted.searcher.num_docs != source.count:
-        held = f"{inverted.searcher.num_docs} chunks, the documents have {source.count}"
+        held = f"{inverted.searcher.num_docs} chunks; the documents have {source.count}"
         return [f"the inverted index holds {held}"]
     return []

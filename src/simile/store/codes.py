@@ -1,8 +1,8 @@
-"""Rows of a float32 matrix as int8 codes, with bounds on what the codes leave out.
+"""Encode the rows of a float32 matrix as int8 codes, with bounds on the error.
 
-Row x becomes x = s*c + r: c whole numbers in -127 ... 127, s a float32, r the rest. Kept are c, s,
-and upper bounds on |s*c| and |r|, so that a product with the codes says between which values the
-true product lies (`nearest`). Knows arrays only; what they are of, and where they lie, it does not.
+Row x becomes x = s*c + r: c integers in -127 ... 127, s a float32, r the rest. Stored are c, s,
+and upper bounds on |s*c| and |r|, so that a product with the codes bounds the true product
+(`nearest`). Works on arrays; does not know what they mean or where they are stored.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _BLOCK_BYTES = 1 << 19
 
 @dataclass(frozen=True)
 class Codes:
-    """What stands for the rows of a matrix."""
+    """The codes of a matrix's rows."""
 
     values: NDArray[np.int8]
     """int8 (rows, dim)."""
@@ -29,20 +29,20 @@ class Codes:
 
     @cached_property
     def largest(self) -> float:
-        """At least half of any row's norm; infinite where that cannot be said, 0 without rows."""
+        """At least half of any row's norm; infinite if it overflows, 0 without rows."""
         return float(self.bounds[1:].max(initial=0))
 
     def __getitem__(self, rows: slice) -> "Codes":
-        """The codes of some rows, without copying."""
+        """Return the codes of some rows, without copying."""
         return Codes(self.values[rows], self.bounds[:, rows])
 
 
 def encode(vectors: Embeddings) -> Codes:
-    """Codes of vectors, float32 (rows, dim), finite, of any norm.
+    """Encode vectors, float32 (rows, dim), finite, of any norm.
 
-    With u = x/s the rest is t = u - c, exact in float32 but for the rounding of u (at most 2^-24
-    of it), and |r| = s*|t|. Sums of squares of u and t neither overflow nor vanish, whatever the
-    magnitude of x. The factor and the term that are added are above all roundings.
+    With u = x/s the rest is t = u - c, exact in float32 except for the rounding of u (at most
+    2^-24 of it), and |r| = s*|t|. Sums of squares of u and t neither overflow nor vanish,
+    whatever the magnitude of x. The added factor and term exceed all rounding errors.
     """
     rows, dim = vectors.shape
     step = max(1, _BLOCK_BYTES // (4 * max(1, dim)))
@@ -53,7 +53,7 @@ def encode(vectors: Embeddings) -> Codes:
 
 
 def same_codes(one: Codes, other: Codes) -> bool:
-    """Whether they are of the same vectors; sums may have been taken in another order."""
+    """Return whether both encode the same vectors; sums may differ in order."""
     return (
         np.array_equal(one.values, other.values)
         and np.array_equal(one.bounds[0], other.bounds[0])

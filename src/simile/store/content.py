@@ -1,6 +1,6 @@
-"""Whether documents, chunks, vectors and access lists in SQLite agree with each other.
+"""Check that documents, chunks, vectors and access lists in SQLite agree with each other.
 
-A file may be edited, or lose a bit, and still be a sound SQLite file; nothing else would notice.
+An edited or corrupted file may still be valid SQLite; nothing else would notice the damage.
 """
 
 import json
@@ -9,11 +9,11 @@ from collections import Counter
 
 import numpy as np
 
-_HINT = "take them out with `simile forget`, and index them again"
+_HINT = "remove them with `simile forget` and index them again"
 
 
 def content_problems(connection: sqlite3.Connection, dim: int) -> list[str]:
-    """What is wrong, in words, with a document that has it; one pass over everything."""
+    """Describe each problem, with one affected document; a single pass over all documents."""
     counts, examples = Counter[str](), dict[str, str]()
     sql = "SELECT id, key, text, acl, metadata, pages FROM documents ORDER BY id"
     for number, key, text, acl, metadata, pages in connection.execute(sql):
@@ -24,7 +24,7 @@ def content_problems(connection: sqlite3.Connection, dim: int) -> list[str]:
             counts[wrong] += 1
             examples.setdefault(wrong, ascii(key))
     return [
-        f"{count} documents {wrong}, {examples[wrong]} for one; {_HINT}"
+        f"{count} documents {wrong}, such as {examples[wrong]}; {_HINT}"
         for wrong, count in counts.items()
     ]
 
@@ -33,7 +33,7 @@ def _why_fields(
     connection: sqlite3.Connection, number: int, key: object, text: object, *fields: object
 ) -> str | None:
     if not isinstance(key, str) or not isinstance(text, str):
-        return "whose name or text is none"
+        return "whose name or text is invalid"
     try:
         acl, metadata, pages = map(json.loads, map(str, fields))
     except ValueError:
@@ -42,7 +42,7 @@ def _why_fields(
         return "whose access list, metadata or pages cannot be read"
     rows = connection.execute("SELECT principal FROM acl WHERE document = ?", (number,)).fetchall()
     if rows and {row[0] for row in rows} != set(map(str, acl)):
-        return "that are not found by those whom their access list names"
+        return "that the principals on their access list cannot find"
     rows = connection.execute("SELECT name FROM metadata WHERE document = ?", (number,)).fetchall()
     if {row[0] for row in rows} != set(metadata):
         return "that filters do not find by their metadata"
@@ -60,9 +60,9 @@ def _why_chunks(connection: sqlite3.Connection, number: int, text: str, dim: int
         except (ValueError, TypeError):
             return "with headings that cannot be read"
         if vector is None:
-            continue  # Counted among the orphans.
+            continue  # already counted among the orphans
         if not isinstance(vector, bytes) or len(vector) != dim * 4:
-            return "with vectors of another width"
+            return "with vectors of the wrong width"
         if not np.isfinite(np.frombuffer(vector, np.float32)).all():
             return "with vectors that are not finite"
     return None

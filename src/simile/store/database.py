@@ -1,8 +1,8 @@
-"""A SQLite file: how it is opened, and how its transactions begin and end.
+"""Open a SQLite file and run its transactions.
 
-Write-ahead log, so that readers and the writer never wait for each other. `synchronous` is FULL:
-one fsync per batch of documents costs little, and without it a power cut could take back
-transactions that the derived files, which name them by number, already hold.
+Uses a write-ahead log, so that readers and the writer never block each other. `synchronous` is
+FULL: one fsync per batch of documents is cheap, and without it a power cut could undo
+transactions whose numbers the derived files already contain.
 """
 
 import sqlite3
@@ -23,7 +23,7 @@ Row = tuple[Any, ...]
 
 
 class Database:
-    """One connection that reads, one that writes, shared by threads; fresh ones for long reads."""
+    """One connection for reads and one for writes, shared by threads; new ones for long reads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +40,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside becomes true at once, or not at all."""
+        """Commit everything inside at once, or nothing if it raises."""
         with self._write_lock, mapped(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -53,13 +53,13 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own that sees one moment, however long it reads."""
+        """Open a new connection with a consistent snapshot, however long it reads."""
         with mapped(self.path), closing(_connect(self.path)) as connection:
             connection.execute("BEGIN")
             yield connection
 
     def continue_after(self, other: "Database") -> None:
-        """Begin, while empty, with the ids and the generation that come after the other's."""
+        """Let an empty database continue the other's ids and generation."""
         generation = other.generation()
         sequences = other.rows("SELECT name, seq FROM sqlite_sequence")
         with self.transaction() as connection:
@@ -68,23 +68,23 @@ class Database:
             connection.executemany("INSERT INTO sqlite_sequence VALUES (?, ?)", sequences)
 
     def replace_by(self, other: "Database") -> None:
-        """Hold the other's content, in one transaction (SQLite's backup)."""
+        """Copy the other's content over this one's in one transaction (SQLite's backup)."""
         with self._write_lock, mapped(self.path), closing(_connect(other.path)) as source:
             source.backup(self._writer)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         with self._lock, mapped(self.path):
             return self._connection.execute(sql, parameters).fetchall()
 
     def generation(self) -> int:
-        """The number of the last change; StoreError where it cannot be read."""
+        """Return the number of the last change. Raises StoreError if it is unreadable."""
         rows = self.rows("SELECT value FROM meta WHERE name = 'generation'")
         with mapped(self.path):
             return int(rows[0][0])
 
     def rows_in(self, sql: str, values: Sequence[object]) -> list[Row]:
-        """All rows of a query whose `IN (?)` takes the values, however many."""
+        """Return all rows of a query whose `IN (?)` takes any number of values."""
         found: list[Row] = []
         for begin in range(0, len(values), _BIND_LIMIT):
             part = values[begin : begin + _BIND_LIMIT]
@@ -100,7 +100,7 @@ class Database:
 
 @contextmanager
 def mapped(path: Path) -> Iterator[None]:
-    """Raise SQLite's errors, and what comes of values that nobody wrote, as StoreError."""
+    """Raise SQLite's errors, and those that corrupt values cause, as StoreError."""
     try:
         yield
     except sqlite3.Error as exc:
@@ -109,13 +109,13 @@ def mapped(path: Path) -> Iterator[None]:
         raise
     except (ValueError, TypeError, AttributeError, LookupError) as exc:
         raise StoreError(
-            f"{path} is damaged: {type(exc).__name__}: {exc}. `simile check` says more; put back a "
-            "copy, or remove the folder and index again"
+            f"{path} is damaged: {type(exc).__name__}: {exc}. Run `simile check` for details; "
+            "restore a backup, or remove the folder and index again"
         ) from exc
 
 
 def use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch to it, waiting while another process does: here SQLite itself does not wait."""
+    """Enable it; wait while another process does, since SQLite's busy timeout does not apply."""
     end = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:

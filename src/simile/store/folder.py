@@ -1,4 +1,4 @@
-"""The folder of a store, as others see it: not part of what it lies in, and so many bytes."""
+"""A store's folder: creating it, recognizing its files, and measuring its size."""
 
 import os
 import re
@@ -10,9 +10,9 @@ from simile.errors import StoreError
 
 
 def make_folder(folder: Path) -> None:
-    """Make it unless it is there; git, and whoever indexes the folders above, leave it out."""
+    """Create the folder if missing; a .gitignore keeps it out of git and of indexes above it."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not any(folder.iterdir()):  # It is ours: a .gitignore hides nothing of anybody else.
+    if not any(folder.iterdir()):  # only if empty, so that it hides nobody else's files
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
@@ -23,21 +23,21 @@ _OWN = re.compile(
 
 
 def is_own(folder: Path, path: Path) -> bool:
-    """Whether a path is part of the store in this folder, not something beside it."""
+    """Return whether a path belongs to the store in this folder, rather than lying beside it."""
     if not path.is_relative_to(folder) or path == folder:
         return False
     return _OWN.fullmatch(path.relative_to(folder).parts[0]) is not None
 
 
 def clear(aside: Path) -> None:
-    """Remove what a store left beside itself; StoreError if it is somebody else's folder."""
+    """Remove a leftover store. Raises StoreError if the folder contains anything else."""
     if aside.is_dir() and any(not is_own(aside, path) for path in aside.glob("[!.]*")):
-        raise StoreError(f"{aside} holds files of somebody else; expected none: move them away")
+        raise StoreError(f"{aside} contains files that are not part of an index; move them away")
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files in it; those that vanish meanwhile count nothing."""
+    """Return the size of all files in the folder in bytes; files that vanish meanwhile count 0."""
     size = 0
     for place, _, names in os.walk(folder):
         for name in names:

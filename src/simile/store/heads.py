@@ -1,7 +1,7 @@
-"""Head files: a small checked JSON note with bytes behind it, replaced in one step.
+"""Head files: a small JSON header with a checksum and a binary tail, replaced atomically.
 
-A head says which data files belong to which generation. It is written last, so a crash leaves
-the old head and the old data, or both new. Readers open, read and close it.
+A head names the data files of a generation. It is written last, so a crash leaves either the old
+head and data or the new ones. Readers open, read and close it.
 """
 
 import json
@@ -16,7 +16,7 @@ _RETRIES = 50
 
 
 def write_head(path: Path, fields: dict[str, Any], tail: bytes = b"") -> None:
-    """Replace the head, down to the disk."""
+    """Replace the head and sync it to disk."""
     body = json.dumps(fields, sort_keys=True).encode() + b"\n" + tail
     aside = path.with_name(f"{path.name}.new")
     with aside.open("wb") as file:
@@ -35,7 +35,7 @@ def write_head(path: Path, fields: dict[str, Any], tail: bytes = b"") -> None:
 
 
 def read_head(path: Path) -> tuple[dict[str, Any], bytes] | None:
-    """Fields and tail; None where there is no head or a damaged one."""
+    """Return the fields and the tail; None if the head is missing or damaged."""
     try:
         content = path.read_bytes()
         first, _, body = content.partition(b"\n")
@@ -49,7 +49,7 @@ def read_head(path: Path) -> tuple[dict[str, Any], bytes] | None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names in a folder durable, where the platform has a way."""
+    """Make the names in a folder durable, where the platform supports it."""
     if os.name != "nt":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
 """The inverted index: terms of title and text to chunks, ranked by BM25 (Tantivy).
 
 Derived from SQLite. Its head names the folder, the generation and Tantivy's own commit (opstamp);
-where they disagree the folder is rebuilt. Chunks deleted since the last rebuild count in BM25's
+if they disagree, the folder is rebuilt. Chunks deleted since the last rebuild count in BM25's
 statistics until Tantivy merges their segment. k1 1.2, b .75, lengths in one byte as in Lucene.
 """
 
@@ -35,7 +35,7 @@ Hits = list[tuple[float, int]]
 
 @dataclass(frozen=True)
 class Inverted:
-    """An opened index; what it shows does not change."""
+    """An open index; its content does not change."""
 
     index: tantivy.Index
     searcher: tantivy.Searcher
@@ -43,7 +43,7 @@ class Inverted:
     generation: int
 
     def parse(self, query: str) -> Query | None:
-        """The query as an OR of its parts; None where it has no terms."""
+        """Return the query as an OR of its parts; None if it has no terms."""
         return _to_query(parse_query(query, self.analyzer), self.index.schema, self.searcher)
 
     def search(
@@ -55,7 +55,7 @@ class Inverted:
         having: Having = (),
         ids: Sequence[int] = (),
     ) -> Hits:
-        """Best (score, chunk id) of what is named: principals, metadata, ids; else of all."""
+        """Return the best (score, chunk id), restricted to any given principals, metadata, ids."""
         schema = self.index.schema
         musts: list[tuple[str, Sequence[object]]] = [("acl", principals)] if principals else []
         for name, values in having:
@@ -75,7 +75,7 @@ class Inverted:
 def update_inverted(
     folder: Path, source: StoreReader, language: str, *, rebuild: bool = False
 ) -> Inverted:
-    """Bring the folder's index to the source's generation. Only for the holder of the lock."""
+    """Update the folder's index to the source's generation. The caller must hold the lock."""
     head = None if rebuild else _head(folder, source.index, language)
     if head is not None and source.knows_dead_since(head["generation"]):
         opened = _open(folder, head, language, exact=True)
@@ -85,20 +85,20 @@ def update_inverted(
             dead = source.dead(head["generation"])
             head["dead"] += len(dead)
             if head["dead"] <= _DEAD_SHARE * max(source.count, 4000):
-                # A writer that was killed leaves files that Tantivy does not write over: then anew.
+                # A killed writer leaves files that Tantivy does not overwrite: then rebuild.
                 with suppress(StoreError):
                     return _fill(folder, source, head, opened, [int(id) for id in dead])
     return _rebuild(folder, source, language)
 
 
 def load_inverted(folder: Path, index: str, language: str) -> Inverted | None:
-    """The folder's index of whatever generation; None where missing or damaged."""
+    """Load the folder's index, whatever its generation; None if missing or damaged."""
     head = _head(folder, index, language)
     return None if head is None else _open(folder, head, language, exact=False)
 
 
 def inverted_in_memory(source: StoreReader, language: str) -> Inverted:
-    """The same index without files, for readers of a folder they cannot write now."""
+    """Build the index in memory, for readers that cannot write to the folder now."""
     index = tantivy.Index(_schema())
     _opened(index, language, 0)
     _add(index, source, 0, [])

@@ -1,6 +1,6 @@
-"""One writer per folder: a lock of the operating system, and a note that says who holds it.
+"""One writer per folder: an operating-system lock, and a note that names its holder.
 
-The lock dies with its process, so a note left behind by a killed one is harmless.
+The lock ends with its process, so a note left by a killed process is harmless.
 """
 
 import json
@@ -20,7 +20,7 @@ _POLL_S = 0.02
 
 
 class WriterLock:
-    """Held by a process, as often as its threads take it."""
+    """A lock held per process; its threads may acquire it repeatedly."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,17 +30,17 @@ class WriterLock:
 
     @property
     def held(self) -> bool:
-        """Whether this object holds it."""
+        """Whether this object holds the lock."""
         return self._lock.is_locked
 
     def acquire(self, *, timeout_s: float) -> None:
-        """Wait for it; LockedError names the holder when the time is over."""
+        """Wait for the lock. Raises LockedError, which names the holder, on timeout."""
         end = time.monotonic() + timeout_s
         while not self._take():
             if time.monotonic() >= end:
                 raise LockedError(
                     f"{self._folder} is being written by {self._holder()}; waited "
-                    f"{timeout_s:g} s. Try again when it has finished"
+                    f"{timeout_s:g} s. Try again once it has finished"
                 )
             time.sleep(_POLL_S)
 
@@ -57,7 +57,7 @@ class WriterLock:
             return True
 
     def try_acquire(self) -> bool:
-        """Take it if nobody has it and the folder can be written."""
+        """Take the lock if it is free and the folder is writable; return whether it was taken."""
         try:
             self.acquire(timeout_s=0)
         except StoreError:
@@ -65,10 +65,10 @@ class WriterLock:
         return True
 
     def release(self) -> None:
-        """Give it back, once per acquire."""
+        """Release the lock, once per acquire."""
         with self._mutex:
             if self._lock.lock_counter == 1:
-                with suppress(OSError):  # being read on Windows; a stale note is harmless
+                with suppress(OSError):  # open in a reader on Windows; a stale note is harmless
                     self._note.unlink(missing_ok=True)
             self._lock.release()
 
@@ -78,7 +78,7 @@ class WriterLock:
             "host": socket.gethostname(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        with suppress(OSError):  # only a courtesy to those who wait
+        with suppress(OSError):  # only a courtesy to waiting processes
             self._note.write_text(json.dumps(note), encoding="utf-8")
 
     def _holder(self) -> str:

@@ -1,7 +1,7 @@
-"""The matrix that searches scan: vectors of all chunks, and their codes, in memory-mapped files.
+"""The matrix that searches scan: vectors of all chunks and their codes, in memory-mapped files.
 
-Derived from SQLite, and carries the generation it shows. Data files only grow behind the rows
-that a head counts, so a reader's map stays true; a rebuilt matrix gets files of another name.
+Derived from SQLite, and labeled with its generation. Data files only grow beyond the rows that
+the head counts, so a reader's map stays valid; a rebuilt matrix gets new file names.
 """
 
 import os
@@ -29,7 +29,7 @@ _KINDS = ("f32", "ids", "i8", "bounds")
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rows in ascending order of chunk id; deleted ones stay, not alive, until a rebuild."""
+    """Rows in ascending order of chunk id; deleted rows stay, not alive, until a rebuild."""
 
     generation: int
     ids: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Matrix:
 
 
 def update_matrix(folder: Path, source: StoreReader, *, rebuild: bool = False) -> Matrix:
-    """Bring the folder's matrix to the source's generation. Only for the holder of the lock."""
+    """Update the folder's matrix to the source's generation. The caller must hold the lock."""
     head = None if rebuild else _usable_head(folder, source)
     if head is None:
         return _rebuild(folder, source)
@@ -57,19 +57,19 @@ def update_matrix(folder: Path, source: StoreReader, *, rebuild: bool = False) -
 
 
 def load_matrix(folder: Path, index: str) -> Matrix | None:
-    """The folder's matrix of whatever generation; None where missing, older or damaged."""
+    """Load the folder's matrix, whatever its generation; None if missing, older or damaged."""
     head = _sound_head(folder, index)
     return None if head is None else _load(folder, *head)
 
 
 def is_older(folder: Path) -> bool:
-    """Whether the folder's matrix was written by a simile that kept other files."""
+    """Return whether the folder's matrix is in the format of another version of simile."""
     head = read_head(folder / HEAD)
     return head is not None and head[0].get("format") != _FORMAT
 
 
 def matrix_in_memory(source: StoreReader) -> Matrix:
-    """The same matrix without a file, for readers of a folder they cannot write now."""
+    """Build the matrix in memory, for readers that cannot write to the folder now."""
     pairs, blobs = [np.empty((0, 2), np.int64)], [b""]
     for part, blob in source.vectors(0):
         pairs.append(part)
@@ -90,7 +90,7 @@ def _rebuild(folder: Path, source: StoreReader) -> Matrix:
     matrix = _extend(folder, source, fields, np.ones(0, np.bool_))
     for old in folder.glob("vectors-*"):
         if base not in old.name and is_own(folder, old):
-            with suppress(OSError):  # mapped by a reader on Windows; the next rebuild tries again
+            with suppress(OSError):  # mapped by a reader on Windows; the next rebuild retries
                 old.unlink()
     return matrix
 
@@ -120,7 +120,7 @@ def _extend(
 
 
 def _blocks(source: StoreReader, after: int) -> Iterator[tuple[int, dict[str, bytes]]]:
-    """Rows, and what to append to each file."""
+    """Yield the number of rows and the bytes to append to each file."""
     for pairs, blob in source.vectors(after):
         codes = encode(np.frombuffer(blob, np.float32).reshape(len(pairs), source.dim))
         new = (blob, pairs.tobytes(), codes.values.tobytes(), codes.bounds.T.tobytes())

@@ -1,7 +1,7 @@
-"""The schema, as the steps that led to it: a step is only ever appended, never edited.
+"""The schema as a list of migrations: steps are only ever appended, never edited.
 
-`PRAGMA user_version` says how many have run. Ids are never used twice (AUTOINCREMENT) and rows
-are never updated, so whatever was decided for an id stays true.
+`PRAGMA user_version` counts the steps that have run. Ids are never reused (AUTOINCREMENT) and
+rows are never updated, so whatever was decided for an id stays true.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from simile.errors import StoreError
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Documents, chunks, access lists, metadata, vectors, and notes on the index."""
+    """Create documents, chunks, access lists, metadata, vectors, and notes on the index."""
     for statement in (
         """CREATE TABLE documents (
             id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, title TEXT,
@@ -46,7 +46,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def create_sources(connection: sqlite3.Connection) -> None:
-    """Files, beside the documents that came from them: one file can hold many."""
+    """Store files separately from the documents read from them: one file can hold many."""
     for statement in (
         """CREATE TABLE sources (
             path TEXT PRIMARY KEY, changed_ns INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
@@ -58,7 +58,7 @@ def create_sources(connection: sqlite3.Connection) -> None:
 
 
 def cover_metadata(connection: sqlite3.Connection) -> None:
-    """Let a column of metadata be read from its index alone."""
+    """Make the index on metadata cover all columns that a read of it needs."""
     connection.execute("DROP INDEX metadata_by_name")
     covering = "metadata (name, document, is_bool, value)"
     connection.execute(f"CREATE INDEX metadata_by_name ON {covering}")
@@ -69,7 +69,7 @@ MIGRATIONS = (create_tables, create_sources, cover_metadata)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Run the steps that this file has not seen; StoreError for a file of a newer simile."""
+    """Run the steps still missing. Raises StoreError for a file of a newer simile."""
     if _version(connection) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
@@ -77,8 +77,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         seen = _version(connection)
         if seen > len(MIGRATIONS):
             raise StoreError(
-                f"the index has schema {seen}, and this simile knows {len(MIGRATIONS)}; "
-                "upgrade simile to read it"
+                f"the index has schema {seen}, but this simile supports up to "
+                f"{len(MIGRATIONS)}; upgrade simile to read it"
             )
         for step in MIGRATIONS[seen:]:
             step(connection)

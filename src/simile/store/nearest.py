@@ -1,13 +1,13 @@
-"""The k rows with the greatest inner product with a query: exact, most rows read as int8 only.
+"""Find the k rows with the greatest inner product: exact, with most rows read as int8 only.
 
 Query and rows are x = s*c + r (`codes`), the query q = s'*c' + r'. By Cauchy-Schwarz
 
     |q.x - s's(c'.c)| = |r'.sc + q.r| <= |r'|*|sc| + |q|*|r|
 
 so a scan of the codes bounds every score. Products in float32 and the steps of the scan round by
-less than g*|q|*|x| with g = (dim + 32) * 2^-23 (Higham 2002, section 3.1), and by what vanishes
-below 2^-126; both are added. Rows that cannot be among the best are left out, the others are
-multiplied in float32. Knows arrays; not who may see which row, nor files.
+less than g*|q|*|x| with g = (dim + 32) * 2^-23 (Higham 2002, section 3.1), plus the underflow
+below 2^-126; both are added. Rows that cannot be among the best are dropped, the others are
+multiplied in float32. Knows arrays, not access rules or files.
 """
 
 from dataclasses import dataclass, replace
@@ -30,12 +30,12 @@ _USUAL = (1e-9, 1e9)
 
 @dataclass(frozen=True)
 class NearestLimits:
-    """Where one way becomes faster than another; the answer is the same."""
+    """Thresholds at which one method becomes faster than another; the result is the same."""
 
     few: int = 4000
-    """Rows up to which all are multiplied in float32; as many are copied together at most."""
+    """Up to this many rows, all are multiplied in float32; also the most copied together."""
     most: float = 0.2
-    """Share of the admitted rows from which on choosing them is not worth while."""
+    """Share of the admitted rows beyond which preselecting them does not pay off."""
     blocks: Blocks = Blocks()
 
 
@@ -44,7 +44,7 @@ LIMITS = NearestLimits()
 
 @dataclass(frozen=True)
 class _Query:
-    """A query's code, and the factors of a row's error: of |sc|, of |r|, and what is added."""
+    """A query's code, and a row's error: factors for |sc| and |r|, and a constant term."""
 
     code: NDArray[np.int8]
     scale: np.float32
@@ -68,11 +68,11 @@ def nearest(
     k: int,
     limits: NearestLimits = LIMITS,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k best admitted rows and their scores, best first, equal ones by row.
+    """Return the k best admitted rows and their scores, best first, ties by row.
 
     query float32 (dim,), vectors float32 (rows, dim), both finite; codes of the vectors; admitted
-    bool (rows,). Returns int64 and float32, both (min(k, admitted),). Scores that float32 cannot
-    hold are its greatest. Blocks until done.
+    bool (rows,). Returns int64 and float32, both (min(k, admitted),). Scores are clipped to the
+    range of float32. Blocks until done.
     """
     count = int(np.count_nonzero(admitted))
     k = min(k, count)
@@ -127,7 +127,7 @@ def _coded(query: NDArray[np.float32], codes: Codes) -> _Query:
 def _scan_all(
     query: _Query, codes: Codes, admitted: NDArray[np.bool_], *, k: int, limits: NearestLimits
 ) -> _Found:
-    """The rows whose upper bound reaches the k-th greatest lower bound; at least k."""
+    """Return the rows whose upper bound reaches the k-th greatest lower bound; at least k."""
 
     def scan(begin: int, end: int) -> list[_Found]:
         walk = block_products(
@@ -159,7 +159,7 @@ def _scan_all(
 def _bounds(
     query: _Query, scores: NDArray[np.float32], bounds: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lower and upper ones of the true scores; `scores` is used up."""
+    """Return lower and upper bounds of the true scores; overwrites `scores`."""
     scale, kept, left = bounds
     scores *= scale
     scores *= query.scale
@@ -172,7 +172,7 @@ def _bounds(
 
 
 def _low_kth(values: NDArray[np.float32], k: int) -> np.float32:
-    """The k-th greatest value, or one below it that is found faster: of the maxima of groups."""
+    """Return the k-th greatest value, or a lower one that is faster to find: of group maxima."""
     groups = len(values) // _GROUP
     if groups >= 2 * k:
         values = values[: groups * _GROUP].reshape(_GROUP, groups).max(axis=0)

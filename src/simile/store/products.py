@@ -1,7 +1,7 @@
 """Inner products of a query with the admitted rows of a matrix, block by block, on several threads.
 
-One kernel (SimSIMD) takes row by row, so a row's product does not depend on its neighbors, as it
-does in BLAS: equal rows get equal products. Knows arrays, int8 and floats; not what they stand for.
+SimSIMD's kernel computes each row by itself, so unlike in BLAS a row's product does not depend on
+its neighbors: equal rows get equal products. Knows int8 and float arrays, not what they mean.
 """
 
 import os
@@ -18,18 +18,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Blocks:
-    """How a matrix is walked through; the figures are where one way becomes the faster one."""
+    """How a matrix is traversed; each threshold is where another method becomes faster."""
 
     rows: int = 32768
-    """Rows of a block, whose products stay in the cache."""
+    """Rows per block; its products stay in the cache."""
     gather: float = 0.12
-    """Share of a block up to which its admitted rows are first copied together."""
+    """Largest share of admitted rows for which a block's are first copied together."""
     threaded: int = 500_000
-    """Rows from which on there are several threads."""
+    """Number of rows from which several threads are used."""
     threads: int = min(4, os.cpu_count() or 1)
 
     def spread(self, work: Callable[[int, int], T], rows: int) -> list[T]:
-        """What `work(begin, end)` gives for each thread's part of the rows, in their order."""
+        """Return what `work(begin, end)` returns for each thread's share of the rows, in order."""
         if rows < self.threaded or self.threads < 2:
             return [work(0, rows)]
         cuts = [rows * part // self.threads for part in range(self.threads + 1)]
@@ -42,30 +42,30 @@ class RowBlock:
     """Products of some rows of a matrix."""
 
     begin: int
-    """Where the block begins; `chosen` counts from there."""
+    """First row of the block; `chosen` counts from there."""
     end: int
     chosen: NDArray[np.int64] | slice
-    """Of which rows the scores are."""
+    """The rows that the scores belong to."""
     scores: NDArray[Any]
     hidden: NDArray[np.bool_] | None = None
-    """Scores of rows that are not admitted; None if there are none."""
+    """Marks the scores of rows that are not admitted; None if there are none."""
 
     def rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of the matrix at these places of `scores`."""
+        """Return the rows of the matrix at these positions in `scores`."""
         return self.begin + (places if isinstance(self.chosen, slice) else self.chosen[places])
 
 
 def products(query: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
-    """Of query (dim,) with each row of matrix (rows, dim), both contiguous and of one dtype.
+    """Multiply query (dim,) with each row of matrix (rows, dim), both contiguous, of one dtype.
 
-    float64 for that, float32 for float32 and int8; whole numbers are exact below 2^24.
+    Returns float64 for float64, float32 for float32 and int8; integers are exact below 2^24.
     """
     import simsimd
 
     if not len(matrix):
         return np.empty(0, np.float32)
     name: Literal["float32", "float64"] = "float64" if matrix.dtype == np.float64 else "float32"
-    # Given `out=`, SimSIMD 6.5 returns None without counting the reference; Python 3.11 dies of it.
+    # With `out=`, SimSIMD 6.5 returns None without counting the reference; Python 3.11 crashes.
     out: NDArray[Any] = np.asarray(simsimd.cdist(query[None], matrix, "dot", out_dtype=name))
     return out.reshape(-1)
 
@@ -78,9 +78,9 @@ def block_products(
     *,
     blocks: Blocks,
 ) -> Iterator[RowBlock]:
-    """Products of the admitted rows in a span of the matrix; nothing for blocks without any.
+    """Yield the products of the admitted rows in a span of the matrix; skip blocks without any.
 
-    The matrix is converted to the query's dtype.
+    Blocks are converted to the query's dtype.
     """
     most = int(blocks.gather * blocks.rows)
     copy = np.empty((most, matrix.shape[1]), matrix.dtype)
@@ -104,7 +104,7 @@ def block_products(
 def best(
     rows: NDArray[np.int64], scores: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The k rows with the greatest scores, best first, equal ones by row; k from 1 to all."""
+    """Return the k rows with the greatest scores, best first, ties by row; 1 <= k <= len(rows)."""
     if k < len(rows):
         reach = np.flatnonzero(scores >= np.partition(scores, len(rows) - k)[len(rows) - k])
         rows, scores = rows[reach], scores[reach]

@@ -1,7 +1,7 @@
-"""What a store of documents, chunks and vectors promises, and the nouns it hands out.
+"""The interface of a store of documents, chunks and vectors, and the values it returns.
 
-A store keeps and finds; it does not rank across arms, parse filters or read files. A `View` is
-one moment of it: its rows stay where they are while the store changes behind it.
+A store keeps and finds; it does not fuse rankings, parse filters or read files. A `View` is a
+snapshot: its rows keep their positions while the store changes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,28 +21,28 @@ Mask = NDArray[np.bool_]
 """bool (rows,) over the rows of a view."""
 
 Having = Sequence[tuple[str, Sequence[MetadataValue]]]
-"""Metadata names with values of which a document must have one, for each name."""
+"""Metadata names, each with values; for each name a document must have one of them."""
 
 
 @dataclass(frozen=True)
 class StoredDocument:
-    """A document with everything that is kept of it."""
+    """A document with everything that is stored about it."""
 
     document: Document
     chunks: Sequence[Chunk]
     vectors: Embeddings
     """float32 (len(chunks), dim), finite."""
     content_hash: str
-    """Of the document, so that one that did not change is recognized."""
+    """Hash of the document, to recognize an unchanged one."""
     fingerprint: str
-    """Of the model and the chunking that made the vectors; one per index."""
+    """Fingerprint of the model and the chunking that made the vectors; one per index."""
     source: str | None = None
-    """Path of the file that it came from."""
+    """Path of the file it was read from."""
 
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """What tells whether a document changed since it was stored."""
+    """The data that shows whether a document changed since it was stored."""
 
     content_hash: str
     source: str | None
@@ -50,25 +50,25 @@ class ManifestEntry:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file, as it was when all its documents were stored."""
+    """The state of a file when all its documents were stored."""
 
     path: str
     changed_ns: int
-    """Time of the last change of its content or of its entry in the folder."""
+    """Time of the last change of its content or of its directory entry."""
     size_bytes: int
     rules: str
-    """Of what was said about its documents elsewhere: access lists, metadata."""
+    """Digest of the access lists and metadata that rules files give its documents."""
 
 
 @dataclass(frozen=True)
 class StoredChunk:
-    """A chunk as it was stored; its id is never given to another."""
+    """A chunk as it was stored; its id is never reused."""
 
     id: int
     document_id: str
     title: str | None
     ordinal: int
-    """Its place among the document's chunks, counted from 0."""
+    """Its position among the document's chunks, counted from 0."""
     chunk: Chunk
     metadata: Mapping[str, MetadataValue]
     """The document's, as is `acl`."""
@@ -77,16 +77,16 @@ class StoredChunk:
 
 @dataclass(frozen=True)
 class Column:
-    """The documents' metadata values under one name, row by row."""
+    """The documents' values of one metadata field, row by row."""
 
     values: Sequence[str | int | float | bool]
-    """Distinct (1 and 1.0 are one, True is another), in `value_order`; no row need have them."""
+    """Distinct values (1 equals 1.0, but not True), in `value_order`; some may be unused."""
     codes: NDArray[np.int32]
-    """int32 (rows,), read only: the row's place in `values`, -1 where unset or null."""
+    """int32 (rows,), read-only: the index of the row's value in `values`; -1 if unset or null."""
 
 
 def value_order(value: str | int | float | bool) -> tuple[int, str | int | float]:
-    """Sorts bools before numbers before texts (by code point); kinds are never equal."""
+    """Return a sort key: bools before numbers before strings (by code point), never equal."""
     return 2 if isinstance(value, str) else 0 if isinstance(value, bool) else 1, value
 
 
@@ -99,23 +99,23 @@ class StoreStats:
     dim: int | None
     generation: int
     size_bytes: int
-    """Of all files of the store."""
+    """Size of all files of the store."""
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found; `problems` is empty for a sound store."""
+    """The result of a check; `problems` is empty for a sound store."""
 
     problems: tuple[str, ...]
     repaired: bool = False
 
 
 class View(Protocol):
-    """One moment of a store. Rows are positions, the same in every array."""
+    """A snapshot of a store. Rows are positions, the same in every array."""
 
     @property
     def generation(self) -> int:
-        """The store's transaction that this view shows; grows with every change."""
+        """The number of the store's transaction that this view shows; grows with every change."""
         ...
 
     @property
@@ -130,15 +130,15 @@ class View(Protocol):
 
     @property
     def vectors(self) -> Embeddings:
-        """float32 (rows, dim), read only; rows of deleted chunks may still be in it."""
+        """float32 (rows, dim), read-only; may still contain rows of deleted chunks."""
         ...
 
     def allowed(self, principals: Iterable[str] = ()) -> Mask:
-        """Rows that these principals may read, `public` among them; deleted rows are not."""
+        """Return the rows that these principals and `public` may read; never deleted rows."""
         ...
 
     def metadata(self, name: str) -> Column:
-        """The documents' metadata under the name; whole numbers beyond 64 bits as floats."""
+        """Return the documents' values of a metadata field; integers beyond 64 bits as floats."""
         ...
 
     def dense(
@@ -149,10 +149,10 @@ class View(Protocol):
         principals: Iterable[str] = (),
         mask: Mask | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best rows by inner product and their scores, best first, equal ones by row.
+        """Return the k best rows by inner product and their scores, best first, ties by row.
 
-        Exact. Only rows that the principals may read and, where given, that the mask admits.
-        InputError for a query that is not (dim,) or not finite.
+        Exact. Considers only rows that the principals may read and that `mask`, if given, admits.
+        Raises InputError for a query that is not (dim,) or not finite.
         """
         ...
 
@@ -165,93 +165,93 @@ class View(Protocol):
         mask: Mask | None = None,
         having: Having = (),
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best rows by BM25 and their scores, best first, equal ones by row.
+        """Return the k best rows by BM25 and their scores, best first, ties by row.
 
-        Only rows that the principals may read and, where given, that the mask admits. `having`
-        says what is true of all that the mask admits; it makes the search faster, and alone
-        (values compared as 96-bit hashes) it is no filter.
+        Considers only rows that the principals may read and that `mask`, if given, admits.
+        `having` states what holds for all rows that the mask admits. It makes the search faster,
+        but does not replace the mask: values are compared as 96-bit hashes.
         """
         ...
 
 
 class Store(Protocol):
-    """Keeps documents with their chunks and vectors; one writer, any number of readers."""
+    """A store of documents with their chunks and vectors; one writer, any number of readers."""
 
     def writing(self, *, timeout_s: float = 10.0) -> AbstractContextManager[None]:
-        """Hold the writer's lock; StoreError names the holder when it stays taken. Reentrant."""
+        """Hold the writer's lock; reentrant. Raises StoreError, naming the holder, on timeout."""
         ...
 
     def write(
         self, documents: Sequence[StoredDocument], *, sources: Sequence[SourceFile] = ()
     ) -> None:
-        """Store a batch in one transaction, in place of what their ids had.
+        """Store a batch in one transaction; replace documents with the same ids.
 
-        `sources` are the files of which nothing is missing now; all others that documents of the
-        batch come from count as not read.
+        `sources` are the files whose documents are now all stored; all other files that documents
+        of the batch come from count as unread.
         """
         ...
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Forget documents in one transaction; returns how many were there.
+        """Delete documents in one transaction; return how many existed.
 
-        The files that they came from count as not read.
+        The files they came from count as unread.
         """
         ...
 
     def flush(self) -> None:
-        """Bring everything derived up to date, for the readers in other processes."""
+        """Update all derived files, for readers in other processes."""
         ...
 
     def document(self, id: str) -> Document | None:
-        """The document with this id."""
+        """Return the document with this id, or None if there is none."""
         ...
 
     def documents(self) -> Iterator[Document]:
-        """All documents, ordered by id."""
+        """Iterate over all documents, ordered by id."""
         ...
 
     def chunks(self, ids: Iterable[int]) -> dict[int, StoredChunk]:
-        """Chunks by their ids; those that are gone are absent."""
+        """Return chunks by id, without those that no longer exist."""
         ...
 
     def document_chunks(self, id: str) -> list[StoredChunk]:
-        """All chunks of a document, in order."""
+        """Return all chunks of a document, in order."""
         ...
 
     def manifest(self) -> dict[str, ManifestEntry]:
-        """What is stored, by document id."""
+        """Return an entry for each stored document, by its id."""
         ...
 
     def sources(self) -> dict[str, SourceFile]:
-        """The files whose documents are stored, all of them, by path."""
+        """Return the files whose documents are all stored, by path."""
         ...
 
     def view(self) -> View:
-        """The newest state that can be shown; cheap while nothing changed."""
+        """Return the newest available snapshot; cheap while nothing has changed."""
         ...
 
     def meta(self) -> Mapping[str, str]:
-        """Notes on the index: `fingerprint`, `dim`, `generation`, and those of `set_meta`."""
+        """Return the index's notes: `fingerprint`, `dim`, `generation`, and those of `set_meta`."""
         ...
 
     def set_meta(self, name: str, value: str) -> None:
-        """Keep a note."""
+        """Store a note."""
         ...
 
     def aside(self) -> AbstractContextManager["Store"]:
-        """An empty store that no reader sees, to be made ready for `adopt`; gone at the end."""
+        """Open an empty store that no reader sees, to fill for `adopt`; removed on exit."""
         ...
 
     def adopt(self, other: "Store") -> None:
-        """Hold what the store from `aside` holds, and nothing else, from one moment to the next."""
+        """Atomically replace the content by that of a store from `aside`."""
         ...
 
     def stats(self) -> StoreStats:
-        """Count what is stored."""
+        """Count the stored documents and chunks."""
         ...
 
     def check(self, *, repair: bool = False) -> CheckReport:
-        """Compare everything derived with the truth; mend it where asked. Reads everything."""
+        """Check all stored and derived data; repair it on request. Reads everything."""
         ...
 
     def close(self) -> None:

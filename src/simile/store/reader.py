@@ -1,4 +1,4 @@
-"""One moment of the truth, as the derived files read it: what is new, what is gone since when."""
+"""Read a snapshot of SQLite for the derived files: what was added and deleted since when."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ _BLOCK = 4096
 
 @dataclass(frozen=True)
 class SourceText:
-    """What the inverted index needs of a chunk."""
+    """The parts of a chunk that the inverted index needs."""
 
     id: int
     title: str | None
@@ -25,7 +25,7 @@ class SourceText:
 
 
 class StoreReader:
-    """Reads one connection whose transaction is held open by the caller."""
+    """Reads from a connection whose transaction the caller keeps open."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -42,22 +42,22 @@ class StoreReader:
         return int(row[0]) if row else 0
 
     def knows_dead_since(self, generation: int) -> bool:
-        """Whether `dead` is complete for a file of that generation."""
+        """Return whether `dead` is complete for a file of that generation."""
         return self._dead_since <= generation <= self.generation
 
     def dead(self, generation: int) -> NDArray[np.int64]:
-        """Ids of the chunks deleted after that generation, ascending."""
+        """Return the ids of chunks deleted after that generation, ascending."""
         sql = "SELECT chunk FROM dead WHERE generation > ? ORDER BY chunk"
         rows = self._connection.execute(sql, (generation,)).fetchall()
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def ids(self) -> NDArray[np.int64]:
-        """Ids of all chunks that have a vector, ascending."""
+        """Return the ids of all chunks that have a vector, ascending."""
         rows = self._connection.execute("SELECT chunk FROM vectors ORDER BY chunk").fetchall()
         return np.array([row[0] for row in rows], dtype=np.int64)
 
     def vectors(self, after: int) -> Iterator[tuple[NDArray[np.int64], bytes]]:
-        """Blocks of chunks with a greater id: (chunk, document) int64 (n, 2), and their floats."""
+        """Yield blocks of chunks with greater ids: (chunk, document) int64 (n, 2), and floats."""
         cursor = self._connection.execute(
             """SELECT chunks.id, chunks.document, vector FROM vectors
             JOIN chunks ON chunks.id = vectors.chunk WHERE vectors.chunk > ?
@@ -69,7 +69,7 @@ class StoreReader:
             yield pairs, b"".join(row[2] for row in rows)
 
     def texts(self, after: int) -> Iterator[SourceText]:
-        """Chunks with a greater id, ascending."""
+        """Yield the chunks with greater ids, ascending."""
         cursor = self._connection.execute(
             """SELECT chunks.id, title, chunks.text, acl, metadata FROM chunks
             JOIN documents ON documents.id = chunks.document WHERE chunks.id > ?

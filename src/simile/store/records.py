@@ -1,4 +1,4 @@
-"""Documents as rows and back; what cannot be stored is refused before anything is written."""
+"""Convert documents to rows and back; reject invalid ones before anything is written."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def require_storable(stored: StoredDocument, dim: int | None) -> int:
-    """The document's dim (`dim` if it has no chunks); InputError says what cannot be stored."""
+    """Return the document's dim (`dim` if it has no chunks). Raises InputError if it is invalid."""
     document, vectors = stored.document, stored.vectors
     name = ascii(document.id)
     strings = [document.id, document.title or "", document.text, *document.acl]
@@ -37,7 +37,7 @@ def require_storable(stored: StoredDocument, dim: int | None) -> int:
         got = ascii(document.acl)
         raise InputError(f"{name}: acl is {got}; expected a list of principals, or ['public']")
     if any(not 0 < len(principal) <= _MAX_PRINCIPAL for principal in document.acl):
-        raise InputError(f"{name}: a principal has 1 to {_MAX_PRINCIPAL} characters")
+        raise InputError(f"{name}: a principal must have 1 to {_MAX_PRINCIPAL} characters")
     if vectors.ndim != 2 or len(vectors) != len(stored.chunks):
         got = f"{len(stored.chunks)} chunks came with vectors of shape {vectors.shape}"
         raise InputError(f"{name}: {got}; expected one row per chunk")
@@ -46,7 +46,7 @@ def require_storable(stored: StoredDocument, dim: int | None) -> int:
     if dim and vectors.shape[1] != dim:
         raise InputError(f"{name}: vectors have width {vectors.shape[1]}, the index has {dim}")
     if not np.isfinite(vectors).all():
-        raise InputError(f"{name}: its vectors hold values that are not finite numbers")
+        raise InputError(f"{name}: its vectors contain NaN or Inf; expected finite numbers")
     return int(vectors.shape[1])
 
 
@@ -54,23 +54,19 @@ def _require_unicode(string: str, name: str) -> None:
     try:
         string.isascii() or string.encode()
     except UnicodeEncodeError as exc:
-        raise InputError(
-            f"{name}: not Unicode text at character {exc.start}: {exc.reason}"
-        ) from exc
+        raise InputError(f"{name}: invalid Unicode at character {exc.start}: {exc.reason}") from exc
 
 
 def insert_document(connection: sqlite3.Connection, stored: StoredDocument) -> None:
-    """Add the document, its access list, metadata, chunks and vectors; its id must be free."""
+    """Insert the document, its access list, metadata, chunks and vectors; its id must be unused."""
     document = stored.document
     acl = sorted(set(document.acl))
-    row = (
-        document.id, document.text, document.title, json.dumps(dict(document.metadata)),
-        json.dumps(acl), json.dumps(list(document.pages)), stored.content_hash, stored.source,
-    )  # fmt: skip
+    metadata, pages = json.dumps(dict(document.metadata)), json.dumps(list(document.pages))
+    row = (document.id, document.text, document.title, metadata, json.dumps(acl), pages)
     number = connection.execute(
         f"""INSERT INTO documents ({DOCUMENT}, content_hash, source)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-        row,
+        (*row, stored.content_hash, stored.source),
     ).lastrowid
     connection.executemany("INSERT INTO acl VALUES (?, ?)", [(number, who) for who in acl])
     connection.executemany(
@@ -82,18 +78,18 @@ def insert_document(connection: sqlite3.Connection, stored: StoredDocument) -> N
     )
     rows = np.ascontiguousarray(stored.vectors, dtype=np.float32)
     for ordinal, (chunk, vector) in enumerate(zip(stored.chunks, rows, strict=True)):
+        place = (chunk.start, chunk.end, *chunk.lines, chunk.page)
         id = connection.execute(
             "INSERT INTO chunks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, ordinal, chunk.start, chunk.end, *chunk.lines, chunk.page,
-             json.dumps(chunk.headings), chunk.text),
-        ).lastrowid  # fmt: skip
+            (number, ordinal, *place, json.dumps(chunk.headings), chunk.text),
+        ).lastrowid
         connection.execute("INSERT INTO vectors VALUES (?, ?)", (id, vector.tobytes()))
 
 
 def delete_documents(connection: sqlite3.Connection, keys: Iterable[str], generation: int) -> int:
-    """Remove documents with all they have, and note their chunks as dead; how many there were.
+    """Delete documents and record their chunks as dead; return how many documents existed.
 
-    Files that they came from are no longer whole, and lose their row.
+    Files they came from are no longer complete, so their rows are deleted too.
     """
     found = 0
     for key in keys:
@@ -113,7 +109,7 @@ def delete_documents(connection: sqlite3.Connection, keys: Iterable[str], genera
 def insert_sources(
     connection: sqlite3.Connection, written: Iterable[str | None], sources: Iterable[SourceFile]
 ) -> None:
-    """Keep the rows of whole files; those that were written to in passing lose theirs."""
+    """Store the rows of complete files; delete those of files that were only partly written."""
     paths = [(path,) for path in set(written) - {None}]
     connection.executemany("DELETE FROM sources WHERE path = ?", paths)
     rows = [(file.path, file.changed_ns, file.size_bytes, file.rules) for file in sources]
@@ -121,19 +117,17 @@ def insert_sources(
 
 
 def read_document(row: Row) -> Document:
-    """A row of DOCUMENT; StoreError if its bytes are not what was written."""
+    """Convert a row of DOCUMENT. Raises StoreError if it is damaged."""
     key, text, title, metadata, acl, pages = row
-    return Document(
-        id=key, text=text, title=title, metadata=_parsed(key, metadata, dict),
-        acl=tuple(_parsed(key, acl, list)), pages=tuple(_parsed(key, pages, list)),
-    )  # fmt: skip
+    known, who = _parsed(key, metadata, dict), tuple(_parsed(key, acl, list))
+    return Document(key, text, title, known, who, tuple(_parsed(key, pages, list)))
 
 
 def read_chunk(row: Row) -> StoredChunk:
-    """A row of CHUNK; StoreError if its bytes are not what was written."""
+    """Convert a row of CHUNK. Raises StoreError if it is damaged."""
     id, key, title, ordinal, start, end, first, last, page, headings, text, metadata, acl = row
     if not isinstance(key, str) or not isinstance(text, str):
-        raise StoreError(f"the index is damaged where it keeps {key!a}: its text is none")
+        raise StoreError(f"the index is damaged at {key!a}: its text is missing or invalid")
     chunk = Chunk(start, end, text, tuple(_parsed(key, headings, list)), (first, last), page)
     who = tuple(_parsed(key, acl, list))
     return StoredChunk(id, key, title, ordinal, chunk, _parsed(key, metadata, dict), who)
@@ -149,14 +143,14 @@ def _parsed(key: str, text: str, kind: type[_Kind]) -> _Kind:
         value = exc
     if not isinstance(value, kind):
         raise StoreError(
-            f"the index is damaged where it keeps {key!a}: {ascii(text)[:80]} is no "
-            f"{kind.__name__}. Take it out with `simile forget`, and index it again"
+            f"the index is damaged at {key!a}: got {ascii(text)[:80]}, expected a JSON "
+            f"{kind.__name__}. Remove it with `simile forget` and index it again"
         )
     return value
 
 
 def _column(value: object) -> object:
-    """What SQLite can hold: whole numbers beyond 64 bits as floats."""
+    """Return a value that SQLite can store: integers beyond 64 bits become floats."""
     if isinstance(value, int) and value not in _INT64:
         try:
             return float(value)

@@ -1,8 +1,8 @@
-"""The default store: a folder whose SQLite file is the truth, with two indexes derived from it.
+"""The default store: a folder with a SQLite file and two indexes derived from it.
 
-Writing touches the truth only; the derived files follow at `flush`, or when a view is asked for
-and nobody else is writing. A reader that cannot bring them up to date uses what is there, or its
-memory. Holds no SQL beyond what names its own tables' rows; see `records`, `source`, `view`.
+Writes go to SQLite only; the derived files are updated by `flush`, or by `view` if nobody else is
+writing. A reader that cannot update them uses the existing ones, or builds its own in memory.
+Most SQL is in `records`, `reader` and `view`.
 """
 
 import shutil
@@ -51,24 +51,25 @@ from simile.types import Document
 FILE = "index.sqlite"
 ASIDE = "aside"
 _RESERVED = {"generation", "index", "dead_since", "dim", "fingerprint", "language"}
+"""Notes that the store maintains itself: overwriting one would break the derived files."""
 _MOST_DEAD = 100_000
 
 
 class SqliteStore:
-    """A `protocol.Store` in a folder. May be shared by threads; StoreError where it fails."""
+    """A `protocol.Store` in a folder; safe for threads to share. Raises StoreError on failure."""
 
     def __init__(self, folder: Path, *, create: bool = False, language: str | None = None) -> None:
-        """`language` stems the texts; kept with the index, English where nothing was said."""
+        """`language` selects the stemmer and is saved with the index; English by default."""
         if not create and not (folder / FILE).is_file():
             raise IndexNotFoundError(
-                f"{folder} holds no index; `simile index PATH -i {folder}` makes one"
+                f"{folder} holds no index; create one with `simile index PATH -i {folder}`"
             )
         if language is not None:
-            make_analyzer(language)  # ConfigError before anything is written.
+            make_analyzer(language)  # raises ConfigError before anything is written
         try:
             make_folder(folder)
         except OSError as exc:
-            raise StoreError(f"{folder} cannot be made: {exc}") from exc
+            raise StoreError(f"{folder} cannot be created: {exc}") from exc
         self.folder = folder
         self._database = Database(folder / FILE)
         self._writer = WriterLock(folder)
@@ -82,7 +83,7 @@ class SqliteStore:
 
     @property
     def language(self) -> str:
-        """Whose stemmer the inverted index uses."""
+        """The language whose stemmer the inverted index uses."""
         return self.meta().get("language", "english")
 
     @contextmanager
@@ -102,18 +103,18 @@ class SqliteStore:
     def write(
         self, documents: Sequence[StoredDocument], *, sources: Sequence[SourceFile] = ()
     ) -> None:
-        """InputError, with nothing written, for what cannot be stored; see `protocol.Store`."""
+        """See `protocol.Store`. Raises InputError, with nothing written, for invalid documents."""
         with self.writing(), self._database.transaction() as connection:
             notes = dict(connection.execute("SELECT name, value FROM meta").fetchall())
             dim, fingerprint = int(notes.get("dim", 0)), notes.get("fingerprint")
-            generation = int(notes["generation"]) + bool(documents)  # Views show no sources.
+            generation = int(notes["generation"]) + bool(documents)  # views do not show sources
             for stored in documents:
                 dim = require_storable(stored, dim)
                 fingerprint = fingerprint or stored.fingerprint
                 if stored.fingerprint != fingerprint:
                     raise FingerprintError(
-                        f"the index was made with {fingerprint}, and {stored.document.id!a} "
-                        f"comes with {stored.fingerprint}; `simile reindex` rebuilds the index"
+                        f"the index was made with {fingerprint}, but {stored.document.id!a} "
+                        f"with {stored.fingerprint}; rebuild the index with `simile reindex`"
                     )
                 delete_documents(connection, [stored.document.id], generation)
                 insert_document(connection, stored)
@@ -152,7 +153,7 @@ class SqliteStore:
         return read_document(rows[0]) if rows else None
 
     def documents(self) -> Iterator[Document]:
-        """One at a time, as they are at the first; see `protocol.Store`."""
+        """Read lazily from the snapshot at the first one; see `protocol.Store`."""
         with self._database.snapshot() as connection:
             for row in connection.execute(f"SELECT {DOCUMENT} FROM documents ORDER BY key"):
                 yield read_document(row)
@@ -183,9 +184,9 @@ class SqliteStore:
         return dict(self._database.rows("SELECT name, value FROM meta"))
 
     def set_meta(self, name: str, value: str) -> None:
-        """InputError for the names that the store keeps itself; see `protocol.Store`."""
+        """See `protocol.Store`. Raises InputError for names that the store maintains itself."""
         if name in _RESERVED:
-            raise InputError(f"{name} is the store's own note; choose another name")
+            raise InputError(f"{name!r} is reserved for the store; choose another name")
         self._set(name, value)
 
     def _set(self, name: str, value: str) -> None:
@@ -194,7 +195,7 @@ class SqliteStore:
 
     @contextmanager
     def aside(self) -> Iterator["SqliteStore"]:
-        """Holds the writer's lock throughout; see `protocol.Store`."""
+        """See `protocol.Store`; holds the writer's lock throughout."""
         folder = self.folder / ASIDE
         with self.writing():
             clear(folder)
@@ -207,9 +208,9 @@ class SqliteStore:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def adopt(self, other: Store) -> None:
-        """Only a store from this one's `aside`; see `protocol.Store`."""
+        """See `protocol.Store`. Raises InputError unless `other` is from this store's `aside`."""
         if not isinstance(other, SqliteStore) or other.folder != self.folder / ASIDE:
-            raise InputError("adopt takes a store that this one's aside() gave")
+            raise InputError("expected a store from this one's aside()")
         with self.writing():
             self._database.replace_by(other._database)
 
@@ -223,7 +224,7 @@ class SqliteStore:
         return StoreStats(documents, chunks, dim, self._database.generation(), size)
 
     def view(self) -> SqliteView:
-        """See `protocol.Store`; the first after a change brings the derived files up to date."""
+        """See `protocol.Store`; the first call after a change updates the derived files."""
         with self._lock:
             generation = self._database.generation()
             if self._view is None or self._view_state != (generation, True):
@@ -264,7 +265,7 @@ class SqliteStore:
         )
 
     def check(self, *, repair: bool = False) -> CheckReport:
-        """See `protocol.Store`; takes the writer's lock, so that nothing moves meanwhile."""
+        """See `protocol.Store`; takes the writer's lock, so that nothing changes meanwhile."""
         with self.writing(), self._lock:
             problems = check_store(self._database, self.folder, self.language, repair=repair)
             if not problems or not repair:
@@ -281,9 +282,9 @@ class SqliteStore:
 
 
 def _key(id: str) -> str:
-    """An id that SQLite can be asked for; for one that is not Unicode text, one that none has."""
+    """Return an id that SQLite accepts; for invalid Unicode the empty id, which is never used."""
     if not isinstance(id, str):
-        raise InputError(f"{id!r} is no id; expected a text")
+        raise InputError(f"a document's id is {id!r}; expected a string")
     return id if id.isascii() or _is_unicode(id) else ""
 
 

@@ -1,8 +1,8 @@
-"""Turn texts and queries into terms: the same way for both, whatever the script.
+"""Turn texts and queries into terms, the same way for both, in any script.
 
-Scripts without spaces become overlapping pairs of characters (as Lucene's CJKBigramFilter does),
-with the last character of a run alone, so that every character begins a term. A query is words
-and quoted phrases; nothing in it is an operator.
+Scripts without spaces become overlapping pairs of characters (as in Lucene's CJKBigramFilter),
+plus the last character of a run alone, so that every character begins a term. A query consists
+of words and quoted phrases; it has no operators.
 """
 
 import re
@@ -18,12 +18,11 @@ from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 from simile.errors import ConfigError
 from simile.types import MetadataValue
 
-LANGUAGES = (
-    "none", "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek",
-    "hungarian", "italian", "norwegian", "portuguese", "romanian", "russian", "spanish",
-    "swedish", "tamil", "turkish",
-)  # fmt: skip
-"""Stemmers; `none` compares words as they are."""
+LANGUAGES = tuple(
+    "none arabic danish dutch english finnish french german greek hungarian italian norwegian "
+    "portuguese romanian russian spanish swedish tamil turkish".split()
+)
+"""Languages with a stemmer; `none` does not stem."""
 
 _MAX_TERM_BYTES = 40
 _MAX_PHRASES = 16
@@ -37,29 +36,31 @@ _UNSPACED = re.compile(
 
 @dataclass(frozen=True)
 class QueryTerms:
-    """What a query asks for."""
+    """The terms of a query."""
 
     words: Counter[str] = field(default_factory=Counter)
-    """Terms, with how often the query has each."""
+    """Terms, and how often each occurs in the query."""
     letters: tuple[str, ...] = ()
-    """Single characters of a script without spaces: terms that begin with one of them match."""
+    """Single characters of a script without spaces; they match terms that begin with them."""
     phrases: tuple[tuple[str, ...], ...] = ()
-    """Terms that follow each other."""
+    """Sequences of adjacent terms."""
 
 
 def make_analyzer(language: str) -> TextAnalyzer:
-    """Words, lower case, stemmed; Tantivy's own `en_stem` for English."""
+    """Build an analyzer: words, lower case, stemmed; for English equal to Tantivy's `en_stem`."""
     if language not in LANGUAGES:
-        raise ConfigError(f"no stemmer for language {language!r}; known: {', '.join(LANGUAGES)}")
+        raise ConfigError(
+            f"no stemmer for language {language!r}; expected one of {', '.join(LANGUAGES)}"
+        )
     builder = TextAnalyzerBuilder(Tokenizer.simple())
     builder = builder.filter(Filter.remove_long(_MAX_TERM_BYTES)).filter(Filter.lowercase())
     return (builder if language == "none" else builder.filter(Filter.stemmer(language))).build()
 
 
 def segment(text: str, *, endings: bool = True) -> str:
-    """Text with pairs of characters in place of runs without spaces.
+    """Replace runs of scripts without spaces by pairs of characters.
 
-    `endings` adds the last character of a run alone: wanted in texts, not in queries.
+    `endings` adds the last character of a run alone: for texts, not for queries.
     """
     if text.isascii():
         return text
@@ -67,7 +68,7 @@ def segment(text: str, *, endings: bool = True) -> str:
 
 
 def parse_query(query: str, analyzer: TextAnalyzer) -> QueryTerms:
-    """Words and phrases of a query; one that is nothing but phrases asks for the phrases alone."""
+    """Parse a query into words and phrases; if all of it is quoted, only phrases result."""
     query = query.encode("utf-8", "replace").decode()
     phrases = [_terms(found, analyzer) for found in _PHRASE.findall(query)[:_MAX_PHRASES]]
     phrases = [phrase[:_MAX_PHRASE_TERMS] for phrase in phrases if len(phrase) > 1]
@@ -81,7 +82,7 @@ def parse_query(query: str, analyzer: TextAnalyzer) -> QueryTerms:
 
 
 def metadata_term(name: str, value: MetadataValue) -> str:
-    """One term for a name with a value; equal numbers give equal terms, whatever their type."""
+    """Return the term of a name and value; equal numbers of any type have equal terms."""
     if isinstance(value, int | float):
         try:
             value = float(value)

@@ -1,7 +1,7 @@
-"""A view of the SQLite store: one matrix, one inverted index, and what may be read of them.
+"""A view of the SQLite store: a matrix, an inverted index, and access to their rows.
 
-Access and metadata come from SQLite at its newest, so a view that lags behind the truth leaves
-out what is gone; chunk ids are never reused, so it never shows what it should not.
+Access lists and metadata are read from SQLite's current state, so a view that is behind leaves out
+deleted documents; chunk ids are never reused, so it never shows forbidden ones.
 """
 
 import math
@@ -21,10 +21,14 @@ from simile.store.protocol import PUBLIC, Column, Having, Mask
 from simile.types import Embeddings, MetadataValue
 
 _FEW = 4000
+"""Up to this many admitted rows, their ids go into the query, so that one search is certain to
+suffice. Each id costs a term, so larger sets are searched deeper instead. Chosen, not measured."""
 _FEWEST = 64
+"""Replaces _FEW if `having` narrows the search already: then only very few ids are cheaper."""
 _SPARE = 16
+"""Hits requested beyond k, to see past ties and dropped rows in one search; a few are cheap."""
 _MANY = 0.1
-"""Share of all rows from which on the inverted index is first asked without clauses."""
+"""Share of admitted rows from which the first search has no clauses."""
 _MOST_MASKS = 256
 _MOST_COLUMNS = 64
 _UNSET = -1
@@ -62,7 +66,7 @@ class SqliteView:
         return self._matrix.vectors
 
     def allowed(self, principals: Iterable[str] = ()) -> Mask:
-        """Read-only array, kept for as long as the view; see `protocol.View`."""
+        """See `protocol.View`; the array is read-only and cached with the view."""
         wanted = _principals(principals)
         with self._lock:
             union = self._unions.get(wanted)
@@ -90,7 +94,7 @@ class SqliteView:
         return mask
 
     def metadata(self, name: str) -> Column:
-        """The columns asked for last are kept; see `protocol.View`."""
+        """See `protocol.View`; the most recently used columns are cached."""
         with self._lock:
             column = self._columns.pop(name, None) or self._column(name)
             self._columns[name] = column
@@ -143,10 +147,10 @@ class SqliteView:
         mask: Mask | None = None,
         having: Having = (),
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Asks for more than k until the k best that are admitted are certain.
+        """See `protocol.View`; requests ever more hits until the k best admitted are certain.
 
-        Where many rows are admitted, the first question leaves out who and what: clauses cost
-        Tantivy four times the search, dropping rows here costs nothing.
+        If many rows are admitted, the first search has no clauses: they make Tantivy four times
+        slower, while dropping rows afterwards costs nothing.
         """
         wanted = _principals(principals)
         readable = self.allowed(wanted)
@@ -177,7 +181,7 @@ class SqliteView:
     def _certain(
         self, hits: Hits, limit: int, k: int, admitted: Mask
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
-        """The k best admitted rows; None if one that was not asked for may be among them."""
+        """Return the k best admitted rows; None if further hits could be among them."""
         rows, scores = self._best(hits, len(hits), admitted)
         certain = len(rows) > k and scores[k - 1] > hits[-1][0]
         return (rows[:k], scores[:k]) if certain or len(hits) < limit else None
@@ -200,7 +204,7 @@ class SqliteView:
 def _encode(
     raw: Sequence[MetadataValue], are_bools: NDArray[np.bool_]
 ) -> tuple[Sequence[str | int | float | bool], NDArray[np.int32]]:
-    """Distinct values in `value_order`, and the place of each of the raw ones among them."""
+    """Return the distinct values in `value_order`, and the index of each raw value among them."""
     any_bools = bool(are_bools.any())
     if not any_bools and set(map(type, raw)) in ({int}, {float}):  # four times as fast as below
         unique, inverse = np.unique(np.array(raw), return_inverse=True)
@@ -222,9 +226,9 @@ def _query(query: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
         vector = np.ascontiguousarray(query, dtype=np.float32)
     if vector.ndim != 1 or (dim and len(vector) != dim):
         wanted = f"({dim or 'dim'},)"
-        raise InputError(f"the query is an array of shape {vector.shape}, the index takes {wanted}")
+        raise InputError(f"the query vector has shape {vector.shape}; expected {wanted}")
     if not np.isfinite(vector).all():
-        raise InputError("the query holds numbers that are not finite")
+        raise InputError("the query vector contains NaN or Inf; expected finite numbers")
     return vector
 
 
@@ -233,7 +237,7 @@ def _principals(principals: Iterable[str]) -> frozenset[str]:
 
 
 def _storable(text: str) -> bool:
-    """Whether SQLite and Tantivy can be asked for it; nothing stored is named otherwise."""
+    """Return whether SQLite and Tantivy accept the text; no stored name is invalid Unicode."""
     try:
         text.encode()
     except UnicodeEncodeError:
