@@ -120,7 +120,8 @@ class RankModel(Protocol):
 
         A score is what the model's own files make of its logit, by default a sigmoid of it, from 0
         to 1; `raw_scores` gives logits. An embedding model's score is a cosine either way. Blocks
-        until done. Raises InputError for what is no text, EngineError if the computation failed.
+        until done. Raises InputError if an item is not a string, and EngineError if the computation
+        failed.
         """
         ...
 

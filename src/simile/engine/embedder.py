@@ -96,7 +96,7 @@ class LocalEmbedder:
     def embed(self, texts: Sequence[str], *, role: Role, truncate: bool = True) -> Embeddings:
         """Embed texts; float32 (n, dim) in their order. Blocks until done.
 
-        Raises InputError for what is no text, TextTooLongError if a text is longer than
+        Raises InputError if an item is not a string, TextTooLongError if a text is longer than
         max_tokens and truncate is False, EngineError if the computation failed.
         """
         return self.embed_counted(texts, role=role, truncate=truncate).vectors
@@ -120,7 +120,7 @@ class LocalEmbedder:
         return (result.vectors for result in self.embed_stream_counted(texts, role=role))
 
     def embed_stream_counted(self, texts: Iterable[str], *, role: Role) -> Iterator[EmbedResult]:
-        """As embed_stream, with the counts of each text."""
+        """Embed a stream, with the counts of each text."""
         if isinstance(texts, str):
             require_texts(texts)
         return self._stream(texts, role)
@@ -137,7 +137,7 @@ class LocalEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Count the tokens of each whole text, uncut and without special tokens; int32 (n,).
 
-        Without a role's prefix, too. Blocks; raises InputError for what is no text.
+        Without a role's prefix, too. Blocks; raises InputError if an item is not a string.
         """
         require_texts(texts)
         return self._tokenizer.count(texts)

@@ -58,7 +58,7 @@ class Lanes(Generic[Owner]):
         return any(lane.pool for lane in self._lanes)
 
     def take(self, budgets: Sequence[int], wanted: Callable[[Owner], bool]) -> list[Waiting[Owner]]:
-        """Remove and give the next batch, all of one lane, within that lane's budget.
+        """Remove and return the next batch, all of one lane, within that lane's budget.
 
         Empty if nothing waits that is still wanted.
         """
@@ -71,7 +71,7 @@ class Lanes(Generic[Owner]):
         return []
 
     def take_all(self) -> list[Waiting[Owner]]:
-        """Remove and give everything that waits."""
+        """Remove and return everything that waits."""
         return [item for lane in self._lanes for item in lane.pool.take_all()]
 
 

@@ -51,7 +51,7 @@ class LongCalls(Generic[Text]):
         return taken
 
     def take_all(self) -> list[Job[Text]]:
-        """Remove and give all calls."""
+        """Remove and return all calls."""
         jobs = list(self._jobs)
         self._jobs.clear()
         return jobs

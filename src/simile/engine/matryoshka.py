@@ -62,8 +62,14 @@ def check_dimensions(
     if type(dimensions) is not int or not 1 <= dimensions <= dim:
         raise InputError(f"dimensions is {dimensions!r}; expected an integer from 1 to {dim}")
     if strict and dimensions not in (dim, *trained):
-        known = f"it was for {_listed(trained)}" if trained else "no width is known that it was for"
-        raise InputError(f"the model was not trained to be cut to {dimensions} numbers: {known}")
+        known = (
+            f"it was trained for {_listed(trained)}"
+            if trained
+            else "its trained widths are unknown"
+        )
+        raise InputError(
+            f"the model is not known to be trained for {dimensions} dimensions: {known}"
+        )
     return dimensions
 
 

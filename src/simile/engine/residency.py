@@ -1,6 +1,6 @@
 """Which models are loaded: loads one on first use, once, and forgets it when nobody asks any more.
 
-Makes room before a load: under a number of models and of bytes, what was not used for longest goes,
+Makes room before a load, by limits on models and bytes: the least recently used model is evicted,
 and never one in use. Knows the engine; does not know HTTP, nor where models come from. Belongs to
 one event loop, whose thread alone changes its state; loading and unloading happen in threads beside
 it. A model is in one of these states:

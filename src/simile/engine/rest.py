@@ -6,9 +6,9 @@ Knows the time and nothing else; its owner's lock guards it.
 from time import perf_counter
 
 IDLE_S = 1.0
-"""So long after the last batch, ..."""
+"""An engine rests this long after its last batch, ..."""
 WORK_S = 10.0
-"""... and as often as this while there is always one."""
+"""... and at least this often while it is always busy."""
 
 
 class Rest:

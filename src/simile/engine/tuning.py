@@ -45,7 +45,7 @@ def first_plan(cores: int) -> Plan:
 def read_or_find(path: Path | None, cores: int, compare: Compare) -> Plan:
     """Return the plan that is kept in a file, or find and keep one.
 
-    Without a path, or a choice, it is `first_plan`. A file that cannot be written is done without.
+    Without a path, or a choice, it is `first_plan`. If the file cannot be written, nothing is kept.
     """
     if path is None or cores <= 2:
         return first_plan(cores)

@@ -75,9 +75,9 @@ class RemoteEmbedder(ABC):
     def embed(self, texts: Sequence[str], *, role: Role, truncate: bool = True) -> Embeddings:
         """Embed texts; float32 (n, dim) in their order. Blocks until done.
 
-        Raises InputError for what is no text, TextTooLongError if the engine refuses a text for its
-        length, ModelNotFoundError if it does not know the model, NotFiniteError, which holds all
-        vectors, if some are not finite, and RemoteEngineError if it gives no answer.
+        Raises InputError if an item is not a string, TextTooLongError if the provider rejects a
+        text's length, ModelNotFoundError if it does not know the model, NotFiniteError, which holds
+        all vectors, if some are not finite, and RemoteEngineError if there is no answer.
         """
         return self.embed_counted(texts, role=role, truncate=truncate).vectors
 

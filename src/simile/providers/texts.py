@@ -21,7 +21,7 @@ SPEAKERS = ("system", "user", "assistant")
 
 
 def checked(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the texts, lone surrogates replaced by U+FFFD; InputError for what is no text."""
+    """Yield the texts without lone surrogates. Raises InputError if an item is not a string."""
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise InputError(f"text {place} is {type(text).__name__}; expected a string")
