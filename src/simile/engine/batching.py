@@ -20,9 +20,9 @@ Owner = TypeVar("Owner")
 _ARRIVAL_BITS = 48
 _PADDING_TOKENS = 16
 _PADDING_SHARE = 0.02
-"""Texts share a batch while its padding is at most this many tokens, about a batch's fixed cost, and
-this share of it. Of 1,000 texts in 71 shapes 2.5 % are padding; sharing
-with all that have three quarters of the length gave 4.5 %, and of 32 texts 11.8 in place of 4.8."""
+"""Texts share a batch while its padding is at most this many tokens, about the fixed cost of a
+batch, and this share of it. Of 1,000 texts in 71 shapes 2.5 % are padding; sharing with all that
+have three quarters of the length gave 4.5 %, and of 32 texts 11.8 instead of 4.8."""
 _SIZES = 16
 """Between two powers of two; padding in a new shape costs the compiled graph up to 10 ms once and
 half a megabyte, which 8 sizes would halve for 1.5 % more padding."""
