@@ -126,7 +126,7 @@ def run(*command: str | Path, folder: Path = ROOT) -> None:
 def main() -> None:
     verb = sys.argv[1] if len(sys.argv) > 1 else ""
     if verb not in CHECKS:
-        sys.exit(__doc__)
+        sys.exit(f"{verb or 'nothing'} is not a check\n\n{__doc__}")
     python = set_up(verb)
     if verb == "clients":
         set_up_node()

@@ -4,9 +4,10 @@ Embeds in this process, so it needs no server. The map is a page to open in a br
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from simile import Embedder
+from simile import Embedder, SimileError
 from simile.analysis import Map, cluster, project, write_map
 from simile.analysis.classify import fit
 from simile.analysis.dedupe import near_duplicates
@@ -90,4 +91,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SimileError as exc:
+        sys.exit(f"simile: {exc}")
