@@ -137,7 +137,7 @@ def test_vectors_are_cut_to_the_dimensions_asked_for(folder):
         np.testing.assert_allclose(cut.embed(["the sky"], role="query"), expected, atol=1e-3)
     with pytest.raises(InputError, match="1 to 8"):
         Embedder(str(folder), dimensions=9)
-    with pytest.raises(InputError, match="not trained"):
+    with pytest.raises(InputError, match="not known to be trained for 3 dimensions"):
         Embedder(str(folder), dimensions=3, strict=True)
 
 
