@@ -13,7 +13,7 @@ from tests.rerankers import say, write_tiny_reranker
 from simile.engine.cross_encoder import LocalReranker
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.hub.plain_folder import open_folder
-from simile.models.open import is_cross_encoder, open_cross_encoder, read_facts
+from simile.models.open import open_cross_encoder, read_facts
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rerank"
 FOLDERS = sorted(path.parent.name for path in GOLDEN.glob("*/expected.json"))
@@ -107,8 +107,8 @@ def graph_of(folder):
 
 
 def test_a_classifier_is_a_reranker_and_a_folder_with_pooling_is_not(tiny, tmp_path):
-    assert is_cross_encoder(open_folder(str(tiny)))
-    assert not is_cross_encoder(open_folder(str(write_tiny_bert(tmp_path / "embedder"))))
+    assert read_facts(open_folder(str(tiny))).is_reranker
+    assert not read_facts(open_folder(str(write_tiny_bert(tmp_path / "embedder")))).is_reranker
 
 
 def test_its_facts_are_read_without_pooling(tiny):

@@ -59,14 +59,6 @@ def read_facts(local: LocalModel) -> ModelFacts:
     return open_model(local).facts
 
 
-def is_cross_encoder(local: LocalModel) -> bool:
-    """Whether a model reads query and text together; it is an embedding model otherwise.
-
-    Raises CheckpointError for a folder that holds no config.json that can be read.
-    """
-    return is_reranker(open_checkpoint(local.path))
-
-
 def _cross_encoder(checkpoint: Checkpoint, local: LocalModel) -> CrossEncoder:
     layout = read_layout(checkpoint)
     architecture = read_architecture(checkpoint.configuration)

@@ -14,7 +14,7 @@ from simile.checkpoints.open import open_checkpoint
 from simile.engine.embedder import LocalEmbedder
 from simile.errors import CheckpointError, UnsupportedModelError
 from simile.hub.plain_folder import open_folder
-from simile.models.open import is_cross_encoder, open_cross_encoder, read_facts
+from simile.models.open import open_cross_encoder, read_facts
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 TEXTS = ["Why is the sky blue?", "the cat and the dog", "", "a search of tokens " * 9]
@@ -183,7 +183,7 @@ def test_a_reranker_says_which_head_it_has_also_without_a_pooling(path, parts):
     arrays |= {"cls.bias": np.zeros(32, np.float32), "cls.output.bias": np.zeros(1, np.float32)}
     write_gguf(path, keys | {"bert.pooling_type": None}, arrays)
     model = open_folder(str(path))
-    assert is_cross_encoder(model)
+    assert read_facts(model).is_reranker
     assert open_cross_encoder(model).layout.kind == "XLMRobertaForSequenceClassification"
     assert open_cross_encoder(model).graph().inputs
 
