@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "src" / "simile"
 BASE = {
     "address",
     "atomic",
+    "bounded",
     "config",
     "errors",
     "extras",
@@ -26,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "types": set(),
     "address": set(),
     "atomic": set(),
+    "bounded": {"errors"},
     "extras": {"errors"},
     "texts": {"errors"},
     "numerics": {"types"},

@@ -1,5 +1,6 @@
 """Check and mend texts on their way in, and shorten them on their way out."""
 
+import re
 from collections.abc import Sequence
 
 from simile.errors import InputError
@@ -26,3 +27,16 @@ def without_surrogates(text: str) -> str:
 def shortened(text: str, chars: int) -> str:
     """Cut a text to so many characters, with an ellipsis where it was longer."""
     return text if len(text) <= chars else f"{text[:chars]}…"
+
+
+def printable(text: str) -> str:
+    r"""Write control characters, other than tab and line feed, as `\x1b`: for terminals and logs.
+
+    Also those that reorder or hide text (bidirectional marks, line separators, lone surrogates).
+    """
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
