@@ -9,6 +9,7 @@ from typing import Any
 from simile.errors import ModelNotFoundError
 from simile.hub.hub import Hub, LocalModel, PullProgress
 from simile.hub.names import is_path
+from simile.texts import printable
 
 
 def find_or_pull(hub: Hub, name: str) -> LocalModel:
@@ -55,12 +56,12 @@ class PullReport:
 
         # Only from here on, so that a resumed download shows its own rate.
         self._bar = tqdm(
-            desc=label,
+            desc=printable(label),
             total=progress.total_bytes,
             initial=progress.completed_bytes,
             unit="B",
             unit_scale=True,
-            file=sys.stderr,
+            file=sys.__stderr__,
         )
 
     def _close(self) -> None:

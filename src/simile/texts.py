@@ -29,12 +29,24 @@ def shortened(text: str, chars: int) -> str:
     return text if len(text) <= chars else f"{text[:chars]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: `1 text`, `2,000 texts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def printable(text: str) -> str:
     r"""Write control characters, other than tab and line feed, as `\x1b`: for terminals and logs.
 
     Also those that reorder or hide text (bidirectional marks, line separators, lone surrogates).
     """
     return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def json_printable(line: bytes) -> bytes:
+    r"""Escape the same characters in JSON, as `\u009b`; it stays the same value."""
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
 
 
 _CONTROLS = re.compile(

@@ -42,7 +42,7 @@ def test_a_line_for_each_text_with_members(run, lines):
 def test_nothing_to_group_is_exit_code_1(run, lines):
     done = run("cluster", "-", "-m", "tiny", stdin=b"one text\n", cwd=lines)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"1 texts, 0 clusters, 1 outliers" in done.stderr
+    assert b"1 text, 0 clusters, 1 outlier" in done.stderr
 
 
 @pytest.mark.parametrize("seed", ["-1", str(2**32)])

@@ -23,7 +23,7 @@ def test_lines_that_say_the_same_are_grouped(run, file, tmp_path):
     [group] = lines(done)
     assert group["keep"] == "1"
     assert [(one["id"], one["reason"]) for one in group["drop"]] == [("3", "exact"), ("5", "exact")]
-    assert b"4 texts: keep 2, drop 2 in 1 groups" in done.stderr
+    assert b"4 texts: keep 2, drop 2 in 1 group" in done.stderr
 
 
 def test_all_names_what_is_alone_too(run, file, tmp_path):

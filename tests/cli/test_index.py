@@ -163,7 +163,7 @@ def test_status_counts_what_is_there(run, made):
 
 def test_forget_takes_out_and_says_how_many(run, copied):
     done = run("forget", "docs/a.md", "unknown", cwd=copied)
-    assert (done.returncode, last(done)) == (0, "simile: 1 documents forgotten")
+    assert (done.returncode, last(done)) == (0, "simile: 1 document forgotten")
     done = run("forget", "docs/a.md", cwd=copied)
     assert (done.returncode, last(done)) == (1, "simile: 0 documents forgotten")
     assert last(run("index", "docs", cwd=copied)).startswith("+1 ~0 -0 = 2 chunks")

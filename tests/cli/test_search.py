@@ -108,7 +108,7 @@ def test_a_terminal_shows_path_and_line(work, environ):
         line.startswith(f"{work}/docs/a.md:5  ") and line.endswith("Pets") for line in places
     )
     assert any(line.startswith("docs/gone.txt:1  ") for line in places), "its id, as it is gone"
-    assert any(line.startswith("    {'mode': 'hybrid'") for line in places)
+    assert any(line.startswith("    mode = hybrid, ") for line in places)
     assert "    the cat" in places and "    lines" not in places
     text, _ = on_terminal(["search", "sky", "-k", "1", "--mode", "lexical"], plain, work)
     assert text.replace("\x1b[1m", "").startswith("docs/b.txt:1")

@@ -7,7 +7,7 @@ import socket
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pytest
 from tests.providers.streaming import (
@@ -23,6 +23,7 @@ from tests.providers.streaming import (
 from simile.errors import BrokenAnswerError, EngineClosedError, InputError, RemoteEngineError
 from simile.providers.ollama_chat import OllamaChat
 from simile.providers.openai_chat import OpenAIChat
+from simile.providers.remote_chat import MAX_ANSWER_CHARS
 from simile.types import Message
 
 ASKED = [Message("user", "a private question")]
@@ -200,10 +201,23 @@ def test_an_answer_without_end_is_not_read(chat, stub, reply, part):
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
 
     stub.script.append(reply(raw=chunked(then=forever)))
-    parts, error = take(chat.stream(ASKED))
-    assert 90 < len(parts) < 100
-    assert isinstance(error, BrokenAnswerError)
-    assert "over 1,000,000 bytes" in str(error)
+    stream = chat.stream(ASKED)
+    parts, error = take(stream)
+    assert len("".join(parts)) == MAX_ANSWER_CHARS
+    assert error is None and stream.end_reason == "length"
+
+
+def test_an_answer_that_goes_on_without_a_word_breaks_off(chat, stub, reply, part, monkeypatch):
+    monkeypatch.setattr("simile.providers.remote_chat.MAX_ANSWER_S", 0.3)
+
+    def forever(handler):
+        piece = part("")
+        while not stub.released.is_set():
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            sleep(0.01)
+
+    stub.script.append(reply(raw=chunked(then=forever)))
+    assert "was not done within 0.3 s" in str(take(chat.stream(ASKED))[1])
 
 
 def test_what_is_packed_is_not_unpacked(chat, stub, reply, whole):

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -88,3 +89,24 @@ def test_anything_else_is_no_object(data):
     with pytest.raises(UnreadableError) as caught:
         read_object(data)
     assert caught.value.__cause__ is None
+
+
+@given(st.lists(st.binary(max_size=40) | st.sampled_from([b"data:", b"\n", b"\r\n", b"{}", b"[1"])))
+def test_any_bytes_are_events_or_unreadable(pieces):
+    for data in events(split_lines(pieces, timeout_s=60)):
+        with suppress(UnreadableError):
+            read_object(data)
+
+
+def test_an_event_is_bounded_over_all_its_lines():
+    line = b"data: " + b"x" * 100_000
+    with pytest.raises(UnreadableError, match="an event of over"):
+        list(events([line] * 100))
+
+
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b'{"a":' * 100_000, b'{"a":' + b"9" * 9_999 + b"}"]
+)
+def test_nesting_and_digits_without_end_are_unreadable_or_read(data):
+    with suppress(UnreadableError):
+        read_object(data)

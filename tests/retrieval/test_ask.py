@@ -10,7 +10,7 @@ from tests.retrieval.collection import WORDS, indexed
 from tests.retrieval.test_access import PRINCIPALS, document, marks_in, some_acl
 
 from simile.errors import InputError, RemoteEngineError
-from simile.retrieval.ask import condense
+from simile.retrieval.ask import Answer, condense
 from simile.types import Document, Message
 
 DOCUMENTS = [
@@ -173,7 +173,7 @@ def test_nothing_of_what_may_not_be_read_reaches_a_chat_model(tmp_path_factory, 
             wanted = [*chance.choices(WORDS, k=3), *list(secrets)[:1]]
             answer = index.ask(
                 " ".join(wanted), chat=chat, principals=who, k=chance.randint(1, 30),
-                budget_tokens=chance.randint(1, 400), min_cosine=0.0,
+                budget_tokens=chance.randint(40, 400), min_cosine=0.0,
             )  # fmt: skip
             list(answer)
             shown = marks_in([answer.sources, [chat.asked and chat.asked[0][0]]])
@@ -223,3 +223,18 @@ def test_of_a_long_conversation_the_beginning_of_each_message_is_told():
 def test_a_name_that_is_no_chat_model_is_refused(index, name):
     with pytest.raises(InputError, match="ollama/NAME"):
         index.ask("the sky is blue", chat=name)
+
+
+@given(st.text(alphabet="[]1†29,-–  andpassage[［【】］^", max_size=400))
+def test_any_answer_has_its_citations_read(text):
+    answer = Answer("q", [], None)
+    answer._parts.append(text)
+    found = answer.citations
+    assert not found.sources and all(0 <= number <= 9999 for number in found.unknown)
+
+
+@pytest.mark.parametrize("piece", ["[1†", "[1,", "[1-", "[ 1 ", "[1 and ", "【", "[passage "])
+def test_unfinished_citations_take_time_in_proportion_to_their_number(piece):
+    answer = Answer("q", [], None)
+    answer._parts.append(piece * 130_000)  # 28 s for a third of it where each one read to the end.
+    assert answer.citations.unknown == ()

@@ -59,7 +59,7 @@ def test_chunks_of_a_document_that_changed_meanwhile_stay_apart():
     assert len(packed([hit("a", 5, 5), hit("a", 6, 6)], read=lambda id: None)) == 2
 
 
-@given(st.integers(0, 2**32), st.integers(1, 90))
+@given(st.integers(0, 2**32), st.integers(6, 90))
 def test_passages_are_spans_within_the_budget_and_never_say_a_thing_twice(seed, budget):
     chance = Random(seed)
     hits = []
@@ -68,7 +68,8 @@ def test_passages_are_spans_within_the_budget_and_never_say_a_thing_twice(seed, 
         hits.append(hit(chance.choice("ab"), first, min(11, first + chance.randint(0, 2))))
     found = packed(hits, budget=budget)
     assert bool(found) == bool(hits)
-    assert sum(words(one.text for one in found)) <= budget
+    sent = messages("", found, Template(question="{passages}{question}"))[1].content
+    assert sum(words([sent])) <= budget
     taken: dict[str, set[int]] = {"a": set(), "b": set()}
     for one in found:
         assert DOCUMENTS[one.document_id].text[one.start : one.end] == one.text
@@ -78,7 +79,7 @@ def test_passages_are_spans_within_the_budget_and_never_say_a_thing_twice(seed, 
 
 
 def test_the_best_passage_is_cut_rather_than_left_out():
-    [one] = packed([hit("a", 0, 3)], budget=3)
+    [one] = packed([hit("a", 0, 3)], budget=7)
     assert one.text.strip() == "Paragraph 0 says" and one.end == one.start + len(one.text)
 
 
@@ -120,3 +121,15 @@ def test_a_template_puts_its_own_words_around():
 def test_a_template_without_both_fields_is_refused(words):
     with pytest.raises(InputError, match="lacks"):
         Template(question=words)
+
+
+def test_a_title_counts_and_is_shortened():
+    titled = replace(hit("a", 0, 3), title="word " * 40_000)
+    [one] = packed([titled], budget=60)
+    told = messages("q", [one])[1].content
+    assert len(told) < 1_000 and words([told.split("\n\n", 1)[1]])[0] <= 60 + len("Question: q")
+
+
+def test_a_long_id_is_shortened():
+    told = messages("q", [source("x", id="d" * 100_000)])[1].content
+    assert len(told) < 1_000

@@ -20,8 +20,8 @@ from simile.analysis.dedupe import NearDuplicates
 from simile.analysis.pairs import Pairs
 from simile.analysis.scorers import Linear, Neighbors, Scorer
 from simile.analysis.validation import RefusalLimits
-from simile.atomic import replacing
 from simile.errors import InputError
+from simile.output_file import writing
 
 _CLASSIFIER, _DUPLICATES = "simile classifier 1", "simile near-duplicates 1"
 Arrays = Mapping[str, NDArray[Any]]
@@ -144,11 +144,8 @@ def _pairs(path: Path, name: str, arrays: Arrays, count: int) -> Pairs:
 
 def _write(path: Path, kind: str, notes: Mapping[str, Any], arrays: Arrays) -> None:
     text = json.dumps({"kind": kind, **notes}).encode()
-    try:
-        with replacing(path) as aside, aside.open("wb") as file:
-            np.savez(file, allow_pickle=False, notes=np.frombuffer(text, np.uint8), **arrays)
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written: {exc.strerror}") from exc
+    with writing(path) as aside, aside.open("wb") as file:
+        np.savez(file, allow_pickle=False, notes=np.frombuffer(text, np.uint8), **arrays)
 
 
 def _read(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

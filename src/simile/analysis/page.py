@@ -21,6 +21,7 @@ from simile.analysis.clustering import Clustering
 from simile.analysis.projection import Projection
 from simile.errors import InputError
 from simile.extras import optional
+from simile.output_file import writing
 from simile.texts import shortened
 
 SUFFIXES = (".html", ".png")
@@ -64,13 +65,11 @@ def write_map(path: Path, map: Map) -> None:
     Raises InputError if the file cannot be written, MissingExtraError without matplotlib.
     """
     require_output(path)
-    try:
+    with writing(path) as aside:
         if path.suffix.lower() == ".png":
-            _picture(map).savefig(path, dpi=150)
+            _picture(map).savefig(aside, dpi=150, format="png")
         else:
-            path.write_text(map_page(map), encoding="utf-8")
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written: {exc.strerror}") from exc
+            aside.write_text(map_page(map), encoding="utf-8")
 
 
 def map_page(map: Map) -> str:

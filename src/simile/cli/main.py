@@ -4,12 +4,14 @@ Exit codes: 0 success, 1 nothing found, 2 error, 130 interrupted.
 """
 
 import sys
+import traceback
 from importlib import import_module
 from typing import Any
 
 import click
 
 from simile import __version__
+from simile.cli.parts.console import consoles, drop_output
 from simile.errors import SimileError
 
 _ROOMS = {
@@ -55,27 +57,48 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line, by default the process's own, and exit."""
-    sys.exit(_run(arguments))
+    with consoles():
+        code = _run(arguments)
+    sys.exit(code)
 
 
 def _run(arguments: list[str] | None) -> int:
     try:
         # Without standalone mode click returns a command's result and raises its errors.
         result: Any = cli.main(arguments, prog_name="simile", standalone_mode=False)
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except click.ClickException as exc:
+    except click.exceptions.NoArgsIsHelpError as exc:
         exc.show()
         return 2
+    except click.ClickException as exc:
+        return _fail(_words(exc))
     except (click.Abort, KeyboardInterrupt):
-        print("simile: interrupted", file=sys.stderr)
+        _fail("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader closed the pipe, as `head` does: stop quietly.
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit):
+        # The reader closed the pipe, as `head` does: stop quietly. Click exits by itself then.
+        drop_output()
         return 0
     except SimileError as exc:
-        print(f"simile: {exc}", file=sys.stderr)
+        return _fail(str(exc))
+    except OSError as exc:
+        drop_output()
+        return _fail(f"{exc.filename or 'the output'}: {exc.strerror or exc}")
+    except Exception:  # A fault of ours. Python's own exit code would mean that nothing was found.
+        traceback.print_exc()
         return 2
+
+
+def _fail(words: str) -> int:
+    print(f"simile: {words}", file=sys.stderr)
+    return 2
+
+
+def _words(exc: click.ClickException) -> str:
+    if not isinstance(exc, click.UsageError) or exc.ctx is None:
+        return exc.format_message()
+    return f"{exc.format_message().rstrip('.')}; see {exc.ctx.command_path} --help"
 
 
 if __name__ == "__main__":

@@ -64,15 +64,14 @@ def command(
     from simile.server.app import create_app
     from simile.server.gojson.durations import keep_alive_setting_s
     from simile.server.http.access import Access
-    from simile.server.http.logs import log_json
+    from simile.server.http.logs import log_json, log_text
     from simile.server.http.origins import Origins
     from simile.server.http.run import is_private, listen, serve
     from simile.server.http.traffic import Traffic
 
     settings = read_server_settings()
     keep_alive_s = keep_alive_setting_s(settings.keep_alive)
-    if settings.json_log:
-        log_json()
+    log_json() if settings.json_log else log_text()
     keys = _open_keys(api_keys) if api_keys else None
     origins = Origins(read_settings().origins)
     has_keys = keys is not None

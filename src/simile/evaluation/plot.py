@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simile.errors import InputError, MissingExtraError
 from simile.evaluation.run import Evaluation, Scores
 from simile.evaluation.tune import DEPTHS, Tuning
+from simile.output_file import writing
 
 SUFFIXES = (".png", ".svg")
 RESAMPLES = 2_000
@@ -110,7 +111,5 @@ def _write(path: Path, draw: Callable[[Any], None]) -> None:
     draw(axes)
     axes.grid(axis="y", alpha=0.3)
     axes.legend()
-    try:
-        figure.savefig(path, dpi=150)
-    except OSError as exc:
-        raise InputError(f"{path} cannot be written: {exc.strerror}") from exc
+    with writing(path) as aside:
+        figure.savefig(aside, dpi=150, format=path.suffix.lower().removeprefix("."))

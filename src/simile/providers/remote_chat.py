@@ -7,6 +7,7 @@ proper end is an error, after all that came of it.
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Self
 from weakref import finalize
 
@@ -20,6 +21,12 @@ from simile.types import Message
 
 PATIENCE = TryLimits(timeout_s=300.0)
 """Before the first part of an answer the model may be loaded, and a long conversation read."""
+
+
+MAX_ANSWER_CHARS = 400_000
+"""A longer answer is cut there: some models repeat themselves for ever."""
+MAX_ANSWER_S = 3_600.0
+"""An answer that takes longer, whatever its parts say, breaks off."""
 
 
 @dataclass(frozen=True)
@@ -117,20 +124,24 @@ class RemoteChat(ABC):
     def _answer(self, messages: list[Message], ending: _Ending) -> Generator[str, None, None]:
         private = [message.content for message in messages]
         said: list[str] = []
-        begun = False
+        begun, chars = False, 0
         body = self._body([{"role": each.role, "content": each.content} for each in messages])
         pieces = self._api.stream(self.path, body, private=private)
         try:
-            for part in self._parts(split_lines(pieces, timeout_s=self._limits.timeout_s)):
+            for part in self._parts(self._lines(pieces)):
                 begun = True
                 if part.failed:
                     how = "broke off with an error"
                     seen = [*private, "".join(said)]
                     raise self._api.failures.broken(how, remark=part.remark, private=seen)
                 ending.reason = part.end_reason or ending.reason
-                if text := without_surrogates(part.text):
+                if text := without_surrogates(part.text)[: MAX_ANSWER_CHARS - chars]:
+                    chars += len(text)
                     said.append(text)
                     yield text
+                if chars == MAX_ANSWER_CHARS:
+                    ending.reason = "length"
+                    return
                 if part.done:
                     return
         except UnreadableError as exc:
@@ -144,6 +155,13 @@ class RemoteChat(ABC):
             raise self._api.failures.unreadable()
         if ending.reason is None:
             raise self._api.failures.broken("stopped without saying that it was done")
+
+    def _lines(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        until = monotonic() + MAX_ANSWER_S
+        for line in split_lines(pieces, timeout_s=self._limits.timeout_s):
+            if monotonic() > until:
+                raise UnreadableError(f"was not done within {MAX_ANSWER_S:g} s")
+            yield line
 
     def _explained(self, exc: RefusedError) -> SimileError:
         # A 404 without an error's envelope comes from something that has no such API.

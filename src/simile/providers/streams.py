@@ -54,17 +54,21 @@ def events(lines: Iterable[bytes]) -> Iterator[bytes]:
     servers forget.
     """
     held: list[bytes] = []
+    size = 0
     for line in lines:
         name, _, value = line.partition(b":")
         if not line and held:
             yield b"\n".join(held)
-            held = []
+            held, size = [], 0
         elif name == b"data":
             value = value.removeprefix(b" ")
             if not held and (value == DONE or _is_json(value)):
                 yield value
             else:
                 held.append(value)
+                size += len(value)
+                if size > MAX_LINE_BYTES:
+                    raise UnreadableError(f"sent an event of over {MAX_LINE_BYTES:,} bytes")
     if held:
         yield b"\n".join(held)
 

@@ -30,7 +30,7 @@ _NUMBER = r"\d{1,4}"
 _RANGE = re.compile(rf"({_NUMBER})(?:\s*[-–—]\s*({_NUMBER}))?")
 _CITATION = re.compile(
     rf"[\[［【]\s*\^?(?:(?:passage|source)s?\s+)?({_NUMBER}(?:\s*(?:[-–—,;&、，]|and)\s*{_NUMBER})*)"
-    r"\s*(?:†[^\]］】]*)?[\]］】]",
+    r"\s*(?:†[^\]］】]{0,200})?[\]］】]",
     re.IGNORECASE,
 )
 """`[1]`, and other forms of models: `[1, 2]`, `[1-3]`, `[^1]`, `[Passage 1]`, `【1†source】`."""
@@ -66,10 +66,16 @@ class Answer:
         """With `chat` None no model is asked; `messages` still shows what would be sent."""
         self.sources = tuple(sources)
         self.messages = messages(question, self.sources, template)
-        self.text = ""
         self.cut = False
         """Whether the answer was cut off at the model's length limit."""
+        self._parts: list[str] = []
         self._chat = chat
+
+    @property
+    def text(self) -> str:
+        """What arrived so far."""
+        self._parts[:] = ["".join(self._parts)]
+        return self._parts[0]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the parts as they arrive; without sources, yield nothing and ask no model.
@@ -81,7 +87,7 @@ class Answer:
         chat, self._chat = self._chat, None  # ask only once
         parts = chat.stream(self.messages)
         for part in parts:
-            self.text += part
+            self._parts.append(part)
             yield part
         self.cut = getattr(parts, "end_reason", None) == "length"
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from simile.errors import InputError
+from simile.texts import shortened
 from simile.types import Document, Hit, Message
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
@@ -30,6 +31,10 @@ question."""
 QUESTION = "Passages:\n\n{passages}\n\nQuestion: {question}"
 """The template of the user message; `passages` and `question` are filled in."""
 
+MAX_NAME_CHARS = 200
+"""Characters of a document's id and of its title that a model is told."""
+_FENCE = "=====0123456789ab"
+"""What a fence looks like, to count its tokens before there is one."""
 _FIELD = re.compile(r"\{(passages|question)\}")
 
 
@@ -74,17 +79,25 @@ def pack(
 ) -> tuple[CitedPassage, ...]:
     """Return the best passages that fit, best first; join adjacent hits of a document.
 
-    `read` returns a document that may be read. A passage that does not fit is skipped, and a
-    smaller one may follow; the best one is shortened instead. Raises InputError if not even its
-    first character fits.
+    `read` returns a document that may be read. A passage counts as it is sent, with its title and
+    fences. One that does not fit is skipped, and a smaller one may follow; the best one is
+    shortened instead. Raises InputError if not even its first character fits.
     """
+    tokens: dict[CitedPassage, int] = {}
+
+    def fits(passages: Sequence[CitedPassage]) -> bool:
+        new = [passage for passage in passages if passage not in tokens]
+        counts = count_tokens([_fenced(replace(each, number=888), _FENCE) for each in new])
+        tokens.update(zip(new, counts, strict=True))
+        return sum(tokens[passage] for passage in passages) <= budget_tokens
+
     sources: list[CitedPassage] = []
     for hit in hits:
         grown = _with(sources, _source(hit), read)
-        if sum(count_tokens([source.text for source in grown])) <= budget_tokens:
+        if fits(grown):
             sources = grown
         elif not sources:
-            sources = [_cut(grown[0], count_tokens, budget_tokens)]
+            sources = [_cut(grown[0], fits, budget_tokens)]
     return tuple(replace(source, number=place) for place, source in enumerate(sources, start=1))
 
 
@@ -93,7 +106,7 @@ def messages(
 ) -> list[Message]:
     """Return the messages to send: the system message, then passages and question as the user."""
     fence = _fence(sources)
-    fenced = (f"{fence} {_head(source)}\n{source.text}\n{fence}" for source in sources)
+    fenced = (_fenced(source, fence) for source in sources)
     values = {"passages": "\n\n".join(fenced), "question": question}
     # One pass, so that braces in passages or question stay literal.
     filled = _FIELD.sub(lambda field: values[field[1]], template.question)
@@ -142,28 +155,39 @@ def _joined(
     )
 
 
-def _cut(source: CitedPassage, count_tokens: CountTokens, budget_tokens: int) -> CitedPassage:
+def _cut(
+    source: CitedPassage, fits: Callable[[Sequence[CitedPassage]], bool], budget_tokens: int
+) -> CitedPassage:
     """Return the longest prefix of a passage within the budget, by binary search."""
-    fits, beyond = 0, len(source.text)
-    while beyond - fits > 1:
-        middle = (fits + beyond) // 2
-        if sum(count_tokens([source.text[:middle]])) <= budget_tokens:
-            fits = middle
+    good, beyond = 0, len(source.text)
+    while beyond - good > 1:
+        middle = (good + beyond) // 2
+        if fits([_prefix(source, middle)]):
+            good = middle
         else:
             beyond = middle
-    if not fits:
+    if not good:
         raise InputError(
-            f"budget_tokens is {budget_tokens}, too small for any part of the best passage; "
-            "use a larger budget"
+            f"budget_tokens is {budget_tokens}, too small for any part of the best passage with "
+            "its title; use a larger budget"
         )
-    text = source.text[:fits]
+    return _prefix(source, good)
+
+
+def _prefix(source: CitedPassage, length: int) -> CitedPassage:
+    text = source.text[:length]
     lines = (source.lines[0], source.lines[0] + text.count("\n"))
-    return replace(source, end=source.start + fits, text=text, lines=lines)
+    return replace(source, end=source.start + length, text=text, lines=lines)
+
+
+def _fenced(source: CitedPassage, fence: str) -> str:
+    return f"{fence} {_head(source)}\n{source.text}\n{fence}"
 
 
 def _head(source: CitedPassage) -> str:
-    title = f" {source.title}" if source.title else ""
-    return " ".join(f"[{source.number}] {source.document_id}{title}".split())
+    names = (source.document_id, source.title or "")
+    shown = " ".join(shortened(" ".join(name.split()), MAX_NAME_CHARS) for name in names)
+    return f"[{source.number}] {shown}".rstrip()
 
 
 def _fence(sources: Sequence[CitedPassage]) -> str:

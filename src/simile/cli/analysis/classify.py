@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from simile.cli.parts.console import print_bold
 from simile.cli.parts.printing import print_json
-from simile.texts import shortened
+from simile.cli.parts.stdin import MAX_TEXT_BYTES
+from simile.errors import InputError
+from simile.texts import counted, shortened
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -118,7 +121,8 @@ def _learnt(path: Path | None, embedder: "Embedder") -> "Classifier":
 
 def _tell(classifier: "Classifier") -> None:
     fitted = classifier.fitted
-    line = f"{len(classifier.labels):,} labels, {fitted.examples:,} examples: {fitted.method}"
+    line = f"{counted(len(classifier.labels), 'label')}, {counted(fitted.examples, 'example')}"
+    line += f": {fitted.method}"
     tried = sorted(fitted.accuracies.items(), key=lambda one: -one[1])
     if tried:
         line += "; held-out accuracy: "
@@ -148,11 +152,15 @@ def _predictions(
 def _lines() -> Iterator[list[str]]:
     """Yield the lines of stdin as they become available, so a typed line is answered at once."""
     stdin = cast("BufferedReader", sys.stdin.buffer)
-    rest = b""
+    rest = bytearray()
     while part := stdin.read1(_READ_BYTES):
-        *lines, rest = (rest + part).split(b"\n")
-        if lines:
+        rest += part
+        if b"\n" in part:
+            *lines, last = bytes(rest).split(b"\n")
             yield [line.decode("utf-8", "replace").rstrip("\r") for line in lines]
+            rest = bytearray(last)
+        if len(rest) > MAX_TEXT_BYTES:
+            raise InputError(f"a line has more than {MAX_TEXT_BYTES:,} bytes")
     if rest:
         yield [rest.decode("utf-8", "replace").rstrip("\r")]
 
@@ -174,4 +182,6 @@ def _print_text(text: str, found: "Prediction") -> None:
     shown = " ".join(text.split())
     shown = shortened(shown, _SHOWN_CHARS)
     label = found.label or f"none of these (nearest: {found.nearest})"
-    print(f"{found.confidence:.3f}  {click.style(label, bold=True)}  {shown}")
+    print(f"{found.confidence:.3f}", end="  ")
+    print_bold(label)
+    print(f"  {shown}")

@@ -9,8 +9,9 @@ import click
 
 from simile.cli.parts import options
 from simile.cli.parts.clusters import clustered
+from simile.cli.parts.console import print_bold
 from simile.cli.parts.printing import print_json
-from simile.texts import shortened
+from simile.texts import counted, shortened
 
 if TYPE_CHECKING:
     from simile.analysis.clustering import Clustering
@@ -60,7 +61,8 @@ def command(
     else:
         _print_text(given.texts, found)
     outliers = int((found.labels < 0).sum())
-    line = f"{len(given.texts):,} texts, {len(found.clusters):,} clusters, {outliers:,} outliers"
+    counts = {"text": len(given.texts), "cluster": len(found.clusters), "outlier": outliers}
+    line = ", ".join(counted(number, noun) for noun, number in counts.items())
     print(f"simile: {line} ({found.method})", file=sys.stderr)
     return 0 if found.clusters else 1
 
@@ -88,8 +90,12 @@ def _print_json(given: "NamedTexts", found: "Clustering") -> None:
 
 def _print_text(texts: Sequence[str], found: "Clustering") -> None:
     for one in found.clusters:
-        words = click.style(", ".join(one.words), bold=True)
-        print(f"{one.label:4}  {one.size:7,} texts  stability {one.stability:.2f}  {words}")
+        print(
+            f"{one.label:4}  {counted(one.size, 'text'):>13}  stability {one.stability:.2f}",
+            end="  ",
+        )
+        print_bold(", ".join(one.words))
+        print()
         for row in one.nearest[:3]:
             text = " ".join(texts[row].split())
             print(f"      {shortened(text, _SHOWN_CHARS)}")

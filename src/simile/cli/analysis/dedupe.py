@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from simile.cli.parts import options
-from simile.texts import shortened
+from simile.cli.parts.console import print_bold
+from simile.cli.parts.printing import json_line
+from simile.texts import counted, shortened
 
 if TYPE_CHECKING:
     from simile.analysis.dedupe import Group, NearDuplicates
@@ -134,28 +135,14 @@ def _lines(
 def _write_json(
     found: "NearDuplicates", groups: "list[Group]", output: Path | None, *, everything: bool
 ) -> None:
-    import orjson
+    from simile.output_file import writing
 
-    with _opened(output) as file:
-        for line in _lines(found, groups, everything=everything):
-            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO]:
-    """Open stdout, or a file that is written atomically."""
-    from simile.atomic import replacing
-    from simile.errors import InputError
-
+    lines = (json_line(line) for line in _lines(found, groups, everything=everything))
     if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        sys.stdout.buffer.writelines(lines)
         return
-    try:
-        with replacing(output) as aside, aside.open("wb") as file:
-            yield file
-    except OSError as exc:
-        raise InputError(f"--output {output} cannot be written: {exc.strerror}") from exc
+    with writing(output) as aside, aside.open("wb") as file:
+        file.writelines(lines)
 
 
 def _print_text(found: "NearDuplicates", groups: "list[Group]", texts: Sequence[str]) -> None:
@@ -164,7 +151,9 @@ def _print_text(found: "NearDuplicates", groups: "list[Group]", texts: Sequence[
         return shortened(text, _SHOWN_CHARS)
 
     for group in groups:
-        print(f"keep          {click.style(found.ids[group.keep], bold=True)}  {shown(group.keep)}")
+        print("keep", end="          ")
+        print_bold(found.ids[group.keep])
+        print(f"  {shown(group.keep)}")
         for one in group.drop:
             print(f"  {one.reason:5} {one.cosine:.3f} {found.ids[one.row]}  {shown(one.row)}")
         print()
@@ -172,8 +161,8 @@ def _print_text(found: "NearDuplicates", groups: "list[Group]", texts: Sequence[
 
 def _tell(found: "NearDuplicates", groups: "list[Group]", threshold: float) -> None:
     drop = sum(len(group.drop) for group in groups)
-    line = f"{found.count:,} texts: keep {found.count - drop:,}, drop {drop:,} in "
-    line += f"{len(groups):,} groups at threshold {threshold:g}"
+    line = f"{counted(found.count, 'text')}: keep {found.count - drop:,}, drop {drop:,} in "
+    line += f"{counted(len(groups), 'group')} at threshold {threshold:g}"
     if found.sample is not None:
         recall = found.recall(threshold)
         line += f"; approximate search, recall {recall:.3f} on the pairs of 200 sampled texts"

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from simile.cli.parts.printing import print_json
+from simile.cli.parts.printing import print_json, shown
 
 
 @click.command("show")
@@ -36,4 +36,4 @@ def command(name: str) -> None:
         print_json(fields)
         return
     for key, value in fields.items():
-        print(f"{key:18} {value}")
+        print(f"{key:18} {shown(value)}")

@@ -1,4 +1,4 @@
-"""Write vectors as they arrive: JSON lines on stdout, or a .npy file that is written atomically."""
+"""Write vectors as they arrive: JSON lines on stdout, or a .npy file."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,8 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import orjson
 
-from simile.atomic import replacing
-from simile.errors import InputError
+from simile.output_file import writing
 from simile.types import Embeddings
 
 Write = Callable[[Embeddings], None]
@@ -22,11 +21,8 @@ def open_output(path: Path | None, dim: int) -> Iterator[Write]:
     if path is None:
         yield _print_lines
         return
-    try:
-        with _npy_file(path, dim) as write:
-            yield write
-    except OSError as exc:
-        raise InputError(f"--output {path} cannot be written: {exc.strerror}") from exc
+    with _npy_file(path, dim) as write:
+        yield write
 
 
 def _print_lines(vectors: Embeddings) -> None:
@@ -41,9 +37,9 @@ _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 @contextmanager
 def _npy_file(path: Path, dim: int) -> Iterator[Write]:
-    """Append to a temporary .npy file; rename it to the target when complete."""
+    """Write a .npy file whose number of rows is known at the end."""
     rows = 0
-    with replacing(path) as aside, aside.open("wb") as file:
+    with writing(path) as aside, aside.open("wb") as file:
 
         def write(vectors: Embeddings) -> None:
             nonlocal rows

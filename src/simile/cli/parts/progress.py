@@ -18,7 +18,7 @@ def shown(unit: str = "B") -> Iterator[Progress]:
     from tqdm import tqdm
 
     start = monotonic()
-    with tqdm(unit=unit, unit_scale=True, delay=0.5, leave=False, file=sys.stderr) as bar:
+    with tqdm(unit=unit, unit_scale=True, delay=0.5, leave=False, file=sys.__stderr__) as bar:
 
         def show(tally: Tally) -> None:
             done, total = tally.bytes_done, tally.size_bytes
@@ -42,6 +42,8 @@ def tell(report: SyncReport) -> int:
     """Print failures and the summary; return the exit code, 2 if nothing could be read."""
     for failure in report.failures:
         print(f"simile: {failure.path}: {failure.reason}", file=sys.stderr)
-    print(summary(report), file=sys.stderr)
     done = report.added + report.changed + report.removed + report.unchanged
+    if not done and not report.failures:
+        print("simile: no documents found; simile why-skipped FILE says why", file=sys.stderr)
+    print(summary(report), file=sys.stderr)
     return 2 if report.failures and not done else 0

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 import numpy as np
 
+from simile.cli.parts.stdin import lines_of
 from simile.errors import InputError
 from simile.types import Embeddings, Role
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 _BATCH = 8_192
+_HEAD = 8_192
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def read_texts(
         raise click.UsageError("give either an index (-i) or a FILE, not both")
     if source == "-":
         return _of_lines(sys.stdin.buffer)
+    from simile.documents.reading import looks_binary
+
     path = Path(source)
     if path.is_dir():
         return _of_documents(_files(path), path)
@@ -67,6 +71,8 @@ def read_texts(
         return found
     try:
         with path.open("rb") as file:
+            if looks_binary(file.peek(_HEAD)):
+                raise InputError(f"{path} is a binary file; expected one text per line")
             return _of_lines(file)
     except OSError as exc:
         raise InputError(f"{path} cannot be read: {exc.strerror}") from exc
@@ -89,7 +95,7 @@ def bar(total: float, unit: str) -> "tqdm":  # type: ignore[name-defined]  # noq
 
     quiet = not sys.stderr.isatty()
     return tqdm(
-        total=total, unit=f" {unit}", unit_scale=True, delay=0.5, leave=False, file=sys.stderr,
+        total=total, unit=f" {unit}", unit_scale=True, delay=0.5, leave=False, file=sys.__stderr__,
         disable=quiet,
     )  # fmt: skip
 
@@ -109,15 +115,15 @@ def _of_index(folder: Path | None, principals: Sequence[str]) -> NamedTexts:
     return NamedTexts(ids, texts, np.concatenate([none, *parts]), stats.model)
 
 
-def _of_lines(lines: Iterable[bytes]) -> NamedTexts:
+def _of_lines(file: BinaryIO) -> NamedTexts:
     """Read one text per line, or `{"text": …}` if the first line is one; skip blank lines."""
     from simile.documents.rows import document_of, has_text, parse_json
 
     ids: list[str] = []
     texts: list[str] = []
     is_json = None
-    for number, line in enumerate(lines, start=1):
-        text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").rstrip("\r\n")
+    for number, text in enumerate(lines_of(file), start=1):
+        text = text.removeprefix("\ufeff").rstrip("\r")
         if not text.strip():
             continue
         if is_json is None:

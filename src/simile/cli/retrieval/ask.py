@@ -9,6 +9,7 @@ import click
 from simile.cli.parts import options
 from simile.cli.parts.answer import print_answer
 from simile.cli.parts.printing import print_json
+from simile.cli.parts.stdin import read_argument
 
 if TYPE_CHECKING:
     from simile.retrieval.ask import Answer
@@ -69,7 +70,7 @@ def command(
     words = Template(question=_read(template)) if template else DEFAULT_TEMPLATE
     with open_index(folder) as index:
         answer = index.ask(
-            sys.stdin.buffer.read().decode(errors="replace") if question == "-" else question,
+            read_argument(question),
             chat=Chat(chat, context_tokens=room) if chat and not show_prompt else None,
             k=k,
             budget_tokens=budget_tokens,
@@ -121,4 +122,4 @@ def _print_json(answer: "Answer") -> int:
                 "sources": [asdict(source) for source in answer.sources],
             }
             print_json(told)
-    return 0
+    return 0 if answer.text else 1

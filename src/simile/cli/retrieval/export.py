@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from simile.cli.parts import options
+from simile.texts import counted
 
 
 @click.command("export")
@@ -27,5 +28,5 @@ def command(
 
     with open_index(folder) as index:
         count = index.export(output, principals=principals, everything=everything)
-    print(f"simile: {count:,} chunks in {output}", file=sys.stderr)
+    print(f"simile: {counted(count, 'chunk')} in {output}", file=sys.stderr)
     return 0 if count else 1

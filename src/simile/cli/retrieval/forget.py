@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from simile.cli.parts import options
+from simile.texts import counted
 
 
 @click.command("forget")
@@ -19,6 +20,9 @@ def command(ids: tuple[str, ...], folder: Path | None) -> int:
     from simile.cli.parts.folder import open_index
 
     with open_index(folder) as index:
+        for id in ids:
+            if index.get(id, everything=True) is None:
+                print(f"simile: no document has the id {id!r}", file=sys.stderr)
         count = index.delete(ids)
-    print(f"simile: {count:,} documents forgotten", file=sys.stderr)
+    print(f"simile: {counted(count, 'document')} forgotten", file=sys.stderr)
     return 0 if count else 1

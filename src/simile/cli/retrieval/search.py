@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from simile.cli.parts import options
-from simile.cli.parts.printing import print_json
+from simile.cli.parts.console import print_bold
+from simile.cli.parts.printing import print_json, shown
+from simile.cli.parts.stdin import read_argument
 
 if TYPE_CHECKING:
     from simile.index import Index
@@ -75,7 +77,7 @@ def command(
 
     with open_index(folder) as index:
         hits = index.search(
-            sys.stdin.buffer.read().decode(errors="replace") if query == "-" else query,
+            read_argument(query),
             k=k,
             mode=mode,
             principals=principals,
@@ -106,12 +108,12 @@ def _print_text(index: "Index", hits: list["Hit"]) -> None:
     from simile.cli.parts.folder import shown_path
 
     for hit in hits:
-        place = click.style(f"{shown_path(index, hit.document_id)}:{hit.lines[0]}", bold=True)
+        print_bold(f"{shown_path(index, hit.document_id)}:{hit.lines[0]}")
         page = f"  page {hit.page}" if hit.page is not None else ""
-        print(f"{place}  {hit.score:.3f}{page}  {' > '.join(hit.headings)}".rstrip())
+        print(f"  {hit.score:.3f}{page}  {' > '.join(hit.headings)}".rstrip())
         lines = (hit.context or hit).text.splitlines()
-        shown = lines if hit.context else lines[:_SHOWN_LINES]
-        print("\n".join(f"    {line}" for line in shown if line.strip()))
+        excerpt = lines if hit.context else lines[:_SHOWN_LINES]
+        print("\n".join(f"    {line}" for line in excerpt if line.strip()))
         if hit.explanation:
-            print(f"    {dict(hit.explanation)}")
+            print(f"    {shown(hit.explanation)}")
         print()

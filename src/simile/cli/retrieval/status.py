@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from simile.cli.parts import options
-from simile.cli.parts.printing import print_json
+from simile.cli.parts.printing import print_json, shown
 
 
 @click.command("status")
@@ -23,4 +23,4 @@ def command(folder: Path | None) -> None:
         return
     width = max(map(len, fields))
     for name, value in fields.items():
-        print(f"{name:{width}}  {f'{value:,}' if isinstance(value, int) else value}")
+        print(f"{name:{width}}  {shown(value)}")

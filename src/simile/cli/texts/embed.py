@@ -8,6 +8,8 @@ from time import perf_counter
 import click
 
 from simile.cli.parts import options
+from simile.cli.parts.stdin import lines_of
+from simile.texts import counted
 from simile.types import ROLES, EmbedResult, Precision, Role
 
 
@@ -50,7 +52,7 @@ def command(
     from simile.cli.parts.output import open_output
     from simile.embedder import Embedder
 
-    source: Iterable[str] = _lines() if texts == ("-",) else texts
+    source: Iterable[str] = lines_of(sys.stdin.buffer) if texts == ("-",) else texts
     start = perf_counter()
     with Embedder(model, precision=precision, dimensions=dimensions, strict=strict) as embedder:
         results = _counting(embedder.embed_stream_counted(source, role=role))
@@ -62,12 +64,6 @@ def command(
         tally.report(perf_counter() - start, embedder.max_tokens, quiet=texts != ("-",))
 
 
-def _lines() -> Iterator[str]:
-    """Yield the lines of stdin, empty ones too, so that rows match lines."""
-    for line in sys.stdin.buffer:
-        yield line.rstrip(b"\n").removesuffix(b"\r").decode("utf-8", "replace")
-
-
 def _counting(results: Iterator[EmbedResult]) -> Iterator[EmbedResult]:
     """Show texts and tokens per second on a terminal during a long input."""
     if not sys.stderr.isatty():
@@ -76,7 +72,7 @@ def _counting(results: Iterator[EmbedResult]) -> Iterator[EmbedResult]:
     from tqdm import tqdm
 
     # Half a second's delay: a few texts need no bar.
-    with tqdm(unit=" tokens", unit_scale=True, delay=0.5, leave=False, file=sys.stderr) as bar:
+    with tqdm(unit=" tokens", unit_scale=True, delay=0.5, leave=False, file=sys.__stderr__) as bar:
         texts = 0
         for result in results:
             texts += len(result.vectors)
@@ -111,6 +107,7 @@ class _Tally:
     def _summary(self, seconds: float) -> str:
         if not self.tokens:  # No text, or a provider, which does not report tokens.
             rate = self.texts / seconds
-            return f"{self.texts:,} texts, {seconds:.1f} s, {rate:,.0f} texts/s"
+            return f"{counted(self.texts, 'text')}, {seconds:.1f} s, {rate:,.0f} texts/s"
         rate = self.tokens / seconds
-        return f"{self.texts:,} texts, {self.tokens:,} tokens, {seconds:.1f} s, {rate:,.0f}/s"
+        tokens = counted(self.tokens, "token")
+        return f"{counted(self.texts, 'text')}, {tokens}, {seconds:.1f} s, {rate:,.0f}/s"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simile.cli.parts import options
+from simile.cli.parts.console import print_bold
 from simile.cli.parts.printing import print_json
+from simile.cli.parts.stdin import read_whole
 from simile.errors import InputError
 from simile.texts import shortened
 from simile.types import Precision
@@ -53,7 +55,7 @@ def command(
     from simile.reranker import Reranker
 
     is_stdin = str(documents) == "-"
-    texts = _read(sys.stdin.buffer.read() if is_stdin else documents.read_bytes())
+    texts = _read(read_whole() if is_stdin else documents.read_bytes())
     if not texts:
         print("simile: no texts to rank", file=sys.stderr)
         return 1
@@ -115,4 +117,6 @@ def _print_text(ranked: "list[Ranked]", texts: list[str]) -> None:
     for one in ranked:
         text = " ".join(texts[one.index].split())
         shown = shortened(text, _SHOWN_CHARS)
-        print(f"{one.score:8.4f}  {click.style(str(one.index), bold=True)}  {shown}")
+        print(f"{one.score:8.4f}", end="  ")
+        print_bold(str(one.index))
+        print(f"  {shown}")

@@ -1,6 +1,7 @@
-"""Turn log records into one JSON object per line, each with the id of its request.
+"""Turn log records into lines: JSON objects with the id of their request, or text.
 
-Knows Python's logging; does not know what is logged. Without it only warnings are shown, as text.
+What a client sends is part of some messages, and can neither begin a line nor reach the terminal
+raw. Knows Python's logging; does not know what is logged.
 """
 
 import logging
@@ -9,6 +10,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 import orjson
+
+from simile.texts import json_printable, printable
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -29,12 +32,31 @@ class JsonFormatter(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return json_printable(orjson.dumps(line, default=str)).decode()
+
+
+class TextFormatter(logging.Formatter):
+    """Writes a message on one line, and its traceback below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, control characters and line feeds escaped."""
+        line = printable(record.getMessage()).replace("\n", "\\n")
+        trace = f"\n{printable(self.formatException(record.exc_info))}" if record.exc_info else ""
+        return line + trace
+
+
+def log_text() -> None:
+    """Log warnings on stderr from now on."""
+    _log(TextFormatter())
 
 
 def log_json() -> None:
     """Log in JSON on stderr from now on: every request, and what goes wrong."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _log(JsonFormatter())
     logging.getLogger("simile").setLevel(logging.INFO)
+
+
+def _log(formatter: logging.Formatter) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
