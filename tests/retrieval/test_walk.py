@@ -106,7 +106,7 @@ class TestRules:
     @pytest.mark.parametrize(
         ("text", "said"),
         [("[[documents]]\nacl = ['x']", "rule 1: match"), (HR + "[[documents]]", "rule 2: match"),
-         ("[[documents]]\nmatch = 'a'\nacl = []", "rule 1: acl"), ("x = ", "cannot be read"),
+         ("[[documents]]\nmatch = 'a'\nacl = []", "rule 1: acl"), ("x = ", "is not TOML"),
          ("[documents]\n", "documents"), ("[[document]]\nmatch = 'a'", "document: expected"),
          ("[[documents]]\nmatch = 'a'\nacls = ['x']", "rule 1"),
          ("[[documents]]\nmatch = 'a'\nmetadata = {x = [1]}", "rule 1: metadata"),

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from simile.documents.access import AccessListError, acl_of
 from simile.documents.docx import read_docx
-from simile.documents.fields import acl_of, metadata_of, title_of
-from simile.documents.front_matter import split_front_matter
+from simile.documents.fields import metadata_of, title_of
+from simile.documents.front_matter import require_no_list_above, split_front_matter
 from simile.documents.html import read_html
 from simile.documents.pdf import read_pdf
 from simile.documents.reading import (
@@ -25,7 +26,7 @@ from simile.documents.reading import (
     too_large,
 )
 from simile.documents.rows import csv_rows, document_of, json_rows, ndjson_rows
-from simile.documents.suffixes import CSV, DOCX, HTML, JSON, MARKDOWN, NDJSON, PDF
+from simile.documents.suffixes import CSV, DOCX, HTML, JSON, MARKDOWN, NDJSON, PDF, PROSE
 from simile.errors import InputError, MissingExtraError
 from simile.types import Document
 
@@ -39,6 +40,8 @@ class LoadFailure:
     path: str
     """The id that its document would have."""
     reason: str
+    is_closed: bool = False
+    """Whether it said who may read, or may have, but not so that it can be obeyed."""
 
 
 Loaded = Document | LoadFailure
@@ -61,6 +64,8 @@ def load(
     name = document_id(path, root)
     try:
         yield from _load(path, name, acl, limits)
+    except AccessListError as exc:
+        yield LoadFailure(name, str(exc), is_closed=True)
     except (InputError, MissingExtraError) as exc:
         yield LoadFailure(name, str(exc))
     except OSError as exc:
@@ -106,7 +111,8 @@ def _load(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Iter
         try:
             yield _row_document(row, f"{name}#{row_name}", acl)
         except InputError as exc:
-            yield LoadFailure(f"{name}#{row_name}", str(exc))
+            closed = isinstance(exc, AccessListError)
+            yield LoadFailure(f"{name}#{row_name}", str(exc), is_closed=closed)
 
 
 def _rows(path: Path, suffix: str, limits: FileLimits) -> _Rows | None:
@@ -128,7 +134,10 @@ def _row_document(row: object, name: str, acl: Sequence[str]) -> Document:
 
 
 def _read_plain(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
-    return Document(name, read_text(path, limits), acl=tuple(acl))
+    text = read_text(path, limits)
+    if path.suffix.lower() in PROSE:
+        require_no_list_above(text)
+    return Document(name, text, acl=tuple(acl))
 
 
 def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
@@ -139,7 +148,7 @@ def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: FileLimits
         text=text,
         title=title_of(fields.get("title")),
         metadata=metadata_of(metadata if isinstance(metadata, dict) else {}),
-        acl=acl_of(fields.get("acl"), acl),
+        acl=acl_of(fields, acl),
     )
 
 

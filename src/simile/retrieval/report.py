@@ -24,6 +24,8 @@ class SyncReport:
     tokens: int
     """Tokens of the embedded texts, as the model counts them."""
     failures: tuple[LoadFailure, ...]
+    skipped: tuple[LoadFailure, ...]
+    """Links, FIFOs and devices, which are never followed, and rules that matched no file."""
     seconds: float
 
 
@@ -74,6 +76,7 @@ class Tally:
     remembered: int = 0
     tokens: int = 0
     failures: list[LoadFailure] = field(default_factory=list)
+    skipped: list[LoadFailure] = field(default_factory=list)
 
     def report(self, *, chunks: int, seconds: float) -> SyncReport:
         """Return the current counts, with the number of all chunks in the index."""
@@ -87,5 +90,6 @@ class Tally:
             remembered=self.remembered,
             tokens=self.tokens,
             failures=tuple(self.failures),
+            skipped=tuple(self.skipped),
             seconds=seconds,
         )

@@ -2,7 +2,7 @@
 
 An unchanged file (time, size, rules) is not read, an unchanged document is not cut, and a cached
 text is not embedded. Removals come last. A file that cannot be read is reported, and its documents
-stay in the index.
+stay in the index; unless its access list cannot be obeyed, which could be narrower than theirs.
 """
 
 import hashlib
@@ -34,6 +34,8 @@ class Look:
     """Number of documents in unchanged files."""
     failures: list[LoadFailure] = field(default_factory=list)
     """Folders that cannot be listed."""
+    skipped: list[LoadFailure] = field(default_factory=list)
+    """Links and such, and rules that matched nothing."""
 
 
 class Sync:
@@ -57,6 +59,7 @@ class Sync:
                 self._by_source[entry.source].add(id)
         self._present: set[str] = set()
         self._unread: set[str] = set()  # files that were not read completely
+        self._closed: set[str] = set()  # files that may have said who may read: what was is removed
         self._failed: set[str] = set()  # files with documents that cannot be stored
         self._contested: dict[str, tuple[FoundFile, set[str]]] = {}
 
@@ -76,6 +79,8 @@ class Sync:
             for folder in walk.blind:
                 name = document_id(folder, self._base)
                 look.failures.append(LoadFailure(name, "cannot be listed; its documents stay"))
+            for path, reason in walk.skipped:
+                look.skipped.append(LoadFailure(document_id(path, self._base), reason))
         return look
 
     def items(self, files: Iterable[FoundFile]) -> Iterator[Item]:
@@ -83,7 +88,7 @@ class Sync:
         for found in files:
             seen: set[str] = set()
             yield from self._documents(found, seen)
-            if found.source.path not in self._unread:
+            if found.source.path in self._closed or found.source.path not in self._unread:
                 yield from self._removal(self._by_source[found.source.path] - seen)
             if self._is_whole(found.source):
                 yield found.source
@@ -111,7 +116,7 @@ class Sync:
             if isinstance(loaded, LoadFailure):
                 if only is None:
                     yield loaded
-                    self._unread.add(path)
+                    (self._closed if loaded.is_closed else self._unread).add(path)
                 continue
             if only is not None and loaded.id not in only:
                 continue
@@ -134,7 +139,8 @@ class Sync:
 
     def _is_whole(self, file: SourceFile) -> bool:
         settled = time.time_ns() - file.changed_ns > _SETTLED_NS
-        return settled and file.path not in self._unread and file.path not in self._failed
+        incomplete = (self._unread, self._failed, self._closed)
+        return settled and not any(file.path in paths for paths in incomplete)
 
     def _why_not(self, id: str, seen: set[str]) -> str | None:
         """Return why a file cannot have a document with this id; None if it can."""

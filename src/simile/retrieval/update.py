@@ -181,6 +181,7 @@ def compared(
     sync = Sync(base, walks, manifest=manifest, sources=sources)
     look = sync.look()
     tally.files = len(look.files)
+    tally.skipped += look.skipped
     tally.size_bytes = sum(found.source.size_bytes for found in look.files)
     yield Unchanged(look.unchanged)
     yield from look.failures
