@@ -189,7 +189,7 @@ class TestRules:
     )
     def test_a_rule_holds_for_its_files(self, index, tmp_path, match):
         files = {"simile.toml": self.RULES.format(match), "hr/pay.txt": SECRET, "x.txt": "x"}
-        index.sync(write(tmp_path / "docs", files))
+        index.sync(write(tmp_path / "docs", files), default_acl=["public"])
         assert [hit.document_id for hit in index.search("salary")] == ["docs/x.txt"]
 
     @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
@@ -221,7 +221,7 @@ class TestRules:
         (docs / "link.txt").symlink_to("hr/pay.txt")
         (docs / "shortcut").symlink_to("hr")
         for path in (docs, docs / "link.txt", docs / "shortcut", docs / "shortcut" / "pay.txt"):
-            index.sync(path)
+            index.sync(path, default_acl=["public"])
             assert not any(SECRET in hit.text for hit in index.search("salary", k=99)), path
 
     @pytest.mark.parametrize("kind", ["dangling", "folder", "fifo", "device", "capitals"])

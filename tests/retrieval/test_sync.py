@@ -37,8 +37,8 @@ def todo(index, path):
     """The files that a sync of the path would read."""
     store, base = index._resources.store(), index.path.parent
     walks = [Walk(path, Selection(base))]
-    sync = Sync(base, walks, manifest=store.manifest(), sources=store.sources())  # fmt: skip
-    return [found.source.path for found in sync.look().files]
+    look = Sync(walks, manifest=store.manifest(), sources=store.sources()).look()
+    return [found.source.path for found in look.files]
 
 
 def test_what_came_changed_and_went_is_counted(index, docs):

@@ -6,6 +6,8 @@ PROSE = frozenset({"", ".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org", ".
 HTML = frozenset({".html", ".htm", ".xhtml"})
 PDF = frozenset({".pdf"})
 DOCX = frozenset({".docx"})
+SAY_ACL = MARKDOWN | frozenset({".csv", ".tsv", ".json", ".ndjson", ".jsonl"})
+"""Formats that can say who may read them."""
 AS_MARKDOWN = MARKDOWN | HTML | DOCX
 """Formats whose loaders write headings and tables in Markdown notation."""
 CSV = frozenset({".csv", ".tsv"})

@@ -1,8 +1,10 @@
 """Counts of a sync: while it runs, and when it is done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simile.documents import LoadFailure
+from simile.retrieval.readers import readers_of
 from simile.retrieval.recipe import MODEL, Chunking, chunking_of
 from simile.store import SqliteStore
 
@@ -40,6 +42,10 @@ class IndexStats:
     model: str | None
     chunking: Chunking | None
     language: str
+    default_acl: tuple[str, ...] | None
+    """Who may read what says nothing; None if nobody chose."""
+    acl_by_path: Mapping[str, tuple[str, ...]]
+    """Who may read what says nothing below a path."""
     generation: int
     """Grows with every change."""
     size_bytes: int
@@ -48,6 +54,7 @@ class IndexStats:
 def stats_of(store: SqliteStore) -> IndexStats:
     """Count a store's content and read its notes."""
     held, meta = store.stats(), store.meta()
+    readers = readers_of(meta)
     return IndexStats(
         documents=held.documents,
         chunks=held.chunks,
@@ -55,6 +62,8 @@ def stats_of(store: SqliteStore) -> IndexStats:
         model=meta.get(MODEL),
         chunking=chunking_of(meta),
         language=store.language,
+        default_acl=readers.default,
+        acl_by_path=readers.by_path,
         generation=held.generation,
         size_bytes=held.size_bytes,
     )

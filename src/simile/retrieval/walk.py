@@ -23,6 +23,7 @@ from simile.documents.globs import globs
 from simile.documents.loaders import document_id
 from simile.documents.rules import DocumentRule, read_rules
 from simile.errors import ConfigError, InputError
+from simile.retrieval.readers import SILENT, Readers, key_of
 from simile.store import PUBLIC, SourceFile
 from simile.store.folder import is_own
 from simile.types import MetadataValue
@@ -52,13 +53,14 @@ _Rules = tuple[_Matcher, ...]
 
 @dataclass(frozen=True)
 class Selection:
-    """Which files of the paths to index, and the default access list of their documents."""
+    """Which files of the paths to index, and who may read their documents."""
 
     base: Path
     """Absolute path of the folder that contains the index."""
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
-    acl: Sequence[str] = ("public",)
+    readers: Readers = field(default_factory=Readers)
+    """Who may read what says nothing itself, and has no rule."""
     index: Path | None = None
     """The index's own folder; its files are never indexed."""
 
@@ -70,6 +72,7 @@ class FoundFile:
     path: Path
     source: SourceFile
     acl: Sequence[str]
+    """Of its documents that have none of their own; SILENT if nobody said anything."""
     metadata: Mapping[str, MetadataValue]
 
 
@@ -107,6 +110,11 @@ class Walk:
             return "nothing"
         except OSError as exc:
             raise InputError(f"{self.root}: {exc.strerror}") from exc
+
+    @property
+    def key(self) -> str:
+        """The path as the index notes it."""
+        return key_of(self._absolute, self.selection.base)
 
     def require(self, known: Iterable[str]) -> None:
         """Raise InputError if the path is missing and covers none of the known names."""
@@ -161,7 +169,9 @@ class Walk:
 
         Those of the place that a file really lies in win over those of the path it was found by.
         """
-        acl, metadata = self.selection.acl, dict[str, MetadataValue]()
+        readers, base = self.selection.readers, self.selection.base
+        acl = readers.of(self._real(path), base) or readers.of(path, base) or readers.default
+        acl, metadata = acl or SILENT, dict[str, MetadataValue]()
         for place in dict.fromkeys((path, self._real(path))):
             for folder, rules in self._rules_for(place.parent):
                 inside = place.relative_to(folder).as_posix()
@@ -171,6 +181,10 @@ class Walk:
                         acl = matcher.rule.acl or acl
                         metadata |= matcher.rule.metadata
         return acl, metadata
+
+    def is_silent(self, path: Path) -> bool:
+        """Return whether neither a rule nor anything noted says who may read a file."""
+        return self._ruled(path)[0] == SILENT
 
     def _real(self, path: Path) -> Path:
         """Return where a file really lies; only the way to the root may hold links."""

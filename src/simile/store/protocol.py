@@ -216,6 +216,14 @@ class Store(Protocol):
         """Return all chunks of a document, in order."""
         ...
 
+    def first_protected(self) -> str | None:
+        """Return the id of a document that is not public; None if all are."""
+        ...
+
+    def public_sources(self) -> dict[str, str]:
+        """Return the files of documents that list `public` alone, each with such an id."""
+        ...
+
     def manifest(self) -> dict[str, ManifestEntry]:
         """Return an entry for each stored document, by its id."""
         ...

@@ -17,6 +17,10 @@ CHUNK = (
     'chunks.id, key, title, ordinal, start, "end", first_line, last_line, page, headings, '
     "chunks.text, metadata, acl FROM chunks JOIN documents ON documents.id = chunks.document"
 )
+FIRST_PROTECTED = """SELECT key FROM documents
+    WHERE id NOT IN (SELECT document FROM acl WHERE principal = 'public') LIMIT 1"""
+PUBLIC_SOURCES = """SELECT source, key FROM acl JOIN documents ON documents.id = acl.document
+    WHERE principal = 'public' AND documents.acl = '["public"]' AND source IS NOT NULL"""
 _MAX_PRINCIPAL = 1000
 _INT64 = range(-(2**63), 2**63)
 

@@ -38,6 +38,8 @@ from simile.store.reader import StoreReader
 from simile.store.records import (
     CHUNK,
     DOCUMENT,
+    FIRST_PROTECTED,
+    PUBLIC_SOURCES,
     delete_documents,
     insert_document,
     insert_sources,
@@ -176,6 +178,15 @@ class SqliteStore:
         """See `protocol.Store`."""
         sql = f"SELECT {CHUNK} WHERE key = ? ORDER BY ordinal"
         return [read_chunk(row) for row in self._database.rows(sql, (storable_key(id),))]
+
+    def first_protected(self) -> str | None:
+        """See `protocol.Store`."""
+        rows = self._database.rows(FIRST_PROTECTED)
+        return rows[0][0] if rows else None
+
+    def public_sources(self) -> dict[str, str]:
+        """See `protocol.Store`."""
+        return dict(self._database.rows(PUBLIC_SOURCES))
 
     def manifest(self) -> dict[str, ManifestEntry]:
         """See `protocol.Store`."""
