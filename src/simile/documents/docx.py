@@ -71,4 +71,6 @@ def _parts(document: Any) -> Iterator[str]:
 
 
 def _row(row: Any) -> str:
-    return "| " + " | ".join(" ".join(cell.text.split()) for cell in row.cells) + " |"
+    """Return a row's own cells: those that python-docx repeats for a merge may be a million."""
+    cells = ("".join(f"{part.text} " for part in cell.p_lst) for cell in row._tr.tc_lst)
+    return "| " + " | ".join(" ".join(cell.split()) for cell in cells) + " |"

@@ -28,4 +28,10 @@ def _plain(value: object) -> MetadataValue:
         return value
     if isinstance(value, date):  # or a datetime, its subclass
         return value.isoformat()
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json.dumps(_with_text_keys(value), ensure_ascii=False, default=str)
+
+
+def _with_text_keys(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(name): _with_text_keys(part) for name, part in value.items()}
+    return [_with_text_keys(part) for part in value] if isinstance(value, list) else value

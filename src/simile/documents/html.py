@@ -47,7 +47,7 @@ def _decoded(data: bytes) -> str:
     if named and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         try:
             return data.decode(named[1].decode("ascii"), errors="replace")
-        except LookupError:
+        except (LookupError, ValueError):  # some names of codecs are of none for text
             pass
     return decode(data)
 
@@ -80,7 +80,7 @@ class _Writer:
 
     def enter(self, node: Any) -> bool:
         """Write a text or open an element; return whether its children are visible."""
-        tag = node.tag
+        tag = node.tag or "-"  # None for what is written <?...>
         if tag == "-text":
             self._write(node.text_content or "")
             return False
@@ -100,7 +100,7 @@ class _Writer:
     def leave(self, node: Any) -> None:
         if node.tag == "pre":
             self.preformatted -= 1
-        self._break(node.tag)
+        self._break(node.tag or "")
 
     def text(self) -> str:
         return "".join(self.parts)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from simile.bounded import open_file
 from simile.documents.access import AccessListError, acl_of
 from simile.documents.docx import read_docx
 from simile.documents.fields import metadata_of, title_of
@@ -62,6 +63,16 @@ def load(
     unless they have an id. `acl` is the default access list. Blocks while reading.
     """
     name = document_id(path, root)
+    if _is_parsed(path):
+        from simile.documents.reader_pool import read_apart
+
+        yield from read_apart(path, name, acl, limits)
+    else:
+        yield from load_here(path, name, acl, limits)
+
+
+def load_here(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Iterator[Loaded]:
+    """Read a file in this process, which a parser may hang, crash or fill."""
     try:
         yield from _load(path, name, acl, limits)
     except AccessListError as exc:
@@ -72,6 +83,21 @@ def load(
         yield LoadFailure(name, exc.strerror or str(exc))
     except MemoryError:
         yield LoadFailure(name, "out of memory")
+    except Exception as exc:  # whatever a parser raises; its words say more than ours could
+        said = " ".join(str(exc).split())[:200]
+        yield LoadFailure(name, f"its reader failed: {type(exc).__name__}: {said}")
+
+
+def _is_parsed(path: Path) -> bool:
+    """Return whether a parser reads the file; the only one for Markdown is that of front matter."""
+    suffix = path.suffix.lower()
+    if suffix not in MARKDOWN:
+        return suffix in _PARSED and path.is_file()
+    try:
+        with open_file(path, error=InputError) as file:
+            return file.read(8).lstrip(_MARKS_AND_BLANKS)[:3] in (b"---", b"+++")
+    except (OSError, InputError):
+        return False  # the reader says why
 
 
 def load_stream(
@@ -152,6 +178,9 @@ def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: FileLimits
     )
 
 
+_PARSED = HTML | PDF | DOCX | CSV | NDJSON | JSON
+"""Formats that are parsed, and so read by a process of their own. Text is only decoded."""
+_MARKS_AND_BLANKS = b"\xef\xbb\xbf\xff\xfe\0"
 _READERS: dict[str, _Reader] = {
     **dict.fromkeys(MARKDOWN, _read_markdown),
     **dict.fromkeys(HTML, read_html),
