@@ -32,6 +32,8 @@ one run, have so many characters in a token. Emoji take 300 bytes of memory each
 _ALWAYS_READ_CHARS = 65_536
 _SQUEEZED_CHARS = 2**20
 """How much of a text is searched for long runs."""
+_PART_CHARS = 65_536
+"""Searched at a time, in a few milliseconds, as it holds up Python's other threads."""
 _LONG_RUN_CHARS = 1000
 _LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}")
 """Letters that make one word, or blanks. To BERT's tokenizer a word of over 100 characters is
@@ -164,9 +166,10 @@ class Tokenizer:
 
     def check_ids(self, ids: Sequence[int]) -> None:
         """Raise InputError for an id that is not in the vocabulary."""
-        bad = [token for token in ids if not 0 <= token < self.vocab_size]
-        if bad:
-            raise InputError(f"token id {bad[0]} is unknown; expected 0 to {self.vocab_size - 1}")
+        if not ids or (min(ids) >= 0 and max(ids) < self.vocab_size):
+            return
+        bad = next(token for token in ids if not 0 <= token < self.vocab_size)
+        raise InputError(f"token id {bad} is unknown; expected 0 to {self.vocab_size - 1}")
 
     def _body_at_once(self, text: Text, room: int) -> Sequence[int] | None:
         """Return the ids of a text that need not go through the batch."""
@@ -196,20 +199,25 @@ class Tokenizer:
         first token past the room belongs to a word before the head's last. What is left of a text
         beyond the most that is read is cut, however few tokens came before it.
         """
-        most = max(_MOST_CHARS_PER_TOKEN * room, _ALWAYS_READ_CHARS)
-        head = text[: max(most, _SQUEEZED_CHARS)]
-        if self._is_word_piece:
-            head = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], head)
-        is_whole = len(text) <= max(most, _SQUEEZED_CHARS) and len(head) <= most
-        head = without_surrogates(head[:most])
         half = _HEAD_CHARS_PER_TOKEN * room
-        if half < len(head):
-            encoding = self._encode(head[:half])
-            words = encoding.word_ids
-            if len(words) > room and words[room] is not None and words[room] != words[-1]:
-                return list(encoding.ids)
-        ids = list(self._encode(head).ids)
+        ids, is_enough = self._try_head(text[:half], room)
+        if is_enough:
+            return ids
+        most = max(_MOST_CHARS_PER_TOKEN * room, _ALWAYS_READ_CHARS)
+        read = max(most, _SQUEEZED_CHARS)
+        head = text[:read]
+        if self._is_word_piece:
+            parts = (head[begin : begin + _PART_CHARS] for begin in range(0, read, _PART_CHARS))
+            head = "".join(_LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], p) for p in parts)
+        is_whole = len(text) <= read and len(head) <= most
+        ids = list(self._encode(without_surrogates(head[:most])).ids)
         return ids if is_whole or len(ids) > room else _CutIds(ids)
+
+    def _try_head(self, head: str, room: int) -> tuple[Sequence[int], bool]:
+        encoding = self._encode(without_surrogates(head))
+        words = encoding.word_ids
+        is_enough = len(words) > room and words[room] not in (None, words[-1])
+        return list(encoding.ids), is_enough
 
     def _encode(self, text: str, *, special_tokens: bool = False) -> Any:
         with panics_as_errors():
