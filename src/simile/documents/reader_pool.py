@@ -42,6 +42,10 @@ _LONGEST = 16
 _lock = threading.Lock()
 
 
+class _WrongAnswerError(Exception):
+    """A reader answered with what are no documents."""
+
+
 class ReaderProcess:
     """One reader, for one file at a time."""
 
@@ -62,26 +66,27 @@ class ReaderProcess:
         assert self._process.stdin is not None and self._process.stdout is not None
         request = {"path": os.fsencode(path.absolute()).hex(), "name": name, "acl": list(acl)}
         line = json.dumps(request | {"limits": asdict(limits)}) + "\n"
+        longest = _LONGEST * max(limits.max_bytes, limits.max_row_bytes)
+        seconds = min(limits.child_seconds, _LEAST_S + path.stat().st_size / _BYTES_PER_S)
+        self._deadline = time.monotonic() + seconds
         try:
             self._process.stdin.write(line.encode())
             self._process.stdin.flush()
         except OSError as exc:
             raise EOFError from exc
-        longest = _LONGEST * max(limits.max_bytes, limits.max_row_bytes)
-        seconds = min(limits.child_seconds, _LEAST_S + path.stat().st_size / _BYTES_PER_S)
         while True:
             self._deadline = time.monotonic() + seconds
             try:
-                entries = json.loads(_frame(self._process.stdout, longest))
+                entries = _entries(_frame(self._process.stdout, longest))
             except EOFError:
                 if self._is_late:
                     raise TimeoutError(f"reading it took more than {seconds:.3g} s") from None
                 raise
             finally:
                 self._deadline = math.inf
+            yield from entries
             if not entries:
                 return
-            yield from map(_loaded, entries)
 
     def stop_if_late(self) -> None:
         """Kill the process if its answer is overdue."""
@@ -152,6 +157,8 @@ def read_apart(path: Path, name: str, acl: Sequence[str], limits: FileLimits) ->
         yield LoadFailure(name, str(exc))
     except OSError as exc:
         yield LoadFailure(name, exc.strerror or str(exc))
+    except _WrongAnswerError:
+        yield LoadFailure(name, "its reader answered with what are no documents")
     except EOFError:
         status = reader.stop()
         if not is_fresh and not has_answered:  # it ended after the file before
@@ -200,7 +207,29 @@ if hasattr(os, "register_at_fork"):  # a forked process must not share its paren
     os.register_at_fork(after_in_child=_idle.clear)
 
 
+def _entries(frame: bytes) -> list[Loaded]:
+    """Return what a frame holds. A file may have taken the reader over: it is checked."""
+    try:
+        return [_loaded(entry) for entry in json.loads(frame)]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
+        raise _WrongAnswerError from exc
+
+
 def _loaded(entry: dict[str, Any]) -> Loaded:
     if "reason" in entry:
-        return LoadFailure(**entry)
-    return Document(**entry | {"acl": tuple(entry["acl"]), "pages": tuple(entry["pages"])})
+        failure = LoadFailure(**entry)
+        _require(str, failure.path, failure.reason)
+        _require(bool, failure.is_closed)
+        return failure
+    _require(list, entry["acl"], entry["pages"])
+    found = Document(**entry | {"acl": tuple(entry["acl"]), "pages": tuple(entry["pages"])})
+    _require(str, found.id, found.text, *found.acl, *found.metadata)
+    _require(str | None, found.title)
+    _require(int, *found.pages)
+    _require(str | int | float | bool | None, *found.metadata.values())
+    return found
+
+
+def _require(expected: Any, *values: object) -> None:
+    if not all(isinstance(value, expected) for value in values):
+        raise TypeError

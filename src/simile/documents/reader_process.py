@@ -52,6 +52,7 @@ def _answer(answers: BinaryIO, request: dict[str, Any], limits: FileLimits) -> N
     if frame:
         _send(answers, frame)
     _send(answers, [])
+    answers.flush()  # once for a small file: its parent wakes once
     if hasattr(signal, "alarm"):
         signal.alarm(0)
 
@@ -63,7 +64,6 @@ def _send(answers: BinaryIO, frame: Sequence[dict[str, Any]]) -> None:
         failures = [{"path": one.get("id") or one.get("path"), "reason": str(exc)} for one in frame]
         data = json.dumps(failures).encode()
     answers.write(LENGTH.pack(len(data)) + data)
-    answers.flush()
 
 
 def _limit_memory(size_bytes: int) -> None:
