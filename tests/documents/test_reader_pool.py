@@ -175,6 +175,20 @@ HOSTILE = {
 }
 
 
+def test_a_row_that_is_nested_deeply_costs_one_row(tmp_path):
+    deep = '{"text": "x", "m": ' + "[" * 900 + "]" * 900 + "}\n"
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n' + deep + '{"text": "b"}\n')
+    found = list(load(tmp_path / "a.jsonl"))
+    assert [type(one) for one in found] == [Document, LoadFailure, Document]
+    assert "nested too deeply" in getattr(found[1], "reason", "")
+
+
+def test_a_number_of_thousands_of_digits_is_named(tmp_path):
+    (tmp_path / "a.md").write_text(f"---\nx: 0x{'f' * 5000}\n---\ntext")
+    failure = next(iter(load(tmp_path / "a.md")))
+    assert isinstance(failure, LoadFailure) and "thousands of digits" in failure.reason
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_are_documents_or_one_line(tmp_path, name):
     (tmp_path / name).write_bytes(HOSTILE[name])

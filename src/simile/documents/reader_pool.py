@@ -39,6 +39,9 @@ _LONGEST = 16
 """Times the limit of a file that an answer may be long: text of one byte may need six in JSON."""
 
 
+_TITLES = (str, type(None))
+_SCALARS = (str, int, float, *_TITLES)
+
 _lock = threading.Lock()
 
 
@@ -221,15 +224,16 @@ def _loaded(entry: dict[str, Any]) -> Loaded:
         _require(str, failure.path, failure.reason)
         _require(bool, failure.is_closed)
         return failure
-    _require(list, entry["acl"], entry["pages"])
-    found = Document(**entry | {"acl": tuple(entry["acl"]), "pages": tuple(entry["pages"])})
-    _require(str, found.id, found.text, *found.acl, *found.metadata)
-    _require(str | None, found.title)
-    _require(int, *found.pages)
-    _require(str | int | float | bool | None, *found.metadata.values())
-    return found
+    acl, pages, metadata = entry["acl"], entry["pages"], entry["metadata"]
+    _require(list, acl, pages)
+    _require(str, entry["id"], entry["text"], *acl, *metadata)
+    _require(_SCALARS, *metadata.values())
+    _require(_TITLES, entry["title"])
+    _require(int, *pages)
+    return Document(entry["id"], entry["text"], entry["title"], metadata, tuple(acl), tuple(pages))
 
 
-def _require(expected: Any, *values: object) -> None:
-    if not all(isinstance(value, expected) for value in values):
-        raise TypeError
+def _require(expected: type | tuple[type, ...], *values: object) -> None:
+    for value in values:
+        if not isinstance(value, expected):
+            raise TypeError

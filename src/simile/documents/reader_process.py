@@ -11,7 +11,6 @@ import signal
 import struct
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,7 +42,7 @@ def _answer(answers: BinaryIO, request: dict[str, Any], limits: FileLimits) -> N
     _set_alarm(limits)
     path = Path(os.fsdecode(bytes.fromhex(request["path"])))
     for loaded in load_here(path, request["name"], tuple(request["acl"]), limits):
-        frame.append(asdict(loaded))
+        frame.append(dict(vars(loaded)))
         room -= 100 + len(getattr(loaded, "text", ""))
         if room < 0:
             _send(answers, frame)
