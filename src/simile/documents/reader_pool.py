@@ -8,6 +8,7 @@ import atexit
 import json
 import math
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -19,9 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from simile.documents.loaders import Loaded, LoadFailure
-from simile.documents.reader_process import LENGTH
-from simile.documents.reading import FileLimits
+from simile.documents.reading import FileLimits, Loaded, LoadFailure
 from simile.types import Document
 
 _PROGRAM = (
@@ -29,6 +28,8 @@ _PROGRAM = (
     " from simile.documents.reader_process import main; main()"
 )
 _ROOT = Path(__file__).parent.parent.parent
+LENGTH = struct.Struct(">I")
+"""How a frame of answers begins: its size in bytes."""
 _MOST_IDLE = 4
 _WATCH = "simile-readers"
 _TICK_S = 0.1

@@ -8,16 +8,15 @@ crashes or takes too much memory takes this process with it, and nothing else.
 import json
 import os
 import signal
-import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from simile.documents.loaders import load_here
+from simile.documents.reader_pool import LENGTH
 from simile.documents.reading import FileLimits
 
-LENGTH = struct.Struct(">I")
 _FRAME_CHARS = 65_536
 _MOST_KEPT_BYTES = 2**28
 """A process that once took more ends after the file: what it holds may not come free."""

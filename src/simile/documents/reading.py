@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simile.bounded import open_file
 from simile.errors import InputError
+from simile.types import Document
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,6 +39,20 @@ class FileLimits:
 
 
 DEFAULT_LIMITS = FileLimits()
+
+
+@dataclass(frozen=True)
+class LoadFailure:
+    """A file, or a row of it, that could not be read."""
+
+    path: str
+    """The id that its document would have."""
+    reason: str
+    is_closed: bool = False
+    """Whether it said who may read, or may have, but not so that it can be obeyed."""
+
+
+Loaded = Document | LoadFailure
 
 
 def encoding_of(head: bytes) -> str:
