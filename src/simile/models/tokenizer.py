@@ -5,7 +5,8 @@ engine. A text that is far longer than its window is tokenized only as far as th
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.errors import InputError
+from simile.errors import EngineError, InputError
 from simile.texts import without_surrogates
 
 TokenIds = NDArray[np.int32]
@@ -25,6 +26,12 @@ _ALONE_CHARS = 512
 on their cores. A longer one would hold up Python's other threads."""
 _HEAD_CHARS_PER_TOKEN = 16
 """A text longer than this times its window is first tried by its head alone."""
+_MOST_CHARS_PER_TOKEN = 32
+"""What a text has beyond this times its window is not read: only marks that no tokenizer knows, in
+one run, have so many characters in a token. Emoji take 300 bytes of memory each, and 2 us."""
+_ALWAYS_READ_CHARS = 65_536
+_SQUEEZED_CHARS = 2**20
+"""How much of a text is searched for long runs."""
 _LONG_RUN_CHARS = 1000
 _LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}")
 """Letters that make one word, or blanks. To BERT's tokenizer a word of over 100 characters is
@@ -56,6 +63,10 @@ class TokenPiece:
     """First character and that behind the last; None for a special token, which is not in it."""
 
 
+class _CutIds(list[int]):
+    """Ids of a text whose end was not read."""
+
+
 class Tokenizer:
     """A checkpoint's tokenizer; may be used from several threads."""
 
@@ -82,7 +93,7 @@ class Tokenizer:
     def pieces(self, text: str, *, special_tokens: bool = True) -> list[TokenPiece]:
         """Split a whole text into tokens, with where each stands; as it is written in the text."""
         clean = without_surrogates(text)
-        encoding = self._fast.encode(clean, add_special_tokens=special_tokens)
+        encoding = self._encode(clean, special_tokens=special_tokens)
         rows = zip(
             encoding.ids,
             encoding.tokens,
@@ -120,9 +131,9 @@ class Tokenizer:
         rest = [place for place, body in enumerate(bodies) if body is None]
         clean = [without_surrogates(str(texts[place])) for place in rest]
         if len(clean) == 1 and len(clean[0]) <= _ALONE_CHARS:
-            encodings = [self._fast.encode(clean[0], add_special_tokens=False)]
+            encodings = [self._encode(clean[0])]
         else:
-            encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
+            encodings = self._encode_batch(clean)
         for place, encoding in zip(rest, encodings, strict=True):
             bodies[place] = encoding.ids
         return [body or () for body in bodies]
@@ -139,9 +150,7 @@ class Tokenizer:
             for part in self._parts(without_surrogates(text), part_chars)
         )
         while some := list(islice(parts, _COUNTED_PARTS)):
-            encodings = self._fast.encode_batch_fast(
-                [part for _, part in some], add_special_tokens=False
-            )
+            encodings = self._encode_batch([part for _, part in some])
             for (place, _), encoding in zip(some, encodings, strict=True):
                 counts[place] += len(encoding)
         return counts
@@ -164,12 +173,13 @@ class Tokenizer:
         if not isinstance(text, str):
             return self._without_specials(text)
         if len(text) > _HEAD_CHARS_PER_TOKEN * room:
-            return self._encode_head(without_surrogates(text), room)
+            return self._encode_head(text, room)
         return None
 
     def _cut(self, body: Sequence[int], room: int) -> TokenizedText:
         ids = [*self._before, *body[:room], *self._after]
-        return TokenizedText(np.array(ids, dtype=np.int32), len(body) > room)
+        is_cut = len(body) > room or isinstance(body, _CutIds)
+        return TokenizedText(np.array(ids, dtype=np.int32), is_cut)
 
     def _without_specials(self, body: Sequence[int]) -> Sequence[int]:
         ids = list(body)
@@ -183,18 +193,42 @@ class Tokenizer:
         """Tokenize as much of a long text as fills the room.
 
         The tokens of a word are final once another word follows it, so a head is enough if the
-        first token past the room belongs to a word before the head's last.
+        first token past the room belongs to a word before the head's last. What is left of a text
+        beyond the most that is read is cut, however few tokens came before it.
         """
+        most = max(_MOST_CHARS_PER_TOKEN * room, _ALWAYS_READ_CHARS)
+        head = text[: max(most, _SQUEEZED_CHARS)]
         if self._is_word_piece:
-            text = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], text)
-        chars = _HEAD_CHARS_PER_TOKEN * room
-        while chars < len(text):
-            encoding = self._fast.encode(text[:chars], add_special_tokens=False)
+            head = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], head)
+        is_whole = len(text) <= max(most, _SQUEEZED_CHARS) and len(head) <= most
+        head = without_surrogates(head[:most])
+        half = _HEAD_CHARS_PER_TOKEN * room
+        if half < len(head):
+            encoding = self._encode(head[:half])
             words = encoding.word_ids
             if len(words) > room and words[room] is not None and words[room] != words[-1]:
                 return list(encoding.ids)
-            chars *= 4
-        return list(self._fast.encode(text, add_special_tokens=False).ids)
+        ids = list(self._encode(head).ids)
+        return ids if is_whole or len(ids) > room else _CutIds(ids)
+
+    def _encode(self, text: str, *, special_tokens: bool = False) -> Any:
+        with panics_as_errors():
+            return self._fast.encode(text, add_special_tokens=special_tokens)
+
+    def _encode_batch(self, texts: Sequence[str]) -> Any:
+        with panics_as_errors():
+            return self._fast.encode_batch_fast(texts, add_special_tokens=False)
+
+
+@contextmanager
+def panics_as_errors() -> Iterator[None]:
+    """Raise EngineError where the library panics: its own exception would end a thread."""
+    try:
+        yield
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":
+            raise
+        raise EngineError(f"the tokenizer failed at this text: {str(exc)[:200]}") from None
 
 
 def _lower_case_first(fast: Any) -> None:

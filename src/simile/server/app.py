@@ -14,7 +14,7 @@ from simile.hub.hub import Hub
 from simile.server.http.dialects import JINA, OLLAMA, OPENAI, TEI
 from simile.server.http.endpoint import Endpoint
 from simile.server.http.refusals import no_route
-from simile.server.http.routes import DialectRoute, route
+from simile.server.http.routes import DialectRoute, route, text_route
 from simile.server.http.traffic import Traffic
 from simile.server.http.watch import Watch
 from simile.server.local_models import LocalModels
@@ -49,9 +49,9 @@ def create_app(
     ollama, openai = OllamaHandlers(local, residency), OpenAIHandlers(local, residency)
     routes = [
         # The router tries them in order, so the most frequent come first.
-        route("POST", "/api/embed", ollama.embed, OLLAMA),
-        route("POST", "/v1/embeddings", openai.embeddings, OPENAI),
-        route("POST", "/api/embeddings", ollama.embeddings, OLLAMA),
+        text_route("/api/embed", ollama.embed, OLLAMA),
+        text_route("/v1/embeddings", openai.embeddings, OPENAI),
+        text_route("/api/embeddings", ollama.embeddings, OLLAMA),
         *_rerank_routes(RerankHandlers(residency, served)),
         *_tei_routes(TeiHandlers(local, residency, served, traffic)),
         *_model_routes(ollama, openai),
@@ -64,14 +64,14 @@ def create_app(
 
 def _rerank_routes(rerank: RerankHandlers) -> list[DialectRoute]:
     dialects = {"/v1/rerank": JINA, "/v2/rerank": TEI, "/api/rerank": OLLAMA, "/rerank": TEI}
-    return [route("POST", path, rerank.rerank, dialect) for path, dialect in dialects.items()]
+    return [text_route(path, rerank.rerank, dialect) for path, dialect in dialects.items()]
 
 
 def _tei_routes(tei: TeiHandlers) -> list[DialectRoute]:
     return [
-        route("POST", "/embed", tei.embed, TEI),
-        route("POST", "/similarity", tei.similarity, TEI),
-        route("POST", "/tokenize", tei.tokenize, TEI),
+        text_route("/embed", tei.embed, TEI),
+        text_route("/similarity", tei.similarity, TEI),
+        text_route("/tokenize", tei.tokenize, TEI),
         route("GET", "/info", tei.info, TEI),
     ]
 

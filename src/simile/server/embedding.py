@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter_ns
 
+from simile.engine.lanes import is_few
 from simile.engine.residency import Residency
 from simile.engine.resident import Resident
 from simile.errors import ModelNotFoundError
@@ -69,7 +70,8 @@ async def embed(request: EmbedRequest, residency: Residency, call: Call) -> Embe
             future = _submit(request, resident)
             result: EmbedResult | None = None
             if future:
-                result = await call.wait(future)
+                is_small = not request.token_ids and is_few(request.texts)
+                result = await (call.wait_briefly if is_small else call.wait)(future)
             facts, total_ns = resident.embedder.facts, perf_counter_ns() - start
     except ModelNotFoundError as exc:
         raise not_found(model.text, "pull") from exc

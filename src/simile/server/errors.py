@@ -109,6 +109,8 @@ _TEXTS: dict[type[Exception], str] = {
 }
 """Texts that clients of Ollama look for; they replace our own."""
 
+_MAX_TEXT_CHARS = 4000
+"""Length of a text for the client, which may quote what the client wrote."""
 _HEADERS: dict[type[Exception], tuple[tuple[bytes, bytes], ...]] = {
     errors.OverloadedError: ((b"retry-after", b"1"),),
     UnauthorizedError: ((b"www-authenticate", b'Bearer realm="simile"'),),
@@ -131,7 +133,8 @@ def text_of(exc: Exception) -> str:
     """Word an error for the client; the text of one that nobody planned is not shown."""
     if not isinstance(exc, errors.SimileError):
         return "internal server error"
-    return _TEXTS.get(type(exc)) or str(exc)
+    text = _TEXTS.get(type(exc)) or str(exc)
+    return text if len(text) <= _MAX_TEXT_CHARS else f"{text[:_MAX_TEXT_CHARS]}…"
 
 
 def log(exc: Exception) -> None:

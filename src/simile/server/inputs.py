@@ -6,10 +6,12 @@ Pure; does not know routes.
 from collections.abc import Sequence
 from typing import Any
 
-from simile.server.errors import BodyError
+from simile.server.errors import BodyError, BodyTooLargeError
 from simile.server.gojson.fields import is_whole
 from simile.types import ROLES, Role
 
+MAX_INPUTS = 65_536
+"""Texts, or arrays of token ids, of one request."""
 _EXPECTED = " or ".join(f'"{role}"' for role in ROLES)
 
 
@@ -24,6 +26,8 @@ def read_inputs(value: Any) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
     """Read `input` as texts or as arrays of token ids."""
     if isinstance(value, str):
         return (value,), ()
+    if isinstance(value, list) and len(value) > MAX_INPUTS and type(value[0]) is not int:
+        raise BodyTooLargeError(f"{len(value):,} inputs; expected at most {MAX_INPUTS:,}")
     kinds = set(map(type, value)) if isinstance(value, list) else set()
     if kinds == {str}:
         return value, ()

@@ -1,8 +1,8 @@
 """Turn the bytes of a request into a JSON value, as Go's encoding/json would.
 
-orjson reads what is well formed. What it refuses is read again by Go's rules: the first value
-counts and what follows it does not, bytes that are not UTF-8 and lone surrogates become U+FFFD, an
-error has Go's words. Knows no field and no route.
+orjson reads what is well formed. What it refuses, if it is short, is read again by Go's rules: the
+first value counts and what follows it does not, bytes that are not UTF-8 and lone surrogates become
+U+FFFD, an error has Go's words. Knows no field and no route.
 Source: Go's encoding/json, scanner.go, stream.go and decode.go (read 2026-11).
 """
 
@@ -11,18 +11,39 @@ import re
 
 import orjson
 
-from simile.server.errors import BodyError, EmptyBodyError
+from simile.server.errors import BodyError, BodyTooLargeError, EmptyBodyError
 from simile.server.gojson.scanner import end_of_value
 
+_MAX_SLOW_BYTES = 65_536
+"""Size of a body that may be read again by Go's rules, at half a second per megabyte."""
+_MAX_COMMAS = 1_000_000
+_MAX_BRACKETS = 250_000
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)")
 
 
 def decode(body: bytes) -> object:
     """Read the first JSON value. Raises BodyError in Go's words."""
+    if len(body) > _MAX_SLOW_BYTES:
+        _require_few_values(body)
     try:
         return orjson.loads(body)
-    except orjson.JSONDecodeError:
+    except orjson.JSONDecodeError as exc:
+        if len(body) > _MAX_SLOW_BYTES:
+            raise BodyError(f"invalid JSON: {exc}") from exc
         return _decode_first(body)
+
+
+def _require_few_values(body: bytes) -> None:
+    """Raise BodyTooLargeError for a body that takes long to read; counting takes no time.
+
+    What stands in texts is counted, too: the limits leave room for 15 MB of prose or of code.
+    """
+    commas, brackets = body.count(b","), body.count(b"[") + body.count(b"{")
+    if commas > _MAX_COMMAS or brackets > _MAX_BRACKETS:
+        raise BodyTooLargeError(
+            f"the body has {commas:,} commas and {brackets:,} opening brackets; expected at most "
+            f"{_MAX_COMMAS:,} and {_MAX_BRACKETS:,}: send fewer texts or ids"
+        )
 
 
 def _decode_first(body: bytes) -> object:

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simile.server.http.dialects import Dialect
 from simile.server.http.endpoint import Endpoint, Handler
+from simile.server.http.reading import MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES
 from simile.server.http.refusals import wrong_method
 
 
@@ -25,6 +26,18 @@ class DialectRoute(Route):
             await self.app(scope, receive, send)
 
 
-def route(method: str, path: str, handler: Handler, dialect: Dialect) -> DialectRoute:
-    """Bind a handler to a method and a path."""
-    return DialectRoute([method], path, Endpoint(handler, dialect), dialect)
+def route(
+    method: str,
+    path: str,
+    handler: Handler,
+    dialect: Dialect,
+    *,
+    max_bytes: int = MAX_SMALL_BODY_BYTES,
+) -> DialectRoute:
+    """Bind a handler to a method and a path; bodies may have `max_bytes`."""
+    return DialectRoute([method], path, Endpoint(handler, dialect, max_bytes=max_bytes), dialect)
+
+
+def text_route(path: str, handler: Handler, dialect: Dialect) -> DialectRoute:
+    """Bind a handler to a path that texts are posted to."""
+    return route("POST", path, handler, dialect, max_bytes=MAX_BODY_BYTES)
