@@ -33,8 +33,8 @@ class FileLimits:
     max_row_bytes: int = 16 * 2**20
     """Size of one line of NDJSON, or one field of CSV."""
     child_seconds: float = 60.0
-    """Time limit of a reader process for one file, or for the next rows of a table; less for a small
-    file: 10 s, and 1 s for each 100 kB."""
+    """Time limit of a reader process for one file, or for the next rows of a table; a small file
+    has less: 10 s, and 1 s for each 100 kB."""
     child_bytes: int = 2**30
     """Memory limit of that process (address space; not enforced on Windows and macOS)."""
 
