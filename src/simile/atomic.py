@@ -4,13 +4,9 @@ Two processes and two threads may write the same file at once; the last one to f
 """
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
-
-_NUMBERS = count()
 
 
 @contextmanager
@@ -19,7 +15,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises OSError where the folder cannot be written.
     """
-    unique = f"{os.getpid()}.{threading.get_ident()}.{next(_NUMBERS)}"
+    unique = os.urandom(8).hex()  # nobody can have laid a link there
     aside = path.with_name(f".{path.name}.{unique}.part")
     try:
         yield aside

@@ -17,13 +17,15 @@ from simile.errors import SimileError
 _PLACE = re.compile(r"\(at [^()]*\)|line \d+ column \d+")
 
 
-def read_file(path: Path, *, max_bytes: int, error: type[SimileError]) -> bytes:
+def read_file(
+    path: Path, *, max_bytes: int, error: type[SimileError], follow: bool = True
+) -> bytes:
     """Read a regular file of at most `max_bytes`; never waits for a FIFO or a device.
 
-    Raises `error` for anything else, and if the file cannot be read.
+    Without `follow`, no link is read. Raises `error` for anything else, and if it cannot be read.
     """
     try:
-        with open_file(path, error=error) as file:
+        with open_file(path, error=error, follow=follow) as file:
             data = file.read(max_bytes + 1)
     except (OSError, ValueError) as exc:
         raise error(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
@@ -32,18 +34,19 @@ def read_file(path: Path, *, max_bytes: int, error: type[SimileError]) -> bytes:
     return data
 
 
-def open_file(path: Path, *, error: type[SimileError]) -> BinaryIO:
+def open_file(path: Path, *, error: type[SimileError], follow: bool = True) -> BinaryIO:
     """Open a regular file for reading; never waits for a FIFO or a device.
 
     Raises `error` for anything else, and OSError if it cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY | _NO_WAIT)
+    descriptor = os.open(path, os.O_RDONLY | _NO_WAIT | (0 if follow else _NO_LINK))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise error(f"{path} is not a regular file")
     return os.fdopen(descriptor, "rb")
 
 
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from simile.atomic import replacing
 from simile.errors import InputError, StoreError
 from simile.extras import optional
+from simile.output_file import writing
 from simile.store import Store, StoredChunk, View
 from simile.types import Embeddings
 
@@ -26,12 +26,16 @@ def export(store: Store, path: Path, principals: frozenset[str] | None) -> int:
     writers = {".parquet": _parquet, ".faiss": _faiss}
     if path.suffix.lower() not in writers and path.suffix and not path.is_dir():
         raise InputError(f"{path}: expected a name ending in .parquet or .faiss, or a folder")
+    if path.suffix.lower() not in writers and path.exists() and not path.is_dir():
+        raise StoreError(f"{path} cannot be written: it is not a folder, nor .parquet or .faiss")
     write = writers.get(path.suffix.lower(), _folder)
     view = store.view()
     rows = _rows(view, principals)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return write(path, view, _blocks(store, view, rows))
+    except InputError as exc:
+        raise StoreError(f"{path} cannot be written: {exc}") from exc
     except OSError as exc:
         raise StoreError(f"{path} cannot be written: {exc}") from exc
 
@@ -92,7 +96,7 @@ def _number(value: object) -> object:
 
 def _folder(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     path.mkdir(exist_ok=True)
-    with replacing(path / "vectors.npy") as vectors, replacing(path / "chunks.ndjson") as texts:
+    with writing(path / "vectors.npy") as vectors, writing(path / "chunks.ndjson") as texts:
         rows = _ndjson(texts, blocks)
         _npy(vectors, view, rows)
     return len(rows)
@@ -128,7 +132,7 @@ def _parquet(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     types["vector"] = arrow.list_(arrow.float32(), view.vectors.shape[1])
     schema = arrow.schema([(name, types.get(name, text)) for name in names])
     count = 0
-    with replacing(path) as aside, parquet.ParquetWriter(aside, schema) as writer:
+    with writing(path) as aside, parquet.ParquetWriter(aside, schema) as writer:
         for rows, chunks in blocks:
             table = [fields(chunk) for chunk in chunks]
             columns = {name: [row[name] for row in table] for name in _COLUMNS}
@@ -142,7 +146,7 @@ def _parquet(path: Path, view: View, blocks: Iterator[_Block]) -> int:
 def _faiss(path: Path, view: View, blocks: Iterator[_Block]) -> int:
     faiss = optional("faiss", extra="faiss")
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(view.vectors.shape[1]))
-    with replacing(path) as aside, replacing(path.with_suffix(".ndjson")) as texts:
+    with writing(path) as aside, writing(path.with_suffix(".ndjson")) as texts:
         rows = _ndjson(texts, blocks)
         for begin in range(0, len(rows), _BLOCK):
             part = rows[begin : begin + _BLOCK]

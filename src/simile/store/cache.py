@@ -6,6 +6,7 @@ the exact text.
 
 import sqlite3
 import threading
+import zlib
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from hashlib import sha256
@@ -18,8 +19,8 @@ from simile.errors import StoreError
 from simile.store.database import mapped, use_write_ahead_log
 from simile.types import Embeddings
 
-_TABLE = """CREATE TABLE IF NOT EXISTS embeddings (
-    fingerprint TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL,
+_TABLE = """CREATE TABLE IF NOT EXISTS checked_embeddings (
+    fingerprint TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY (fingerprint, text)) WITHOUT ROWID"""
 _PART = 500
 
@@ -57,10 +58,10 @@ class EmbeddingCache:
         with self._lock, mapped(self._path):
             for begin in range(0, len(hashes), _PART):
                 part = hashes[begin : begin + _PART]
-                sql = f"""SELECT text, vector FROM embeddings
+                sql = f"""SELECT text, vector, crc FROM checked_embeddings
                     WHERE fingerprint = ? AND text IN ({",".join("?" * len(part))})"""
-                for text, vector in self._connection.execute(sql, (fingerprint, *part)):
-                    if isinstance(vector, bytes) and len(vector) % 4 == 0:  # else damaged
+                for text, vector, crc in self._connection.execute(sql, (fingerprint, *part)):
+                    if isinstance(vector, bytes) and _crc(fingerprint, text, vector) == crc:
                         found[text] = np.frombuffer(vector, np.float32)
         return found
 
@@ -69,16 +70,22 @@ class EmbeddingCache:
         rows = np.ascontiguousarray(vectors, dtype=np.float32)
         pairs = zip(hashes, rows, strict=True)
         values = [
-            (fingerprint, hash, row.tobytes()) for hash, row in pairs if np.isfinite(row).all()
+            (fingerprint, hash, row.tobytes(), _crc(fingerprint, hash, row.tobytes()))
+            for hash, row in pairs
+            if np.isfinite(row).all()
         ]
         with self._lock, mapped(self._path), self._connection:
-            sql = "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)"
+            sql = "INSERT OR REPLACE INTO checked_embeddings VALUES (?, ?, ?, ?)"
             self._connection.executemany(sql, values)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
         with self._lock, mapped(self._path):
             self._connection.close()
+
+
+def _crc(fingerprint: str, text: bytes, vector: bytes) -> int:
+    return zlib.crc32(vector, zlib.crc32(text, zlib.crc32(fingerprint.encode())))
 
 
 def _open(path: Path) -> sqlite3.Connection:

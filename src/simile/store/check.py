@@ -9,11 +9,12 @@ from simile.store.codes import Codes, encode, same_codes
 from simile.store.content import content_problems
 from simile.store.database import Database
 from simile.store.inverted import HEAD as INVERTED_HEAD
-from simile.store.inverted import is_intact, load_inverted
 from simile.store.inverted import is_older as is_inverted_older
+from simile.store.inverted import load_inverted
 from simile.store.matrix import HEAD as MATRIX_HEAD
 from simile.store.matrix import is_older, load_matrix
 from simile.store.reader import StoreReader
+from simile.store.records import begin_generation
 
 _ORPHANS = {
     "chunks without a document": "chunks WHERE document NOT IN (SELECT id FROM documents)",
@@ -42,8 +43,7 @@ def check_store(
             _read_again(connection)
             for what in orphans:
                 connection.execute(f"DELETE FROM {_ORPHANS[what]}")
-            sql = "UPDATE meta SET value = value + 1 WHERE name = 'generation'"
-            connection.execute(sql)
+            begin_generation(connection)
     problems += [f"{count} {what}" for what, count in orphans.items()]
     with database.snapshot() as connection:
         problems += content_problems(connection, StoreReader(connection).dim)
@@ -70,7 +70,7 @@ def _orphans(database: Database) -> dict[str, int]:
 
 def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
     source = StoreReader(connection)
-    matrix = load_matrix(folder, source.index)
+    matrix = load_matrix(folder, source, thorough=True)
     if matrix is None:
         damaged = (folder / MATRIX_HEAD).exists() and not is_older(folder)
         return ["the vector matrix is damaged"] if damaged else []
@@ -94,8 +94,8 @@ def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
 
 def _inverted_problems(connection: sqlite3.Connection, folder: Path, language: str) -> list[str]:
     source = StoreReader(connection)
-    inverted = load_inverted(folder, source.index, language)
-    if inverted is None or not is_intact(folder):
+    inverted = load_inverted(folder, source, language, thorough=True)
+    if inverted is None:
         damaged = (folder / INVERTED_HEAD).exists() and not is_inverted_older(folder)
         return ["the inverted index is damaged"] if damaged else []
     if inverted.generation != source.generation:

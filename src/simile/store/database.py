@@ -9,11 +9,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from simile.errors import SimileError, StoreError
+from simile.store.files import require_plain
 from simile.store.migrations import migrate
 
 BUSY_TIMEOUT_S = 30.0
@@ -29,6 +30,7 @@ class Database:
         self.path = path
         self._lock = threading.Lock()
         self._write_lock = threading.Lock()
+        require_plain(path)
         with mapped(path):
             self._connection = _connect(path)
             try:
@@ -134,6 +136,39 @@ def use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """Open for reading and writing; only for reading where nothing can be written."""
+    try:
+        return _writable(path)
+    except sqlite3.OperationalError as exc:
+        if exc.sqlite_errorcode & 0xFF not in _UNWRITABLE:
+            raise
+        for how in ("mode=ro", "immutable=1"):  # without a log's index, SQLite needs the second
+            with suppress(sqlite3.OperationalError):
+                return _readable(path, how)
+        raise
+
+
+_UNWRITABLE = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+}
+
+
+def _readable(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _writable(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S
     )

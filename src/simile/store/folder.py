@@ -29,8 +29,22 @@ def is_own(folder: Path, path: Path) -> bool:
     return _OWN.fullmatch(path.relative_to(folder).parts[0]) is not None
 
 
+def require_content(database: Path) -> None:
+    """Raise StoreError if the database is empty, though files derived from it are there."""
+    log = database.with_name(f"{database.name}-wal")
+    sizes = [path.stat().st_size for path in (database, log) if path.is_file()]
+    heads = (database.with_name(name) for name in ("vectors.head", "inverted.head"))
+    if sizes and not any(sizes) and any(map(os.path.lexists, heads)):
+        raise StoreError(
+            f"{database} is empty, but was not: restore a backup, or remove the folder and index"
+            " again"
+        )
+
+
 def clear(aside: Path) -> None:
     """Remove a leftover store. Raises StoreError if the folder contains anything else."""
+    if aside.is_symlink():
+        raise StoreError(f"{aside} is a link, which is not part of an index; remove it")
     if aside.is_dir() and any(not is_own(aside, path) for path in aside.glob("[!.]*")):
         raise StoreError(f"{aside} contains files that are not part of an index; move them away")
     shutil.rmtree(aside, ignore_errors=True)

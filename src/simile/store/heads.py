@@ -11,15 +11,19 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from simile.bounded import read_file
+from simile.errors import StoreError
+
 _MAGIC = b"simile1 "
 _RETRIES = 50
+_MAX_BYTES = 2**30
 
 
 def write_head(path: Path, fields: dict[str, Any], tail: bytes = b"") -> None:
     """Replace the head and sync it to disk."""
     body = json.dumps(fields, sort_keys=True).encode() + b"\n" + tail
-    aside = path.with_name(f"{path.name}.new")
-    with aside.open("wb") as file:
+    aside = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
+    with aside.open("xb") as file:
         file.write(_MAGIC + b"%08x\n" % zlib.crc32(body) + body)
         file.flush()
         os.fsync(file.fileno())
@@ -37,13 +41,13 @@ def write_head(path: Path, fields: dict[str, Any], tail: bytes = b"") -> None:
 def read_head(path: Path) -> tuple[dict[str, Any], bytes] | None:
     """Return the fields and the tail; None if the head is missing or damaged."""
     try:
-        content = path.read_bytes()
+        content = read_file(path, max_bytes=_MAX_BYTES, error=StoreError, follow=False)
         first, _, body = content.partition(b"\n")
         if first != _MAGIC + b"%08x" % zlib.crc32(body):
             return None
         line, _, tail = body.partition(b"\n")
         fields = json.loads(line)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError, StoreError):
         return None
     return (fields, tail) if isinstance(fields, dict) else None
 

@@ -7,7 +7,6 @@ stay in their segments, and nobody reads them, until a quarter is deleted and al
 
 import os
 import shutil
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from tantivy import TextAnalyzer
 
+from simile.store.files import crc_of, is_sound
 from simile.store.folder import is_own
 from simile.store.heads import read_head, write_head
 from simile.store.reader import StoreReader
@@ -48,7 +48,7 @@ def update_inverted(
     folder: Path, source: StoreReader, language: str, *, rebuild: bool = False
 ) -> Inverted:
     """Update the folder's index to the source's generation. The caller must hold the lock."""
-    head = None if rebuild else _sound_head(folder, source.index, language)
+    head = None if rebuild else _sound_head(folder, source, language)
     if head is not None and source.knows_dead_since(head["generation"]):
         if head["generation"] == source.generation:
             return _open(folder, head)
@@ -59,9 +59,14 @@ def update_inverted(
     return _extend(folder, source, head | {"last_id": 0, "dead": 0, "segments": []})
 
 
-def load_inverted(folder: Path, index: str, language: str) -> Inverted | None:
-    """Load the folder's index, whatever its generation; None if missing, older or damaged."""
-    head = _sound_head(folder, index, language)
+def load_inverted(
+    folder: Path, source: StoreReader, language: str, *, thorough: bool = False
+) -> Inverted | None:
+    """Load the folder's index of a generation that the source remembers.
+
+    Returns None if it is missing, older or damaged; `thorough` reads all of it to know.
+    """
+    head = _sound_head(folder, source, language, thorough=thorough)
     return None if head is None else _open(folder, head)
 
 
@@ -78,13 +83,6 @@ def is_older(folder: Path) -> bool:
     return head is not None and head[0].get("format") != _FORMAT
 
 
-def is_intact(folder: Path) -> bool:
-    """Return whether all segments have the checksums in the head; reads all of them."""
-    head = read_head(folder / HEAD)
-    kept = [] if head is None else head[0]["segments"]
-    return all(_crc(folder / entry["name"]) == entry["crc"] for entry in kept)
-
-
 def _extend(folder: Path, source: StoreReader, head: dict[str, Any]) -> Inverted:
     """Add the chunks after the head's last, and write the head."""
     kept: list[dict[str, Any]] = list(head["segments"])
@@ -95,7 +93,7 @@ def _extend(folder: Path, source: StoreReader, head: dict[str, Any]) -> Inverted
             smaller.insert(0, load(folder / kept[-1]["name"], kept[-1]["lengths"]))
             tokens += kept.pop()["lengths"]["positions"]
         kept.append(_save(folder, source.generation, merge(smaller) if smaller[1:] else segment))
-    new = {"generation": source.generation, "last_id": source.last_id, "segments": kept}
+    new = {"last_id": source.last_id, "segments": kept, **source.mark}
     write_head(folder / HEAD, head | new)
     names = {entry["name"] for entry in kept}
     for old in folder.glob("inverted-*"):
@@ -117,7 +115,7 @@ def _save(folder: Path, generation: int, segment: Segment) -> dict[str, Any]:
     path = folder / f"inverted-{generation}-{os.urandom(4).hex()}.terms"
     lengths = segment.save(path)
     changed_ns = path.stat().st_mtime_ns
-    return {"name": path.name, "lengths": lengths, "crc": _crc(path), "mtime": changed_ns}
+    return {"name": path.name, "lengths": lengths, "crc": crc_of(path), "mtime": changed_ns}
 
 
 def _words(
@@ -133,27 +131,23 @@ def _open(folder: Path, head: dict[str, Any]) -> Inverted:
     return Inverted(segments, make_analyzer(head["language"]), head["generation"])
 
 
-def _sound_head(folder: Path, index: str, language: str) -> dict[str, Any] | None:
+def _sound_head(
+    folder: Path, source: StoreReader, language: str, *, thorough: bool = False
+) -> dict[str, Any] | None:
     head = read_head(folder / HEAD)
-    wanted = {"index": index, "language": language, "format": _FORMAT}
-    if head is None or not wanted.items() <= head[0].items():
+    wanted = {"index": source.index, "language": language, "format": _FORMAT}
+    if head is None or not wanted.items() <= head[0].items() or not source.remembers(head[0]):
         return None
-    for entry in head[0]["segments"]:
-        path = folder / entry["name"]
-        try:
-            stat = path.stat()
-            if stat.st_size != size_of(entry["lengths"]):
+    try:
+        for entry in head[0]["segments"]:
+            path, size = folder / entry["name"], size_of(entry["lengths"])
+            crc, changed_ns = entry["crc"], entry["mtime"]
+            if (
+                not is_own(folder, path)
+                or path.parent != folder
+                or not is_sound(path, size=size, crc=crc, changed_ns=changed_ns, thorough=thorough)
+            ):
                 return None
-            if stat.st_mtime_ns != entry["mtime"] and _crc(path) != entry["crc"]:
-                return None
-        except OSError:
-            return None
+    except (KeyError, TypeError, ValueError):
+        return None
     return head[0]
-
-
-def _crc(path: Path) -> int:
-    crc = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            crc = zlib.crc32(block, crc)
-    return crc

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from simile.atomic import replacing
+from simile.bounded import read_file
 from simile.errors import LockedError, StoreError
+from simile.store.files import require_plain
 
 _POLL_S = 0.02
 
@@ -27,6 +30,8 @@ class WriterLock:
         self._note = folder / "writer.json"
         self._lock = FileLock(folder / "writer.lock", thread_local=False)
         self._mutex = threading.Lock()
+        self.is_contended = False
+        """Whether `try_acquire` failed since another writer has the lock."""
 
     @property
     def held(self) -> bool:
@@ -47,6 +52,7 @@ class WriterLock:
     def _take(self) -> bool:
         with self._mutex:
             try:
+                require_plain(Path(self._lock.lock_file))
                 self._lock.acquire(timeout=0)
             except Timeout:
                 return False
@@ -58,9 +64,11 @@ class WriterLock:
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free and the folder is writable; return whether it was taken."""
+        self.is_contended = False
         try:
             self.acquire(timeout_s=0)
-        except StoreError:
+        except StoreError as exc:
+            self.is_contended = isinstance(exc, LockedError)
             return False
         return True
 
@@ -79,11 +87,12 @@ class WriterLock:
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         with suppress(OSError):  # only a courtesy to waiting processes
-            self._note.write_text(json.dumps(note), encoding="utf-8")
+            with replacing(self._note) as aside:
+                aside.write_text(json.dumps(note), encoding="utf-8")
 
     def _holder(self) -> str:
         try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
+            note = json.loads(read_file(self._note, max_bytes=4096, error=StoreError, follow=False))
             return f"process {note['pid']} on {note['host']} since {note['since']}"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (StoreError, ValueError, KeyError, TypeError):
             return "another process"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.store.codes import Codes, encode
+from simile.store.files import is_sound
 from simile.store.folder import is_own
 from simile.store.heads import read_head, write_head
 from simile.store.reader import StoreReader
@@ -56,9 +57,12 @@ def update_matrix(folder: Path, source: StoreReader, *, rebuild: bool = False) -
     return _extend(folder, source, fields, alive)
 
 
-def load_matrix(folder: Path, index: str) -> Matrix | None:
-    """Load the folder's matrix, whatever its generation; None if missing, older or damaged."""
-    head = _sound_head(folder, index)
+def load_matrix(folder: Path, source: StoreReader, *, thorough: bool = False) -> Matrix | None:
+    """Load the folder's matrix of a generation that the source remembers.
+
+    Returns None if it is missing, older or damaged; `thorough` reads all of it to know.
+    """
+    head = _sound_head(folder, source, thorough=thorough)
     return None if head is None else _load(folder, *head)
 
 
@@ -98,7 +102,7 @@ def _rebuild(folder: Path, source: StoreReader) -> Matrix:
 def _extend(
     folder: Path, source: StoreReader, fields: dict[str, Any], alive: NDArray[np.bool_]
 ) -> Matrix:
-    new = fields | {"generation": source.generation, "last_id": source.last_id}
+    new = fields | {"last_id": source.last_id, **source.mark}
     paths = {kind: _file(folder, fields, kind) for kind in _KINDS}
     sizes = _row_sizes(fields)
     with ExitStack() as stack:
@@ -133,36 +137,34 @@ def _row_sizes(fields: dict[str, Any]) -> dict[str, int]:
 
 
 def _usable_head(folder: Path, source: StoreReader) -> tuple[dict[str, Any], bytes] | None:
-    head = _sound_head(folder, source.index)
+    head = _sound_head(folder, source)
     if head is None or not source.knows_dead_since(head[0]["generation"]):
         return None
     return head if head[0]["dim"] == source.dim else None
 
 
-def _sound_head(folder: Path, index: str) -> tuple[dict[str, Any], bytes] | None:
+def _sound_head(
+    folder: Path, source: StoreReader, *, thorough: bool = False
+) -> tuple[dict[str, Any], bytes] | None:
     head = read_head(folder / HEAD)
-    if head is None or head[0].get("index") != index or head[0].get("format") != _FORMAT:
+    if head is None or head[0].get("index") != source.index or head[0].get("format") != _FORMAT:
         return None
     fields = head[0]
-    for kind, row_size in _row_sizes(fields).items():
-        path, size = _file(folder, fields, kind), fields["rows"] * row_size
-        try:
-            stat = path.stat()
-        except OSError:
+    try:
+        if not source.remembers(fields):
             return None
-        touched = stat.st_mtime_ns != fields["mtimes"][kind]
-        if stat.st_size < size or (touched and _crc(path, size) != fields[f"crc_{kind}"]):
-            return None
+        for kind, row_size in _row_sizes(fields).items():
+            path, size = _file(folder, fields, kind), fields["rows"] * row_size
+            crc, changed_ns = fields[f"crc_{kind}"], fields["mtimes"][kind]
+            if (
+                path.parent != folder
+                or not is_own(folder, path)
+                or not is_sound(path, size=size, crc=crc, changed_ns=changed_ns, thorough=thorough)
+            ):
+                return None
+    except (KeyError, TypeError, ValueError):
+        return None
     return head
-
-
-def _crc(path: Path, size: int) -> int:
-    crc = 0
-    with path.open("rb") as file:
-        while size > 0 and (block := file.read(min(size, 1 << 20))):
-            crc = zlib.crc32(block, crc)
-            size -= len(block)
-    return crc
 
 
 def _load(folder: Path, fields: dict[str, Any], tail: bytes) -> Matrix:

@@ -1,13 +1,16 @@
 """Read a snapshot of SQLite for the derived files: what was added and deleted since when."""
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 4096
+NONCES = "nonces"
+"""The note that has a random number for each of the last generations."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class StoreReader:
         self.index = str(notes["index"])
         self.generation = int(notes["generation"])
         self.dim = int(notes.get("dim", 0))
+        self._nonces: dict[str, str] = json.loads(notes.get(NONCES, "{}"))
         self._dead_since = int(notes["dead_since"])
         self.last_id = self._number("SELECT seq FROM sqlite_sequence WHERE name = 'chunks'")
         self.count = self._number("SELECT count(*) FROM vectors")
@@ -35,6 +39,20 @@ class StoreReader:
     def _number(self, sql: str) -> int:
         row = self._connection.execute(sql).fetchone()
         return int(row[0]) if row else 0
+
+    @property
+    def mark(self) -> dict[str, object]:
+        """What a derived file's head says of the state it was made from."""
+        nonce = self._nonces.get(str(self.generation), "")
+        return {"generation": self.generation, "nonce": nonce}
+
+    def remembers(self, head: Mapping[str, object]) -> bool:
+        """Return whether this database was in the state that a head names.
+
+        A copy that was restored and then changed reaches the same numbers by another way.
+        """
+        nonce = self._nonces.get(str(head.get("generation")), "")
+        return nonce == head.get("nonce", "")
 
     def knows_dead_since(self, generation: int) -> bool:
         """Return whether `dead` is complete for a file of that generation."""

@@ -1,6 +1,7 @@
 """Convert documents to rows and back; reject invalid ones before anything is written."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import numpy as np
 from simile.errors import InputError, StoreError
 from simile.store.database import Row
 from simile.store.protocol import SourceFile, StoredChunk, StoredDocument
+from simile.store.reader import NONCES
 from simile.types import Chunk, Document
 
 DOCUMENT = "key, text, title, metadata, acl, pages"
@@ -22,6 +24,7 @@ FIRST_PROTECTED = """SELECT key FROM documents
 PUBLIC_SOURCES = """SELECT source, key FROM acl JOIN documents ON documents.id = acl.document
     WHERE principal = 'public' AND documents.acl = '["public"]' AND source IS NOT NULL"""
 _MAX_PRINCIPAL = 1000
+_MOST_NONCES = 100
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -168,6 +171,17 @@ def _column(value: object) -> object:
         except OverflowError:
             return None
     return value
+
+
+def begin_generation(connection: sqlite3.Connection) -> int:
+    """Number the change that the transaction makes, and give it a random number of its own."""
+    notes = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+    generation = int(notes["generation"]) + 1
+    nonces = {**json.loads(notes.get(NONCES, "{}")), str(generation): os.urandom(8).hex()}
+    kept = dict(list(nonces.items())[-_MOST_NONCES:])
+    rows = [("generation", str(generation)), (NONCES, json.dumps(kept))]
+    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+    return generation
 
 
 def storable_key(id: str) -> str:

@@ -5,6 +5,7 @@ writing. A reader that cannot update them uses the existing ones, or builds its 
 Most SQL is in `records`, `reader` and `view`.
 """
 
+import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,11 +19,10 @@ from simile.errors import (
     LockedError,
     StoreError,
 )
-from simile.store import inverted as inverted_file
-from simile.store import matrix as matrix_file
 from simile.store.check import check_store
 from simile.store.database import Database, mapped
-from simile.store.folder import clear, make_folder, size_of
+from simile.store.derived import derived
+from simile.store.folder import clear, make_folder, require_content, size_of
 from simile.store.lock import WriterLock
 from simile.store.protocol import (
     CheckReport,
@@ -40,6 +40,7 @@ from simile.store.records import (
     DOCUMENT,
     FIRST_PROTECTED,
     PUBLIC_SOURCES,
+    begin_generation,
     delete_documents,
     insert_document,
     insert_sources,
@@ -54,7 +55,7 @@ from simile.types import Document
 
 FILE = "index.sqlite"
 ASIDE = "aside"
-_RESERVED = {"generation", "index", "dead_since", "dim", "fingerprint", "language"}
+_RESERVED = {"generation", "nonces", "index", "dead_since", "dim", "fingerprint", "language"}
 """Notes that the store maintains itself: overwriting one would break the derived files."""
 _MOST_DEAD = 100_000
 
@@ -64,7 +65,7 @@ class SqliteStore:
 
     def __init__(self, folder: Path, *, create: bool = False, language: str | None = None) -> None:
         """`language` selects the stemmer and is saved with the index; English by default."""
-        if not create and not (folder / FILE).is_file():
+        if not create and not os.path.lexists(folder / FILE):
             raise IndexNotFoundError(
                 f"{folder} holds no index; create one with `simile index PATH -i {folder}`"
             )
@@ -75,6 +76,7 @@ class SqliteStore:
         except OSError as exc:
             raise StoreError(f"{folder} cannot be created: {exc}") from exc
         self.folder = folder
+        require_content(folder / FILE)
         self._database = Database(folder / FILE)
         self._writer = WriterLock(folder)
         self._lock = threading.RLock()
@@ -111,7 +113,9 @@ class SqliteStore:
         with self.writing(), self._database.transaction() as connection:
             notes = dict(connection.execute("SELECT name, value FROM meta").fetchall())
             dim, fingerprint = int(notes.get("dim", 0)), notes.get("fingerprint")
-            generation = int(notes["generation"]) + bool(documents)  # views do not show sources
+            generation = int(notes["generation"])
+            if documents:  # views do not show sources
+                generation = begin_generation(connection)
             for stored in documents:
                 dim = require_storable(stored, dim)
                 fingerprint = fingerprint or stored.fingerprint
@@ -123,7 +127,7 @@ class SqliteStore:
                 delete_documents(connection, [stored.document.id], generation)
                 insert_document(connection, stored)
             insert_sources(connection, (stored.source for stored in documents), sources)
-            new = {"generation": str(generation), "fingerprint": fingerprint or ""}
+            new = {"fingerprint": fingerprint or ""}
             new |= {"dim": str(dim)} if dim else {}
             rows = [item for item in new.items() if item[1]]
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
@@ -135,8 +139,7 @@ class SqliteStore:
             generation = int(connection.execute(sql).fetchone()[0]) + 1
             found = delete_documents(connection, map(storable_key, ids), generation)
             if found:
-                sql = "UPDATE meta SET value = ? WHERE name = 'generation'"
-                connection.execute(sql, (str(generation),))
+                begin_generation(connection)
             return found
 
     def flush(self) -> None:
@@ -257,7 +260,14 @@ class SqliteStore:
                 source = StoreReader(connection)
                 if self._view and not current and self._view_state == (source.generation, False):
                     return self._view
-                matrix, inverted = self._derived(source, current=current, rebuild=rebuild)
+                matrix, inverted = derived(
+                    self.folder,
+                    source,
+                    self.language,
+                    current=current,
+                    may_be_behind=self._writer.is_contended,
+                    rebuild=rebuild,
+                )
         except OSError as exc:
             if isinstance(exc, StoreError):
                 raise
@@ -267,21 +277,6 @@ class SqliteStore:
                 self._writer.release()
         self._view_state = (source.generation, current)
         return SqliteView(source.generation, matrix, inverted, self._database)
-
-    def _derived(
-        self, source: StoreReader, *, current: bool, rebuild: bool
-    ) -> tuple[matrix_file.Matrix, inverted_file.Inverted]:
-        if current:
-            return (
-                matrix_file.update_matrix(self.folder, source, rebuild=rebuild),
-                inverted_file.update_inverted(self.folder, source, self.language, rebuild=rebuild),
-            )
-        matrix = matrix_file.load_matrix(self.folder, source.index)
-        inverted = inverted_file.load_inverted(self.folder, source.index, self.language)
-        return (
-            matrix or matrix_file.matrix_in_memory(source),
-            inverted or inverted_file.inverted_in_memory(source, self.language),
-        )
 
     def check(self, *, repair: bool = False) -> CheckReport:
         """See `protocol.Store`; takes the writer's lock, so that nothing changes meanwhile."""

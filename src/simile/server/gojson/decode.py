@@ -18,6 +18,7 @@ _MAX_SLOW_BYTES = 65_536
 """Size of a body that may be read again by Go's rules, at half a second per megabyte."""
 _MAX_VALUES = 400_000
 """About as many texts, ids or objects; OpenAI takes 300,000 ids."""
+_MAX_BRACKETS = 100_000
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)")
 
 
@@ -39,10 +40,11 @@ def _require_few_values(body: bytes) -> None:
     What stands in texts is counted, too: the limit leaves room for 8 MB of prose or of code.
     """
     values = len(body) - len(body.translate(None, b",[{"))
-    if values > _MAX_VALUES:
+    brackets = body.count(b"[") + body.count(b"{") if values > _MAX_BRACKETS else 0
+    if values > _MAX_VALUES or brackets > _MAX_BRACKETS:
         raise BodyTooLargeError(
-            f"the body has {values:,} commas and brackets; expected at most {_MAX_VALUES:,}: "
-            "send fewer texts or ids"
+            f"the body has {values:,} commas and brackets, {brackets:,} brackets among them; "
+            f"expected {_MAX_VALUES:,} and {_MAX_BRACKETS:,} at most: send fewer texts or ids"
         )
 
 
