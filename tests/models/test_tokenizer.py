@@ -60,6 +60,26 @@ def test_a_long_text_is_cut_as_if_all_of_it_were_tokenized(either, text, repeat,
     assert cut.truncated == (len(whole) > window)
 
 
+@given(text=TEXTS, repeat=st.integers(1, 6), part_chars=st.integers(1, 300))
+def test_a_long_text_is_tokenized_in_parts_as_in_one(folder, text, repeat, part_chars):
+    in_parts = Tokenizer(read_tokenizer(folder), part_chars=part_chars)
+    text = text * repeat + "😀\u0301" * 700 * (part_chars % 2) + text
+    whole = ids_of(in_parts, text)
+    [cut] = in_parts.encode([text], [3])
+    every = in_parts._encode_in_parts(text.encode("utf-8", "replace").decode(), WHOLE)
+    assert cut.ids.tolist() == [CLS, *whole[1:-1][:1], SEP]
+    assert [CLS, *every, SEP] == ids_of(in_parts, text.encode("utf-8", "replace").decode())
+
+
+@pytest.mark.parametrize("word", ["😀", "한국", "ไทยนี้", "العربية", "हिन्दी", "\u0301", "\u200b"])
+def test_megabytes_of_any_script_are_read_in_parts_of_bounded_size(folder, word):
+    fast = read_tokenizer(folder)
+    text = word * (2**20 // len(word)) + " the cat"
+    [cut] = Tokenizer(fast).encode([text], [8])
+    assert cut.ids.tolist() == fast.encode(text).ids
+    assert not cut.truncated
+
+
 @given(texts=st.lists(TEXTS, max_size=6), window=st.integers(3, 40))
 def test_texts_of_one_call_are_tokenized_as_alone(tokenizer, texts, window):
     together = tokenizer.encode(texts, [window] * len(texts))

@@ -5,8 +5,10 @@ engine. A text that is far longer than its window is tokenized only as far as th
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -29,6 +31,11 @@ _LONG_RUN_CHARS = 1000
 _LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}")
 """Letters that make one word, or blanks. To BERT's tokenizer a word of over 100 characters is
 unknown and blanks are nothing, however many: ten megabytes of them need not be read."""
+PART_CHARS = 65_536
+"""Of a long text, tokenized at a time."""
+_SEARCHED_CHARS = 2**20
+_AMPLE_HEAD_CHARS = 2**18
+"""From here on a word need not end: two heads that agree on all tokens of the window will do."""
 _COUNTED_PARTS = 256
 """Texts or parts of texts tokenized at a time where they are only counted."""
 
@@ -59,12 +66,16 @@ class TokenPiece:
 class Tokenizer:
     """A checkpoint's tokenizer; may be used from several threads."""
 
-    def __init__(self, fast: Any, *, lowercase: bool = False) -> None:
+    def __init__(self, fast: Any, *, lowercase: bool = False, part_chars: int = PART_CHARS) -> None:
         """Take the library's tokenizer, as a checkpoint gives it, and let it lower-case texts.
 
         Not its special tokens: as sentence-transformers does in version 6.
         """
         self._fast = fast
+        self._part_chars = part_chars
+        added = [token.content for token in fast.get_added_tokens_decoder().values()]
+        self._longest_added = max(map(len, added), default=0) + 1
+        self._finds_added = all(name.isascii() for name in added)
         if lowercase:
             _lower_case_first(fast)
         self._is_word_piece = type(self._fast.model).__name__ == "WordPiece"
@@ -183,18 +194,95 @@ class Tokenizer:
         """Tokenize as much of a long text as fills the room.
 
         The tokens of a word are final once another word follows it, so a head is enough if the
-        first token past the room belongs to a word before the head's last.
+        first token past the room belongs to a word before the head's last. Of a word without an
+        end, two heads must agree. Raises InputError where they never do.
         """
         if self._is_word_piece:
-            text = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], text)
+            return self._encode_in_parts(text, room)
         chars = _HEAD_CHARS_PER_TOKEN * room
+        ample = max(_AMPLE_HEAD_CHARS, 2 * chars)
+        before: list[int] = []
         while chars < len(text):
             encoding = self._fast.encode(text[:chars], add_special_tokens=False)
-            words = encoding.word_ids
-            if len(words) > room and words[room] is not None and words[room] != words[-1]:
-                return list(encoding.ids)
-            chars *= 4
+            words, ids = encoding.word_ids, list(encoding.ids)
+            if len(ids) > room:
+                is_final = words[room] is not None and words[room] != words[-1]
+                if is_final or (chars >= ample and before == ids[: room + 1]):
+                    return ids[: room + 1]
+            if chars >= 4 * ample:
+                raise InputError(
+                    f"the first {chars:,} characters of a text have no end of a word within the"
+                    f" {room} tokens that the model reads; send it with spaces, or a shorter one"
+                )
+            before = ids[: room + 1] if chars >= ample else []
+            chars = 2 * chars if chars >= ample else min(4 * chars, ample)
         return list(self._fast.encode(text, add_special_tokens=False).ids)
+
+    def _encode_in_parts(self, text: str, room: int) -> Sequence[int]:
+        """Tokenize a long text part by part until the room is full, as BERT's tokenizer reads it.
+
+        A word that a part cuts is read again with the next part. One of too many characters is
+        unknown however it goes on, so its head stands for it.
+        """
+        ids: list[int] = []
+        at, open_word = 0, ""
+        while at < len(text) and len(ids) <= room:
+            part = open_word + text[at : at + max(self._part_chars, len(open_word))]
+            at += len(part) - len(open_word)
+            part = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], part)
+            encoding = self._fast.encode(part, add_special_tokens=False)
+            words, spans = encoding.word_ids, encoding.offsets
+            if at >= len(text):
+                return [*ids, *encoding.ids]
+            # An added token may reach from here into the next part.
+            whole_chars = len(part) - self._longest_added
+            last = next((n for n in reversed(range(len(words))) if spans[n][0] < whole_chars), -1)
+            if last < 0:
+                open_word = part[-self._longest_added :] if not words else part
+                continue
+            first = words.index(words[last])
+            ids += encoding.ids[:first]
+            open_word = part[spans[first][0] :]
+            if words[first] == words[-1] and self._is_unknown_for_good(open_word):
+                open_word = open_word[:_LONG_RUN_CHARS]
+                at = _end_of_word(text, at)
+        if open_word and len(ids) <= room:
+            ids += self._fast.encode(open_word, add_special_tokens=False).ids
+        return ids
+
+    def _is_unknown_for_good(self, word: str) -> bool:
+        """Whether the word's head has more characters than the model reads of any word."""
+        if len(word) <= _LONG_RUN_CHARS or not self._finds_added:
+            return False
+        head = word[:_LONG_RUN_CHARS]
+        normalizer = self._fast.normalizer
+        read = normalizer.normalize_str(head) if normalizer else head
+        return len(read) > int(self._fast.model.max_input_chars_per_word)
+
+
+@cache
+def _word_ends() -> re.Pattern[str]:
+    """Match whatever may end a word of BERT's tokenizer: all but letters, marks and symbols."""
+    codes = [code for code in range(0x110000) if not _is_within_word(code)]
+    starts = [code for code, before in zip(codes, [-2, *codes], strict=False) if code != before + 1]
+    ends = [code for code, after in zip(codes, [*codes[1:], -2], strict=True) if code != after - 1]
+    ranges = zip(starts, ends, strict=True)
+    return re.compile("[" + "".join(rf"\U{a:08x}-\U{b:08x}" for a, b in ranges) + "]")
+
+
+def _is_within_word(code: int) -> bool:
+    # BERT's tokenizer makes a word of each Chinese character.
+    is_chinese = 0x2E80 <= code <= 0xA4CF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x3FFFF
+    return code > 0x7F and not is_chinese and unicodedata.category(chr(code))[0] in "LMNS"
+
+
+def _end_of_word(text: str, at: int) -> int:
+    """Find where a word may end, from `at` on, in steps that hold up nobody."""
+    while at < len(text):
+        if found := _word_ends().search(text, at, at + _SEARCHED_CHARS):
+            return found.start()
+        at += _SEARCHED_CHARS
+    return len(text)
 
 
 def _lower_case_first(fast: Any) -> None:

@@ -7,6 +7,8 @@ wakes twice. 64 clients with one short text each got 8 % more answers with this 
 import asyncio
 from typing import Any
 
+from simile.server.http.heads import HeadLimits
+
 
 class JoinedWrites:
     """A transport that holds an answer's head until the next write, or the event loop's next turn.
@@ -45,12 +47,15 @@ class JoinedWrites:
 def http_protocol() -> type[asyncio.Protocol]:
     """Return uvicorn's fastest installed protocol, with joined writes."""
     base: Any
+    limits: Any = object  # h11 has such limits of its own.
     try:
         from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as base
+
+        limits = HeadLimits
     except ImportError:
         from uvicorn.protocols.http.h11_impl import H11Protocol as base
 
-    class Protocol(base):  # type: ignore[misc]
+    class Protocol(limits, base):  # type: ignore[misc]
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(JoinedWrites(transport, self.loop))
 
