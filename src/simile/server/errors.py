@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 
 from simile import errors
+from simile.texts import shortened
 
 logger = logging.getLogger("simile.server")
 
@@ -115,6 +116,10 @@ _HEADERS: dict[type[Exception], tuple[tuple[bytes, bytes], ...]] = {
 }
 
 
+MAX_TEXT_CHARS = 4096
+"""Of an error; some repeat what the client sent."""
+
+
 def headers_of(exc: Exception) -> tuple[tuple[bytes, bytes], ...]:
     """Return the headers that the response to an error needs beside the usual ones."""
     if isinstance(exc, WrongMethodError):
@@ -131,7 +136,7 @@ def text_of(exc: Exception) -> str:
     """Word an error for the client; the text of one that nobody planned is not shown."""
     if not isinstance(exc, errors.SimileError):
         return "internal server error"
-    return _TEXTS.get(type(exc)) or str(exc)
+    return _TEXTS.get(type(exc)) or shortened(str(exc), MAX_TEXT_CHARS)
 
 
 def log(exc: Exception) -> None:

@@ -6,7 +6,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simile.server.http.dialects import Dialect
-from simile.server.http.endpoint import Endpoint, Handler
+from simile.server.http.endpoint import SMALL_BODY_BYTES, Endpoint, Handler
+from simile.server.http.reading import MAX_BODY_BYTES
 from simile.server.http.refusals import wrong_method
 
 
@@ -25,6 +26,19 @@ class DialectRoute(Route):
             await self.app(scope, receive, send)
 
 
-def route(method: str, path: str, handler: Handler, dialect: Dialect) -> DialectRoute:
+def route(
+    method: str,
+    path: str,
+    handler: Handler,
+    dialect: Dialect,
+    *,
+    max_body_bytes: int = SMALL_BODY_BYTES,
+) -> DialectRoute:
     """Bind a handler to a method and a path."""
-    return DialectRoute([method], path, Endpoint(handler, dialect), dialect)
+    endpoint = Endpoint(handler, dialect, max_body_bytes=max_body_bytes)
+    return DialectRoute([method], path, endpoint, dialect)
+
+
+def texts_route(path: str, handler: Handler, dialect: Dialect) -> DialectRoute:
+    """Bind a handler to POST on a path whose body holds texts, and may be large."""
+    return route("POST", path, handler, dialect, max_body_bytes=MAX_BODY_BYTES)
