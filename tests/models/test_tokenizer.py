@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.checkpoint_files import SPECIALS, VOCAB, change_json, write_tiny_bert
 
 from simile.checkpoints.tokenizer_files import read_tokenizer
-from simile.errors import CheckpointError, InputError
+from simile.errors import CheckpointError, EngineError, InputError
 from simile.models.tokenizer import Tokenizer
 
 CLS, SEP, UNK = (SPECIALS.index(name) for name in ("[CLS]", "[SEP]", "[UNK]"))
@@ -252,3 +252,30 @@ def test_a_broken_tokenizer_config_is_a_checkpoint_error(tmp_path):
     (folder / "tokenizer_config.json").write_bytes(b"{")
     with pytest.raises(CheckpointError, match=r"tokenizer_config\.json"):
         Tokenizer(read_tokenizer(folder))
+
+
+class PanicException(BaseException):
+    """As the library's own, which cannot be had by name."""
+
+
+class PanickingTokenizer:
+    """The library's tokenizer, until a text is read."""
+
+    def __init__(self, fast):
+        self._fast = fast
+
+    def __getattr__(self, name):
+        return getattr(self._fast, name)
+
+    def encode(self, text, **options):
+        if text == "a":
+            return self._fast.encode(text, **options)
+        raise PanicException("index out of bounds")
+
+
+def test_a_panic_of_the_library_is_an_engine_error(folder):
+    panicking = Tokenizer(PanickingTokenizer(read_tokenizer(folder)))
+    with pytest.raises(EngineError, match="cannot read this text"):
+        panicking.encode(["the cat"], [8])
+    with pytest.raises(EngineError):
+        panicking.pieces("the cat")

@@ -5,10 +5,8 @@ engine. A text that is far longer than its window is tokenized only as far as th
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -16,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
+from simile.models.panics import panics_told
+from simile.models.word_ends import end_of_word
 from simile.texts import without_surrogates
 
 TokenIds = NDArray[np.int32]
@@ -33,7 +33,6 @@ _LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}"
 unknown and blanks are nothing, however many: ten megabytes of them need not be read."""
 PART_CHARS = 65_536
 """Of a long text, tokenized at a time."""
-_SEARCHED_CHARS = 2**20
 _AMPLE_HEAD_CHARS = 2**18
 """From here on a word need not end: two heads that agree on all tokens of the window will do."""
 _COUNTED_PARTS = 256
@@ -90,6 +89,7 @@ class Tokenizer:
             pieces[number] = piece
         return pieces
 
+    @panics_told
     def pieces(self, text: str, *, special_tokens: bool = True) -> list[TokenPiece]:
         """Split a whole text into tokens, with where each stands; as it is written in the text."""
         clean = without_surrogates(text)
@@ -123,6 +123,7 @@ class Tokenizer:
         bodies = self.bodies(texts, rooms)
         return [self._cut(body, room) for body, room in zip(bodies, rooms, strict=True)]
 
+    @panics_told
     def bodies(self, texts: Sequence[Text], rooms: Sequence[int]) -> list[Sequence[int]]:
         """Tokenize texts without special tokens: each whole, or more of it than its room."""
         bodies: list[Sequence[int] | None] = [
@@ -138,6 +139,7 @@ class Tokenizer:
             bodies[place] = encoding.ids
         return [body or () for body in bodies]
 
+    @panics_told
     def count(self, texts: Sequence[str], *, part_chars: int = 50_000) -> NDArray[np.int32]:
         """Count the tokens of each whole text, int32 (n,), special tokens left out.
 
@@ -245,7 +247,7 @@ class Tokenizer:
             open_word = part[spans[first][0] :]
             if words[first] == words[-1] and self._is_unknown_for_good(open_word):
                 open_word = open_word[:_LONG_RUN_CHARS]
-                at = _end_of_word(text, at)
+                at = end_of_word(text, at)
         if open_word and len(ids) <= room:
             ids += self._fast.encode(open_word, add_special_tokens=False).ids
         return ids
@@ -258,31 +260,6 @@ class Tokenizer:
         normalizer = self._fast.normalizer
         read = normalizer.normalize_str(head) if normalizer else head
         return len(read) > int(self._fast.model.max_input_chars_per_word)
-
-
-@cache
-def _word_ends() -> re.Pattern[str]:
-    """Match whatever may end a word of BERT's tokenizer: all but letters, marks and symbols."""
-    codes = [code for code in range(0x110000) if not _is_within_word(code)]
-    starts = [code for code, before in zip(codes, [-2, *codes], strict=False) if code != before + 1]
-    ends = [code for code, after in zip(codes, [*codes[1:], -2], strict=True) if code != after - 1]
-    ranges = zip(starts, ends, strict=True)
-    return re.compile("[" + "".join(rf"\U{a:08x}-\U{b:08x}" for a, b in ranges) + "]")
-
-
-def _is_within_word(code: int) -> bool:
-    # BERT's tokenizer makes a word of each Chinese character.
-    is_chinese = 0x2E80 <= code <= 0xA4CF or 0xF900 <= code <= 0xFAFF or 0x20000 <= code <= 0x3FFFF
-    return code > 0x7F and not is_chinese and unicodedata.category(chr(code))[0] in "LMNS"
-
-
-def _end_of_word(text: str, at: int) -> int:
-    """Find where a word may end, from `at` on, in steps that hold up nobody."""
-    while at < len(text):
-        if found := _word_ends().search(text, at, at + _SEARCHED_CHARS):
-            return found.start()
-        at += _SEARCHED_CHARS
-    return len(text)
 
 
 def _lower_case_first(fast: Any) -> None:

@@ -42,10 +42,10 @@ def test_too_many_values_are_refused_before_they_are_parsed(item):
         decode(body)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b'{"a":[' + b"1," * 2**18 + b"x]}", b'{"a":"' + b"\\ud800" * 2**16, b'"' + b"a" * 2**19],
-)
+MALFORMED = (b"[" + b"1," * 2**18 + b"x]", b'{"a":"' + b"\\ud800" * 2**16, b'"' + b"a" * 2**19)
+
+
+@pytest.mark.parametrize("body", MALFORMED, ids=["array", "escapes", "unclosed"])
 def test_large_malformed_bodies_are_refused_without_a_second_look(body):
     assert len(body) > LIGHT_BYTES
     with pytest.raises(BodyError, match="the body is not JSON"):
