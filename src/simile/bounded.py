@@ -10,7 +10,7 @@ import re
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from simile.errors import SimileError
 
@@ -23,16 +23,25 @@ def read_file(path: Path, *, max_bytes: int, error: type[SimileError]) -> bytes:
     Raises `error` for anything else, and if the file cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | _NO_WAIT)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise error(f"{path} is not a regular file")
+        with open_file(path, error=error) as file:
             data = file.read(max_bytes + 1)
     except (OSError, ValueError) as exc:
         raise error(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
     if len(data) > max_bytes:
         raise error(f"{path} has more than {max_bytes:,} bytes, the most that are read of it")
     return data
+
+
+def open_file(path: Path, *, error: type[SimileError]) -> BinaryIO:
+    """Open a regular file for reading; never waits for a FIFO or a device.
+
+    Raises `error` for anything else, and OSError if it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | _NO_WAIT)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise error(f"{path} is not a regular file")
+    return os.fdopen(descriptor, "rb")
 
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

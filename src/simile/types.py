@@ -5,18 +5,23 @@ Depends on NumPy and the standard library only; contains no logic.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 Role = Literal["query", "document", "clustering", "classification", "similarity"]
 """How a text is used: some models prefix queries differently from documents."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
-Embeddings = NDArray[np.float32]
-"""Vectors, one row per text: float32 (n, dim)."""
+if TYPE_CHECKING:
+    Embeddings = NDArray[np.float32]
+    """Vectors, one row per text: float32 (n, dim)."""
+else:  # so that processes that need no arrays, the readers of files, start quickly
+    Embeddings = Any
 
 MetadataValue = str | int | float | bool | None
 """The type of a document's metadata values."""
@@ -34,9 +39,9 @@ class EmbedResult:
 
     vectors: Embeddings
     """float32 (n, dim), in the order of the texts."""
-    token_counts: NDArray[np.int32]
+    token_counts: "NDArray[np.int32]"
     """int32 (n,): tokens that the model read, special tokens included, after truncation."""
-    truncated: NDArray[np.bool_]
+    truncated: "NDArray[np.bool_]"
     """bool (n,): whether the end of the text was cut off."""
     queue_s: float = 0.0
     """Seconds until the first batch with one of the texts began."""
@@ -124,11 +129,11 @@ class Ranked:
 class RerankResult:
     """Scores of texts for one query, with each text's token count and whether it was truncated."""
 
-    scores: NDArray[np.float32]
+    scores: "NDArray[np.float32]"
     """float32 (n,), in the order of the texts; higher is better."""
-    token_counts: NDArray[np.int32]
+    token_counts: "NDArray[np.int32]"
     """int32 (n,): tokens that the model read per text, including the query if read together."""
-    truncated: NDArray[np.bool_]
+    truncated: "NDArray[np.bool_]"
     """bool (n,): whether the end of the text was cut off."""
     queue_s: float = 0.0
     """Seconds until the first batch with one of the texts began."""

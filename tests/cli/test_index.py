@@ -106,7 +106,7 @@ def test_stdin_is_one_document(run, copied):
      (["index", "x" * 300], "File name too long"), (["index", ""], "is not a path"),
      (["index", "docs", "--max-tokens", "0"], "max-tokens"),
      (["index", "docs", "--max-tokens", "10", "--overlap-tokens", "9"], "overlap"),
-     (["index", "docs", "--acl", ""], "principals"),
+     (["index", "docs", "--acl", ""], "principal"),
      (["index", "docs", "-m", "tiny", "--language", "klingon"], "klingon"),
      (["index", "docs", "-i", "docs/a.md"], "docs/a.md"),
      (["search", "cat", "-i", "nowhere"], "holds no index"), (["status"], "holds no index"),
@@ -157,7 +157,7 @@ def test_status_counts_what_is_there(run, made):
     assert fields.pop("chunking")["max_tokens"] == 400
     assert fields == {
         "index": str(made / ".simile"), "documents": 2, "chunks": 2, "dim": 16, "model": "tiny",
-        "language": "english",
+        "language": "english", "default_acl": None, "acl_by_path": {},
     }  # fmt: skip
 
 

@@ -23,8 +23,9 @@ def work(tmp_path_factory, simile):
         "docs/gone.txt": "vanished grass",
     })  # fmt: skip
     done = simile(
-        "index", "docs", "--include", "*.md", "--include", "*.txt", "-m", "tiny", cwd=work
-    )
+        "index", "docs", "--include", "*.md", "--include", "*.txt", "-m", "tiny",
+        "--default-acl", "public", cwd=work,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (work / "docs" / "gone.txt").unlink()
     return work
@@ -115,6 +116,6 @@ def test_a_terminal_shows_path_and_line(work, environ):
     text, _ = on_terminal(["search", "cat", "--json", "--mode", "lexical"], plain, work)
     assert orjson.loads(text)["document_id"] == "docs/a.md"
     text, code = on_terminal(["status"], plain, work)
-    assert code == 0 and "documents   4\n" in text and "model       tiny\n" in text
+    assert code == 0 and "documents    4\n" in text and "model        tiny\n" in text
     text, code = on_terminal(["index", "docs", "--dry-run"], plain, work)
     assert code == 0 and "- docs/gone.txt" in text

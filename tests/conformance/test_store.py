@@ -251,20 +251,6 @@ def test_the_mask_bounds_the_lexical_arm(store):
         np.testing.assert_allclose(some, [by_row[row] for row in rows.tolist()], rtol=1e-6)
 
 
-def test_what_all_have_bounds_the_lexical_arm_alike(store):
-    values = [2000, 2001.0, True, None, "x", "y" * 70000, 2**70]
-    texts = [f"word {'filler ' * (i % 5)}{i}" for i in range(1400)]
-    store.write([stored(f"{i:04}", t, metadata={"v": values[i % 7]}) for i, t in enumerate(texts)])
-    view = store.view()
-    column = values_of(view, "v")
-    for wanted in ([2000.0], [2001], [1], [None], ["x", "y" * 70000], [float(2**70)], []):
-        mask = np.array([any(v == w for w in wanted) for v in column], np.bool_)
-        plain = view.lexical("word", k=50, mask=mask)
-        quick = view.lexical("word", k=50, mask=mask, having=[("v", wanted)])
-        np.testing.assert_array_equal(plain, quick)
-        assert len(plain[0]) == min(50, np.count_nonzero(mask))
-
-
 def test_the_dense_arm_is_exact_and_bounded(store):
     """Few rows and many: a store may go about them in different ways."""
     readers = [("public",), ("group:x",), ("user:y", "group:x")]

@@ -1,5 +1,18 @@
 """Small files of each format, made by hand."""
 
+from io import BytesIO
+
+
+def docx(*paragraphs):
+    """A Word file."""
+    from docx import Document
+
+    document, out = Document(), BytesIO()
+    for text in paragraphs:
+        document.add_paragraph(text)
+    document.save(out)
+    return out.getvalue()
+
 
 def pdf(*pages, title="A title", padding=b""):
     """A PDF with one line of Helvetica per page."""

@@ -26,7 +26,6 @@ from simile.retrieval.filters import (
     Or,
     Ordered,
     evaluate,
-    having,
     parse_filter,
 )
 from simile.store import SqliteStore, StoredDocument
@@ -255,25 +254,6 @@ def test_an_evaluation_leaves_the_column_as_it_was(view):
     np.testing.assert_array_equal(view.metadata("lang").codes, before)
 
 
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        ("lang = 'en'", [("lang", ("en",))]),
-        ("lang in ('en', 'de') and year = 2020", [("lang", ("en", "de")), ("year", (2020,))]),
-        ("draft = true and (lang = 'en' and (year = 1))",
-         [("draft", (True,)), ("lang", ("en",)), ("year", (1,))]),
-        ("lang = 'en' and year > 3 and not draft = true", [("lang", ("en",))]),
-        ("lang = 'en' or year = 3", []),
-        ("lang = null", []),
-        ("lang in ('en', null)", []),
-        ("lang != 'en' and lang not in ('de')", []),
-        ("not (lang = 'en')", []),
-    ],
-)  # fmt: skip
-def test_having_is_what_all_must_have(expression, expected):
-    assert list(having(parse_filter(expression))) == expected
-
-
 def test_the_documented_filters_are_filters():
     page = Path(__file__).parents[2] / "docs" / "search.md"
     lines = re.findall(r"^simile search .*--filter.*$", page.read_text(encoding="utf-8"), re.M)
@@ -379,10 +359,7 @@ def test_random_filters_agree_with_the_naive_way(tmp_path_factory, documents, tr
             assert repr(parsed) == repr(as_parsed(tree))
             expected = [passes(tree, metadata) for metadata in documents]
             assert evaluate(parsed, view).tolist() == expected
-            for name, values in having(parsed):
-                for metadata in [m for m, all in zip(documents, expected, strict=True) if all]:
-                    assert passes(OneOf(name, tuple(values)), metadata)
-            rows = view.lexical("t", k=9, mask=np.array(expected, np.bool_), having=having(parsed))
+            rows = view.lexical("t", k=9, mask=np.array(expected, np.bool_))
             assert sorted(rows[0].tolist()) == np.flatnonzero(expected).tolist()
 
 

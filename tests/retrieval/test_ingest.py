@@ -11,7 +11,7 @@ from tests.retrieval.syncing import Failing, Odd, Watched, counts, held, nan_for
 
 from simile.errors import ConfigError, EngineError, FingerprintError, InputError
 from simile.index import Index
-from simile.retrieval import ingest
+from simile.retrieval import ingest, sync
 from simile.retrieval.recipe import Chunking
 from simile.types import Document
 
@@ -72,10 +72,10 @@ def test_a_row_that_moves_and_fails_is_tried_again(tmp_path):
         assert counts(index.sync(docs)) == (1, 0, 0, 1)
 
 
-def test_a_file_with_a_failed_row_does_not_count_as_read(tmp_path):
+def test_a_file_with_a_failed_row_does_not_count_as_read(tmp_path, monkeypatch):
     """Also when the file's end comes in a later batch than the row."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "old.txt").symlink_to(ROOT / "LICENSE")
+    monkeypatch.setattr(sync, "_SETTLED_NS", -1)
+    write(tmp_path / "docs", {"old.txt": (ROOT / "LICENSE").read_text()})
     with Index(tmp_path / "index", embedder=nan_for("License"), chunking=SMALL) as index:
         assert len(index.sync(tmp_path / "docs").failures) == 1
         assert index._resources.store().sources() == {}
@@ -244,9 +244,9 @@ class TestReindex:
             index.add([Document("own", "mine")])
             assert held(index) == made_anew
 
-    def test_settled_files_stay_settled(self, tmp_path):
-        (tmp_path / "docs").mkdir()
-        (tmp_path / "docs" / "old.txt").symlink_to(ROOT / "LICENSE")
+    def test_settled_files_stay_settled(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sync, "_SETTLED_NS", -1)
+        write(tmp_path / "docs", {"old.txt": "old"})
         with Index(tmp_path / "index", embedder=FakeEmbedder(dim=16)) as index:
             index.sync(tmp_path / "docs")
             sources = index._resources.store().sources()

@@ -9,6 +9,7 @@ from tests.retrieval.syncing import Watched, counts, held, rows, texts, write
 
 from simile.errors import InputError
 from simile.index import Index
+from simile.retrieval import sync
 from simile.retrieval.sync import Sync
 from simile.retrieval.walk import Selection, Walk
 from simile.types import Document
@@ -36,8 +37,8 @@ def todo(index, path):
     """The files that a sync of the path would read."""
     store, base = index._resources.store(), index.path.parent
     walks = [Walk(path, Selection(base))]
-    sync = Sync(base, walks, manifest=store.manifest(), sources=store.sources())  # fmt: skip
-    return [found.source.path for found in sync.look().files]
+    look = Sync(walks, manifest=store.manifest(), sources=store.sources()).look()
+    return [found.source.path for found in look.files]
 
 
 def test_what_came_changed_and_went_is_counted(index, docs):
@@ -65,9 +66,9 @@ def test_only_changed_texts_reach_the_model(index, model, docs):
     assert model.texts[3:] == ["beta two"]
 
 
-def test_a_file_that_settled_is_not_read_again(index, tmp_path):
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "old.txt").symlink_to(ROOT / "LICENSE")  # Its times are long past.
+def test_a_file_that_settled_is_not_read_again(index, tmp_path, monkeypatch):
+    monkeypatch.setattr(sync, "_SETTLED_NS", -1)
+    write(tmp_path / "docs", {"old.txt": "old"})
     index.sync(tmp_path / "docs")
     assert todo(index, tmp_path / "docs") == []
     assert counts(index.sync(tmp_path / "docs")) == (0, 0, 0, 1)

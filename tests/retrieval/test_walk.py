@@ -49,7 +49,7 @@ class TestRules:
 
     def test_a_rule_gives_access_list_and_metadata(self, index, tmp_path):
         docs = write(tmp_path / "docs", {"simile.toml": HR, "hr/a.md": "a", "b.md": "b"})
-        index.sync(docs, include=["*.md"])
+        index.sync(docs, include=["*.md"], default_acl=PUBLIC)
         assert known(index) == {
             "docs/hr/a.md": (("group:hr",), {"team": "hr", "year": 2020}),
             "docs/b.md": (PUBLIC, {}),
@@ -91,7 +91,7 @@ class TestRules:
             ("", PUBLIC, 1),
         ):
             write(docs, {"simile.toml": rules})
-            report = index.sync(docs, include=["*.md"])
+            report = index.sync(docs, include=["*.md"], default_acl=PUBLIC)
             assert counts(report) == (0, changed, 0, 2 - changed)
             assert known(index)["docs/hr/a.md"][0] == acl
             assert report.embedded == 0, "only the list changed"
@@ -106,7 +106,7 @@ class TestRules:
     @pytest.mark.parametrize(
         ("text", "said"),
         [("[[documents]]\nacl = ['x']", "rule 1: match"), (HR + "[[documents]]", "rule 2: match"),
-         ("[[documents]]\nmatch = 'a'\nacl = []", "rule 1: acl"), ("x = ", "cannot be read"),
+         ("[[documents]]\nmatch = 'a'\nacl = []", "rule 1: acl"), ("x = ", "is not TOML"),
          ("[documents]\n", "documents"), ("[[document]]\nmatch = 'a'", "document: expected"),
          ("[[documents]]\nmatch = 'a'\nacls = ['x']", "rule 1"),
          ("[[documents]]\nmatch = 'a'\nmetadata = {x = [1]}", "rule 1: metadata"),

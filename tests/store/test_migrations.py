@@ -6,8 +6,11 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from tests.fake import FakeEmbedder
 
 from simile.errors import StoreError
+from simile.index import Index
+from simile.retrieval.recipe import Chunking, fingerprint, notes
 from simile.store import ManifestEntry, SourceFile, SqliteStore
 from simile.store.migrations import MIGRATIONS, create_tables
 
@@ -38,13 +41,27 @@ def test_a_file_of_version_1_keeps_all_it_had(tmp_path):
             document = store.document("a.md")
             assert document is not None and document.text == "apple pie"
             assert document.metadata == {"year": 2020} and document.pages == (0,)
-            assert store.manifest() == {"a.md": ManifestEntry("hash", None)}
+            assert store.manifest() == {"a.md": ManifestEntry("hash", "a.md")}
             assert store.sources() == {} and store.meta()["fingerprint"] == "f"
             view = store.view()
             assert view.lexical("apples", k=3)[0].tolist() == [0]
             assert view.metadata("year").values == [2020]
             np.testing.assert_array_equal(view.vectors, np.ones((1, 4)))
             assert store.check().problems == ()
+
+
+def test_a_file_is_updated_after_an_upgrade(tmp_path):
+    write_version_1(tmp_path / "index")
+    (tmp_path / "a.md").write_text("pear pie")
+    with Index(tmp_path / "index", embedder=FakeEmbedder(dim=4)) as index:
+        with closing(SqliteStore(tmp_path / "index")) as store:
+            for name, value in notes(FakeEmbedder(dim=4), Chunking()).items():
+                store.set_meta(name, value)
+            store._set("fingerprint", fingerprint(FakeEmbedder(dim=4), Chunking()))
+        report = index.sync(tmp_path / "a.md")
+        assert (report.added, report.changed, report.failures) == (0, 1, ())
+        document = index.get("a.md")
+        assert document is not None and document.text == "pear pie"
 
 
 def test_a_migrated_file_takes_what_a_new_one_takes(tmp_path):

@@ -11,12 +11,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from simile.documents.access import require_no_access
 from simile.documents.fields import title_of
 from simile.documents.reading import FileLimits, read_bytes, too_large
 from simile.errors import InputError
 from simile.extras import optional
 from simile.types import Document
 
+_PROPERTY = re.compile(rb'\bname="([^"]{1,200})"')
+"""A property that somebody gave the file; simile reads none of them."""
 _HEADING_STYLE = re.compile(r"heading (\d)", re.I)
 
 _BROKEN = (
@@ -45,10 +48,14 @@ def _check_size(data: bytes, limits: FileLimits) -> None:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             size = sum(member.file_size for member in archive.infolist())
+            named = archive.NameToInfo.get("docProps/custom.xml")
+            properties = archive.read(named) if named and size <= limits.max_bytes else b""
     except zipfile.BadZipFile as exc:
         raise InputError("not a Word file (no zip archive); is it encrypted?") from exc
     if size > limits.max_bytes:
         raise InputError(f"unpacked, {too_large(size, limits)}")
+    names = [name.decode("utf-8", "replace") for name in _PROPERTY.findall(properties)]
+    require_no_access(dict.fromkeys(names, ""))
 
 
 def _parts(document: Any) -> Iterator[str]:
@@ -64,4 +71,6 @@ def _parts(document: Any) -> Iterator[str]:
 
 
 def _row(row: Any) -> str:
-    return "| " + " | ".join(" ".join(cell.text.split()) for cell in row.cells) + " |"
+    """Return a row's own cells: those that python-docx repeats for a merge may be a million."""
+    cells = ("".join(f"{part.text} " for part in cell.p_lst) for cell in row._tr.tc_lst)
+    return "| " + " | ".join(" ".join(cell.split()) for cell in cells) + " |"

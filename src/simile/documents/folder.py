@@ -1,12 +1,11 @@
 """List the files of a folder to read, in a fixed order, and explain why others are skipped.
 
-Honors .gitignore (gitignore(5), read 2026-11) in every folder down from the root or its
-repository. Follows links to files and folders, but never into a folder above.
+Honors .gitignore in every folder down from the root or its repository. Follows no links: what they
+lead to is read where it lies, under the rules of that place, or not at all.
 """
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +14,14 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from simile.bounded import read_file
+from simile.documents.globs import globs, is_glob
 from simile.documents.reading import is_binary
 from simile.documents.suffixes import DOCX, PDF
 from simile.errors import InputError
 
 _READ_THOUGH_BINARY = PDF | DOCX
+_MAX_IGNORE_BYTES = 2**20
 _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -36,26 +38,28 @@ class Folder:
     gitignore: bool = True
     unreadable: list[Path] = field(default_factory=list, compare=False)
     """Folders that `files` could not list, and paths that it could not inspect."""
+    special: list[tuple[Path, str]] = field(default_factory=list, compare=False)
+    """Links, FIFOs and devices that `files` skipped, and why."""
     _ignores: dict[Path, GitIgnoreSpec | None] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     def files(self) -> Iterator[Path]:
         """Yield every file that is not skipped, folder by folder, sorted by name. Reads lazily."""
-        todo = [(self.root, frozenset([self.root.resolve()]))]
+        todo = [self.root]
         while todo:
-            folder, above = todo.pop()
             inside = []
-            for path in self._entries(folder):
-                is_folder = self._is_folder(path)
-                if is_folder is None:
+            for path in self._entries(todo.pop()):
+                mode = self._mode(path)
+                is_folder = stat.S_ISDIR(mode)
+                if not mode or self._why(path, is_folder=is_folder) is not None:
                     continue
                 if is_folder:
-                    real = path.resolve()
-                    if real not in above and self._why(path, is_folder=True) is None:
-                        inside.append((path, above | {real}))
-                elif self._why(path, is_folder=False) is None:
+                    inside.append(path)
+                elif stat.S_ISREG(mode) and _why_unreadable(path) is None:
                     yield path
+                elif reason := _why_special(mode):
+                    self.special.append((path, reason))
             todo += reversed(inside)
 
     def why_skipped(self, path: Path) -> str | None:
@@ -64,35 +68,41 @@ class Folder:
             return "it does not exist"
         if not path.is_relative_to(self.root):
             return f"it is not in {self.root}"
-        steps = path.relative_to(self.root).parts
-        here, above = self.root, [os.path.realpath(self.root)]  # resolve() fails on loops
+        here, steps = self.root, path.relative_to(self.root).parts
         for at, step in enumerate(steps):
             here = here / step
-            is_folder = at + 1 < len(steps) or here.is_dir()
-            if is_folder and os.path.realpath(here) in above:
-                return f"{here} links to a folder above it"
-            above.append(os.path.realpath(here))
-            if reason := self._why(here, is_folder=is_folder):
+            mode = here.lstat().st_mode
+            is_folder = at + 1 < len(steps) or stat.S_ISDIR(mode)
+            reason = _why_special(mode) or self._why(here, is_folder=is_folder)
+            if reason is None and stat.S_ISREG(mode):
+                reason = _why_unreadable(here)
+            if reason:
                 return reason if here == path else f"its folder {here}: {reason}"
         return None
 
     def _entries(self, folder: Path) -> list[Path]:
         """Return a folder's entries, sorted; none if it is unreadable."""
         try:
+            if self.gitignore:
+                self._ignore_of(folder)
+        except InputError as exc:
+            self.special.append((folder, f"{exc}; nothing in the folder is read"))
+            self.unreadable.append(folder)
+            return []
+        try:
             return sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
         except OSError:
             self.unreadable.append(folder)
             return []
 
-    def _is_folder(self, path: Path) -> bool | None:
-        """Return whether the path is a folder; if unknown, None, recorded as unreadable."""
+    def _mode(self, path: Path) -> int:
+        """Return the mode of a path itself, not of what it links to; 0 if unknown or gone."""
         try:
-            return stat.S_ISDIR(path.stat().st_mode)
+            return path.lstat().st_mode
         except OSError as exc:
-            if exc.errno in _NOTHING_THERE:
-                return False
-            self.unreadable.append(path)
-            return None
+            if exc.errno not in _NOTHING_THERE:
+                self.unreadable.append(path)
+            return 0
 
     def _why(self, path: Path, *, is_folder: bool) -> str | None:
         name = path.relative_to(self.root).as_posix() + ("/" if is_folder else "")
@@ -106,7 +116,7 @@ class Folder:
             return None
         if self.include and not self._included.match_file(name):
             return f"it does not match --include {' '.join(self.include)}"
-        return _why_unreadable(path)
+        return None
 
     @cached_property
     def _excluded(self) -> GitIgnoreSpec:
@@ -143,39 +153,31 @@ class Folder:
         return self._ignores[folder]
 
 
-def globs(lines: Sequence[str]) -> GitIgnoreSpec:
-    """Compile globs as in .gitignore. Raises InputError for an invalid one."""
-    if isinstance(lines, str):
-        raise InputError(f"globs are {lines!r}; expected a list such as ['*.md']")
-    for line in lines:
-        if not _is_glob(line):
-            raise InputError(f"{line!r} is not a glob as in .gitignore; expected e.g. '*.md'")
-    return GitIgnoreSpec.from_lines(lines)
-
-
-def _is_glob(line: str) -> bool:
-    try:
-        GitIgnoreSpec.from_lines([line])
-    except (ValueError, TypeError, re.error):
-        return False
-    return True
-
-
 def _read_ignore(path: Path) -> GitIgnoreSpec | None:
-    """Read a .gitignore; as in git, invalid lines ignore nothing."""
-    try:
-        lines = path.read_text("utf-8", errors="replace").splitlines()
-    except (OSError, ValueError):
+    """Read a .gitignore; as in git, invalid lines ignore nothing.
+
+    Raises InputError for one that cannot be read: what it hides must not be published.
+    """
+    if not os.path.lexists(path):
         return None
-    return GitIgnoreSpec.from_lines([line for line in lines if _is_glob(line)])
+    data = read_file(path, max_bytes=_MAX_IGNORE_BYTES, error=InputError)
+    lines = data.decode("utf-8", "replace").splitlines()
+    return globs([line for line in lines if is_glob(line)])
+
+
+def _why_special(mode: int) -> str | None:
+    """Return why what is neither a file nor a folder is skipped."""
+    if stat.S_ISLNK(mode):
+        return "it is a link; name what it leads to, to index that"
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    return "it is not a regular file"
 
 
 def _why_unreadable(path: Path) -> str | None:
-    if not path.is_file():
-        return "it is not a regular file" if path.exists() else "it is a broken link"
     try:
         if path.suffix.lower() not in _READ_THOUGH_BINARY and is_binary(path):
             return "it is a binary file"
-    except OSError:
+    except (OSError, InputError):
         return None  # the loader reports why it cannot be read
     return None

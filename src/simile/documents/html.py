@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from simile.documents.access import require_no_access
 from simile.documents.fields import title_of
+from simile.documents.front_matter import require_no_list_above
 from simile.documents.reading import FileLimits, decode, read_bytes
 from simile.extras import optional
 from simile.types import Document
@@ -29,7 +31,10 @@ _SPACE = re.compile(r"[ \t\r\n\f]+")
 def read_html(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
     """Read the visible text of a page. Raises InputError if the file exceeds the limit."""
     parser = optional("selectolax.lexbor", extra="html").LexborHTMLParser
-    tree = parser(_decoded(read_bytes(path, limits)))
+    page = _decoded(read_bytes(path, limits))
+    require_no_list_above(page)
+    tree = parser(page)
+    require_no_access({str(meta.attributes["name"]): "" for meta in tree.css("meta[name]")})
     title = tree.css_first("title") or tree.css_first("h1")
     words = " ".join(title.text().split()) if title is not None else None
     text = _visible(tree.body) if tree.body is not None else ""
@@ -42,7 +47,7 @@ def _decoded(data: bytes) -> str:
     if named and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         try:
             return data.decode(named[1].decode("ascii"), errors="replace")
-        except LookupError:
+        except (LookupError, ValueError):  # some names of codecs are of none for text
             pass
     return decode(data)
 
@@ -75,7 +80,7 @@ class _Writer:
 
     def enter(self, node: Any) -> bool:
         """Write a text or open an element; return whether its children are visible."""
-        tag = node.tag
+        tag = node.tag or "-"  # None for what is written <?...>
         if tag == "-text":
             self._write(node.text_content or "")
             return False
@@ -95,7 +100,7 @@ class _Writer:
     def leave(self, node: Any) -> None:
         if node.tag == "pre":
             self.preformatted -= 1
-        self._break(node.tag)
+        self._break(node.tag or "")
 
     def text(self) -> str:
         return "".join(self.parts)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from simile.bounded import open_file
+from simile.documents.access import AccessListError, acl_of
 from simile.documents.docx import read_docx
-from simile.documents.fields import acl_of, metadata_of, title_of
-from simile.documents.front_matter import split_front_matter
+from simile.documents.fields import metadata_of, title_of
+from simile.documents.front_matter import require_no_list_above, split_front_matter
 from simile.documents.html import read_html
 from simile.documents.pdf import read_pdf
 from simile.documents.reading import (
@@ -25,7 +27,7 @@ from simile.documents.reading import (
     too_large,
 )
 from simile.documents.rows import csv_rows, document_of, json_rows, ndjson_rows
-from simile.documents.suffixes import CSV, DOCX, HTML, JSON, MARKDOWN, NDJSON, PDF
+from simile.documents.suffixes import CSV, DOCX, HTML, JSON, MARKDOWN, NDJSON, PDF, PROSE
 from simile.errors import InputError, MissingExtraError
 from simile.types import Document
 
@@ -39,6 +41,8 @@ class LoadFailure:
     path: str
     """The id that its document would have."""
     reason: str
+    is_closed: bool = False
+    """Whether it said who may read, or may have, but not so that it can be obeyed."""
 
 
 Loaded = Document | LoadFailure
@@ -59,14 +63,41 @@ def load(
     unless they have an id. `acl` is the default access list. Blocks while reading.
     """
     name = document_id(path, root)
+    if _is_parsed(path):
+        from simile.documents.reader_pool import read_apart
+
+        yield from read_apart(path, name, acl, limits)
+    else:
+        yield from load_here(path, name, acl, limits)
+
+
+def load_here(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Iterator[Loaded]:
+    """Read a file in this process, which a parser may hang, crash or fill."""
     try:
         yield from _load(path, name, acl, limits)
+    except AccessListError as exc:
+        yield LoadFailure(name, str(exc), is_closed=True)
     except (InputError, MissingExtraError) as exc:
         yield LoadFailure(name, str(exc))
     except OSError as exc:
         yield LoadFailure(name, exc.strerror or str(exc))
     except MemoryError:
         yield LoadFailure(name, "out of memory")
+    except Exception as exc:  # whatever a parser raises; its words say more than ours could
+        said = " ".join(str(exc).split())[:200]
+        yield LoadFailure(name, f"its reader failed: {type(exc).__name__}: {said}")
+
+
+def _is_parsed(path: Path) -> bool:
+    """Return whether a parser reads the file; the only one for Markdown is that of front matter."""
+    suffix = path.suffix.lower()
+    if suffix not in MARKDOWN:
+        return suffix in _PARSED and path.is_file()
+    try:
+        with open_file(path, error=InputError) as file:
+            return file.read(8).lstrip(_MARKS_AND_BLANKS)[:3] in (b"---", b"+++")
+    except (OSError, InputError):
+        return False  # the reader says why
 
 
 def load_stream(
@@ -106,7 +137,8 @@ def _load(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Iter
         try:
             yield _row_document(row, f"{name}#{row_name}", acl)
         except InputError as exc:
-            yield LoadFailure(f"{name}#{row_name}", str(exc))
+            closed = isinstance(exc, AccessListError)
+            yield LoadFailure(f"{name}#{row_name}", str(exc), is_closed=closed)
 
 
 def _rows(path: Path, suffix: str, limits: FileLimits) -> _Rows | None:
@@ -128,7 +160,10 @@ def _row_document(row: object, name: str, acl: Sequence[str]) -> Document:
 
 
 def _read_plain(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
-    return Document(name, read_text(path, limits), acl=tuple(acl))
+    text = read_text(path, limits)
+    if path.suffix.lower() in PROSE:
+        require_no_list_above(text)
+    return Document(name, text, acl=tuple(acl))
 
 
 def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
@@ -139,10 +174,13 @@ def _read_markdown(path: Path, name: str, acl: Sequence[str], limits: FileLimits
         text=text,
         title=title_of(fields.get("title")),
         metadata=metadata_of(metadata if isinstance(metadata, dict) else {}),
-        acl=acl_of(fields.get("acl"), acl),
+        acl=acl_of(fields, acl),
     )
 
 
+_PARSED = HTML | PDF | DOCX | CSV | NDJSON | JSON
+"""Formats that are parsed, and so read by a process of their own. Text is only decoded."""
+_MARKS_AND_BLANKS = b"\xef\xbb\xbf\xff\xfe\0"
 _READERS: dict[str, _Reader] = {
     **dict.fromkeys(MARKDOWN, _read_markdown),
     **dict.fromkeys(HTML, read_html),

@@ -1,64 +1,59 @@
-"""Read PDF files in a child process, with limits on time and memory.
+"""Read PDF files: the text of their pages, with the offset of each.
 
-A malicious PDF may hang, exhaust memory, or crash a parser in C; this affects only the child.
-pypdfium2, since it is Chrome's parser (BSD-3-Clause, Apache-2.0) and survives broken files.
+pypdfium2, since it is Chrome's parser (BSD-3-Clause, Apache-2.0) and survives broken files. Like
+all parsers it runs in a reader process, so a malicious file may hang or crash it.
 """
 
-import subprocess
-import sys
+import re
 from collections.abc import Sequence
-from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
-
-import orjson
+from typing import Any
 
 from simile.documents.fields import title_of
-from simile.documents.reading import FileLimits, too_large
-from simile.errors import InputError, MissingExtraError
+from simile.documents.reading import FileLimits, read_bytes
+from simile.errors import InputError
+from simile.extras import optional
 from simile.types import Document
 
-_CHILD = Path(__file__).with_name("pdf_child.py")
 _BETWEEN = "\n\n"
 """Separator of two pages: a blank line, as between paragraphs."""
-_REASON_STATUS = 3
+_SOFT_HYPHEN = re.compile("[\ufffe\x02]\r?\n?")
+"""PDFium's mark for a hyphen from a line break: the word is joined again."""
 
 
 def read_pdf(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
-    """Read the text of a PDF, with the offset of each page. Blocks until the child is done.
+    """Read the text of a PDF. Blocks.
 
     Raises InputError if it is encrypted, broken, without text, or exceeds a limit.
     """
-    if path.stat().st_size > limits.max_bytes:
-        raise InputError(too_large(path.stat().st_size, limits))
-    if find_spec("pypdfium2") is None:
-        raise MissingExtraError("pypdfium2 is needed for PDF: pip install 'simile[pdf]'")
-    answer = run_child(_CHILD, path, limits)
-    pages = [str(page) for page in answer["pages"]]
+    library = optional("pypdfium2", extra="pdf")
+    try:
+        document = library.PdfDocument(read_bytes(path, limits))
+        pages = _pages(document, limits.max_bytes)
+    except (RuntimeError, ValueError) as exc:
+        raise InputError(str(exc)) from exc
     if not any(page.strip() for page in pages):
         raise InputError(f"no text on its {len(pages)} pages; run OCR on scanned files first")
     starts = [0, *accumulate(len(page) + len(_BETWEEN) for page in pages[:-1])]
-    text, title = _BETWEEN.join(pages), title_of(answer.get("title"))
-    return Document(name, text, title, {}, tuple(acl), tuple(starts))
-
-
-def run_child(program: Path, path: Path, limits: FileLimits) -> dict[str, list[object]]:
-    """Return the child's output. Raises InputError if it fails or exceeds its time limit."""
-    # -P: keep the program's folder from shadowing the standard library on sys.path.
-    command = [sys.executable, "-P", str(program), str(path.absolute())]
-    command += [str(limits.child_bytes), str(limits.max_bytes)]
     try:
-        done = subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=limits.child_seconds
-        )
-    except subprocess.TimeoutExpired as exc:
-        raise InputError(f"reading it took more than {limits.child_seconds:g} s") from exc
-    if done.returncode == _REASON_STATUS:
-        raise InputError(str(orjson.loads(done.stdout)["reason"]))
-    if done.returncode:
-        raise InputError(
-            f"the parser ended with status {done.returncode}; it may have needed more than "
-            f"{limits.child_bytes / 2**20:,.0f} MiB"
-        )
-    answer: dict[str, list[object]] = orjson.loads(done.stdout)
-    return answer
+        title = title_of(document.get_metadata_value("Title"))
+    except (RuntimeError, ValueError):  # bytes that are no text: the pages are read all the same
+        title = None
+    return Document(name, _BETWEEN.join(pages), title, {}, tuple(acl), tuple(starts))
+
+
+def _pages(document: Any, max_chars: int) -> list[str]:
+    pages = []
+    room = max_chars
+    for number in range(len(document)):
+        page = document[number]
+        words = page.get_textpage()
+        text = _SOFT_HYPHEN.sub("", words.get_text_range()).replace("\r\n", "\n")
+        words.close()
+        page.close()
+        room -= len(text)
+        if room < 0:
+            raise ValueError(f"its text is longer than {max_chars:,} characters")
+        pages.append(text.replace("\0", ""))
+    return pages

@@ -8,6 +8,7 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
+from simile.bounded import open_file
 from simile.errors import InputError
 
 _MARKS = (
@@ -51,7 +52,7 @@ def decode(data: bytes) -> str:
 
 def is_binary(path: Path) -> bool:
     """Return whether the file's first bytes include a NUL, without a UTF-16 or UTF-32 mark."""
-    with path.open("rb") as file:
+    with open_file(path, error=InputError) as file:
         return looks_binary(file.read(_HEAD))
 
 
@@ -62,7 +63,7 @@ def looks_binary(data: bytes) -> bool:
 
 def read_bytes(path: Path, limits: FileLimits) -> bytes:
     """Return the file's bytes. Raises InputError if they exceed the limit. Blocks."""
-    with path.open("rb") as file:
+    with open_file(path, error=InputError) as file:
         data = file.read(limits.max_bytes + 1)
     if len(data) > limits.max_bytes:
         raise InputError(too_large(path.stat().st_size, limits))

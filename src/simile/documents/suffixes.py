@@ -1,9 +1,13 @@
 """File suffixes by format."""
 
 MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"})
+PROSE = frozenset({"", ".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org", ".tex"})
+"""Plain texts; front matter is not read there, so an access list in it is an error."""
 HTML = frozenset({".html", ".htm", ".xhtml"})
 PDF = frozenset({".pdf"})
 DOCX = frozenset({".docx"})
+SAY_ACL = MARKDOWN | frozenset({".csv", ".tsv", ".json", ".ndjson", ".jsonl"})
+"""Formats that can say who may read them."""
 AS_MARKDOWN = MARKDOWN | HTML | DOCX
 """Formats whose loaders write headings and tables in Markdown notation."""
 CSV = frozenset({".csv", ".tsv"})

@@ -5,6 +5,7 @@ Chooses the store, the embedding model and the ranker; `retrieval` makes them wo
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from simile.index.resources import Resources
 from simile.protocols import EmbeddingModel
 from simile.retrieval.changes import Change
 from simile.retrieval.ranking import require_principals
+from simile.retrieval.readers import SILENT, Readers, Undecided, readers_of
 from simile.retrieval.recipe import Chunking
 from simile.retrieval.report import SyncReport
 from simile.retrieval.update import Progress, Update, preview
@@ -62,7 +64,8 @@ class Index(ReadableIndex):
         self,
         paths: Iterable[Path | str] | Path | str,
         *,
-        acl: Sequence[str] = (PUBLIC,),
+        acl: Sequence[str] | None = None,
+        default_acl: Sequence[str] | None = None,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         dry_run: bool = False,
@@ -73,7 +76,10 @@ class Index(ReadableIndex):
 
         Args:
             paths: Files and folders.
-            acl: Access list of documents without one in their file or in a `simile.toml`.
+            acl: Access list of the paths' documents without one in their file or a `simile.toml`.
+                The index keeps it for the next syncs of these paths; `["default"]` forgets it.
+            default_acl: Access list of all documents that nothing else gives one, which the index
+                keeps. Until it is chosen they are public, and nothing may be protected.
             include: Globs, as in .gitignore, of the files to read.
             exclude: Globs of the files to skip.
             dry_run: Report what would change without changing it.
@@ -86,20 +92,23 @@ class Index(ReadableIndex):
         Raises:
             InputError, LockedError, FingerprintError, ModelError, EngineError: As named.
         """
-        base = self.path.parent
-        selection = Selection(
-            base, include, exclude, tuple(sorted(require_principals(acl))), self.path
-        )
         given = [paths] if isinstance(paths, Path | str) else paths
-        walks = [Walk(require_path(path), selection) for path in given]
-        if dry_run:  # not with self._resources, which would save a given language
-            with closing(Resources(self.path, None, None)) as resources:
-                return preview(resources.store_if_there(), walks, base, changed)
-        if self._resources.store_if_there() is None:
-            for walk in walks:
-                walk.require(())
+        roots = [require_path(path) for path in given]
+        selection = Selection(self.path.parent, include, exclude, index=self.path)
+        # Not with self._resources, which would save a given language.
+        with closing(Resources(self.path, None, None)) as resources:
+            store = resources.store_if_there()
+            known = Readers() if store is None else readers_of(store.meta())
+            keys = [Walk(root, selection).key for root in roots]
+            readers = known.told(keys, acl, default_acl)
+            walks = [Walk(root, replace(selection, readers=readers)) for root in roots]
+            if dry_run:
+                return preview(store, walks, readers, changed)
+            if store is None:
+                for walk in walks:
+                    walk.require(())
         self._resources.require_given()
-        return self._update(progress).sync(walks, base, changed)
+        return self._update(progress).sync(walks, readers, changed)
 
     def add(
         self, documents: Iterable[Document], *, progress: Progress = lambda _: None
@@ -119,6 +128,19 @@ class Index(ReadableIndex):
         """
         self._resources.store()
         return self._update(progress).reindex()
+
+    def default_acl(self) -> tuple[str, ...]:
+        """Return who may read what says nothing.
+
+        Raises InputError if nobody chose, though something is protected.
+        """
+        store = self._resources.store_if_there()
+        if store is None:
+            return (PUBLIC,)
+        readers = readers_of(store.meta())
+        if readers.default is None:
+            Undecided(store).see("the new text", SILENT)
+        return readers.default or (PUBLIC,)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete documents; return how many existed. The next sync adds those of files again."""

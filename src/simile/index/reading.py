@@ -1,6 +1,6 @@
 """The reading half of an index: search, ask, list, export; always on behalf of principals."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +20,7 @@ from simile.retrieval.recipe import counter, holds_vectors
 from simile.retrieval.report import IndexStats, stats_of
 from simile.retrieval.search import search
 from simile.retrieval.walk import require_path
-from simile.store import PUBLIC, StoredChunk
+from simile.store import StoredChunk
 from simile.types import Document, Embeddings, Hit
 
 
@@ -141,16 +141,15 @@ class ReadableIndex:
         self, id: str, *, principals: Iterable[str] = (), everything: bool = False
     ) -> Document | None:
         """Return the document with this id, or None if none is readable by the principals."""
-        document = self._resources.store().document(id)
-        may = _reader(principals, everything=everything)
-        return document if document is not None and may(document.acl) else None
+        who = require_principals(principals)
+        return self._resources.store().document(id, principals=None if everything else who)
 
     def documents(
         self, *, principals: Iterable[str] = (), everything: bool = False
     ) -> Iterator[Document]:
         """Yield the documents that the principals may read, by id; `everything` yields all."""
-        may = _reader(principals, everything=everything)
-        return (document for document in self._resources.store().documents() if may(document.acl))
+        who = require_principals(principals)
+        return self._resources.store().documents(principals=None if everything else who)
 
     def chunks(
         self, *, principals: Iterable[str] = ()
@@ -192,8 +191,3 @@ class ReadableIndex:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _reader(principals: Iterable[str], *, everything: bool) -> Callable[[Iterable[str]], bool]:
-    who = require_principals(principals) | {PUBLIC}
-    return lambda acl: everything or not who.isdisjoint(acl)

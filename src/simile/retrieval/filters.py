@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from simile.retrieval.filter_parser import And, Filter, Not, OneOf, Or, Ordered, parse_filter
-from simile.store import Column, Having, Mask, View, value_order
+from simile.store import Column, Mask, View, value_order
 from simile.types import MetadataValue
 
-__all__ = ["And", "Filter", "Not", "OneOf", "Or", "Ordered", "evaluate", "having", "parse_filter"]
+__all__ = ["And", "Filter", "Not", "OneOf", "Or", "Ordered", "evaluate", "parse_filter"]
 
 _UNSET = -1
 
@@ -35,22 +35,6 @@ def evaluate(filter: Filter, view: View) -> Mask:
     for part in others:
         combine(mask, evaluate(part, view), out=mask)
     return mask
-
-
-def having(filter: Filter) -> Having:
-    """Return conditions that all passing rows fulfill, for `View.lexical`; they do not suffice.
-
-    These are the `=` and `in` that every row must pass, except for null; names may repeat.
-    """
-    return list(_certain(filter))
-
-
-def _certain(filter: Filter) -> Iterator[tuple[str, tuple[MetadataValue, ...]]]:
-    if isinstance(filter, OneOf) and None not in filter.values:
-        yield filter.name, filter.values
-    elif isinstance(filter, And):
-        for part in filter.parts:
-            yield from _certain(part)
 
 
 def _one_of(column: Column, values: tuple[MetadataValue, ...]) -> Mask:

@@ -15,9 +15,9 @@ from simile.errors import EngineError, InputError, StoreError
 from simile.numerics import unit
 from simile.protocols import EmbeddingModel
 from simile.retrieval.embedded import embedded
-from simile.retrieval.filters import evaluate, having, parse_filter
+from simile.retrieval.filters import evaluate, parse_filter
 from simile.retrieval.fusion import Candidates, Fusion, fuse, shares
-from simile.store import Having, Mask, View
+from simile.store import View
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
@@ -68,16 +68,15 @@ def find(
 ) -> RankedRows:
     """Rank at least `depth` rows, if there are that many. `vector` may be None in lexical mode."""
     count = max(question.candidates, depth)
-    mask, certain = _admitted(view, question.filter)
+    mask = None if question.filter is None else evaluate(parse_filter(question.filter), view)
     arms: dict[str, Candidates] = {}
     if question.mode != "lexical":
         assert vector is not None
         rows, scores = view.dense(vector, k=count, principals=question.principals, mask=mask)
         arms["dense"] = Candidates(rows, scores)
     if question.mode != "dense":
-        rows, scores = view.lexical(
-            question.query, k=count, principals=question.principals, mask=mask, having=certain
-        )
+        who = question.principals
+        rows, scores = view.lexical(question.query, k=count, principals=who, mask=mask)
         arms["lexical"] = Candidates(rows, scores)
     if len(arms) == 1:
         return RankedRows(next(iter(arms.values())), arms)
@@ -142,13 +141,6 @@ def require_principals(principals: Iterable[str]) -> frozenset[str]:
     if not all(isinstance(principal, str) and principal for principal in found):
         raise InputError(f"principals is {found!r}; expected strings such as 'user:alice'")
     return frozenset(found)
-
-
-def _admitted(view: View, text: str | None) -> tuple[Mask | None, Having]:
-    if text is None:
-        return None, ()
-    tree = parse_filter(text)
-    return evaluate(tree, view), having(tree)
 
 
 def explain(found: RankedRows, question: Question, row: int) -> dict[str, object]:

@@ -1,8 +1,10 @@
 """Counts of a sync: while it runs, and when it is done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simile.documents import LoadFailure
+from simile.retrieval.readers import readers_of
 from simile.retrieval.recipe import MODEL, Chunking, chunking_of
 from simile.store import SqliteStore
 
@@ -24,6 +26,8 @@ class SyncReport:
     tokens: int
     """Tokens of the embedded texts, as the model counts them."""
     failures: tuple[LoadFailure, ...]
+    skipped: tuple[LoadFailure, ...]
+    """Links, FIFOs and devices, which are never followed, and rules that matched no file."""
     seconds: float
 
 
@@ -38,6 +42,10 @@ class IndexStats:
     model: str | None
     chunking: Chunking | None
     language: str
+    default_acl: tuple[str, ...] | None
+    """Who may read what says nothing; None if nobody chose."""
+    acl_by_path: Mapping[str, tuple[str, ...]]
+    """Who may read what says nothing below a path."""
     generation: int
     """Grows with every change."""
     size_bytes: int
@@ -46,6 +54,7 @@ class IndexStats:
 def stats_of(store: SqliteStore) -> IndexStats:
     """Count a store's content and read its notes."""
     held, meta = store.stats(), store.meta()
+    readers = readers_of(meta)
     return IndexStats(
         documents=held.documents,
         chunks=held.chunks,
@@ -53,6 +62,8 @@ def stats_of(store: SqliteStore) -> IndexStats:
         model=meta.get(MODEL),
         chunking=chunking_of(meta),
         language=store.language,
+        default_acl=readers.default,
+        acl_by_path=readers.by_path,
         generation=held.generation,
         size_bytes=held.size_bytes,
     )
@@ -74,6 +85,7 @@ class Tally:
     remembered: int = 0
     tokens: int = 0
     failures: list[LoadFailure] = field(default_factory=list)
+    skipped: list[LoadFailure] = field(default_factory=list)
 
     def report(self, *, chunks: int, seconds: float) -> SyncReport:
         """Return the current counts, with the number of all chunks in the index."""
@@ -87,5 +99,6 @@ class Tally:
             remembered=self.remembered,
             tokens=self.tokens,
             failures=tuple(self.failures),
+            skipped=tuple(self.skipped),
             seconds=seconds,
         )

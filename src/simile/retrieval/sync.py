@@ -2,7 +2,7 @@
 
 An unchanged file (time, size, rules) is not read, an unchanged document is not cut, and a cached
 text is not embedded. Removals come last. A file that cannot be read is reported, and its documents
-stay in the index.
+stay in the index; unless its access list cannot be obeyed, which could be narrower than theirs.
 """
 
 import hashlib
@@ -16,9 +16,11 @@ from pathlib import Path
 
 from simile.documents import LoadFailure, load
 from simile.documents.loaders import document_id
+from simile.documents.suffixes import SAY_ACL
 from simile.retrieval.changes import FileRead, Incoming, Item, Removal, Unchanged
+from simile.retrieval.readers import SILENT, Undecided
 from simile.retrieval.walk import FoundFile, Walk
-from simile.store import ManifestEntry, SourceFile
+from simile.store import PUBLIC, ManifestEntry, SourceFile
 from simile.types import Document
 
 _SETTLED_NS = 2_000_000_000
@@ -34,6 +36,8 @@ class Look:
     """Number of documents in unchanged files."""
     failures: list[LoadFailure] = field(default_factory=list)
     """Folders that cannot be listed."""
+    skipped: list[LoadFailure] = field(default_factory=list)
+    """Links and such, and rules that matched nothing."""
 
 
 class Sync:
@@ -41,22 +45,25 @@ class Sync:
 
     def __init__(
         self,
-        base: Path,
         walks: Sequence[Walk],
         *,
         manifest: dict[str, ManifestEntry],
         sources: dict[str, SourceFile],
+        undecided: Undecided | None = None,
     ) -> None:
-        self._base = base
+        """`undecided` is None once somebody chose who may read what says nothing."""
+        self._base = walks[0].selection.base if walks else Path()
         self._walks = walks
         self._entries = manifest
         self._sources = sources
+        self._undecided = undecided
         self._by_source: dict[str, set[str]] = defaultdict(set)
         for id, entry in manifest.items():
             if entry.source is not None:
                 self._by_source[entry.source].add(id)
         self._present: set[str] = set()
         self._unread: set[str] = set()  # files that were not read completely
+        self._closed: set[str] = set()  # files that may have said who may read: what was is removed
         self._failed: set[str] = set()  # files with documents that cannot be stored
         self._contested: dict[str, tuple[FoundFile, set[str]]] = {}
 
@@ -76,14 +83,39 @@ class Sync:
             for folder in walk.blind:
                 name = document_id(folder, self._base)
                 look.failures.append(LoadFailure(name, "cannot be listed; its documents stay"))
+            for path, reason in walk.skipped:
+                look.skipped.append(LoadFailure(document_id(path, self._base), reason))
         return look
+
+    def require_decided(self, look: Look) -> None:
+        """Raise InputError if somebody must choose a default first, before anything is stored.
+
+        Reads the files whose own words may say who may read.
+        """
+        if self._undecided is None:
+            return
+        for found in look.files:
+            if found.path.suffix.lower() not in SAY_ACL:
+                self._undecided.see(found.source.path, found.acl)
+                continue
+            for loaded in load(found.path, acl=found.acl, root=self._base):
+                if isinstance(loaded, Document):
+                    self._undecided.see(loaded.id, loaded.acl)
+        read = {found.source.path for found in look.files}
+        self._undecided.see_stored(lambda source: source not in read and self._is_silent(source))
+
+    def _is_silent(self, source: str) -> bool:
+        """Return whether a file is not read, its documents stay, and nothing names readers."""
+        gone = source not in self._present and any(walk.covers(source) for walk in self._walks)
+        alone = Walk(self._base / source, self._walks[0].selection)
+        return not gone and alone.is_silent(self._base / source)
 
     def items(self, files: Iterable[FoundFile]) -> Iterator[Item]:
         """Read the files; yield documents, removals, and each file once it is complete."""
         for found in files:
             seen: set[str] = set()
             yield from self._documents(found, seen)
-            if found.source.path not in self._unread:
+            if found.source.path in self._closed or found.source.path not in self._unread:
                 yield from self._removal(self._by_source[found.source.path] - seen)
             if self._is_whole(found.source):
                 yield found.source
@@ -111,16 +143,20 @@ class Sync:
             if isinstance(loaded, LoadFailure):
                 if only is None:
                     yield loaded
-                    self._unread.add(path)
+                    (self._closed if loaded.is_closed else self._unread).add(path)
                 continue
             if only is not None and loaded.id not in only:
                 continue
-            document = replace(loaded, metadata={**found.metadata, **loaded.metadata})
+            if self._undecided is not None:
+                self._undecided.see(loaded.id, loaded.acl)
+            acl = (PUBLIC,) if tuple(loaded.acl) == SILENT else loaded.acl
+            metadata = {**found.metadata, **loaded.metadata}
+            document = replace(loaded, acl=acl, metadata=metadata)
             if self._is_contested(document.id, path):
                 self._contested.setdefault(path, (found, set()))[1].add(document.id)
                 self._failed.add(path)
                 continue
-            if reason := self._why_not(document.id, seen):
+            if reason := self._why_not(document.id, path, seen):
                 yield LoadFailure(path, reason)
                 self._failed.add(path)
                 continue
@@ -134,10 +170,22 @@ class Sync:
 
     def _is_whole(self, file: SourceFile) -> bool:
         settled = time.time_ns() - file.changed_ns > _SETTLED_NS
-        return settled and file.path not in self._unread and file.path not in self._failed
+        incomplete = (self._unread, self._failed, self._closed)
+        return settled and not any(file.path in paths for paths in incomplete)
 
-    def _why_not(self, id: str, seen: set[str]) -> str | None:
+    def _is_path(self, id: str) -> bool:
+        """Return whether an id belongs to a file, in the walk, the index or the folder."""
+        if id in self._present or id in self._sources:
+            return True
+        try:
+            return Path(self._base / id).is_file()
+        except ValueError:
+            return False
+
+    def _why_not(self, id: str, source: str, seen: set[str]) -> str | None:
         """Return why a file cannot have a document with this id; None if it can."""
+        if id != source and self._is_path(id):
+            return f"its id {id!r} is the path of another file; give it one of its own"
         if id in seen:
             return f"it has two documents with the id {id!r}; the first was kept"
         if id in self._entries and self._entries[id].source is None:

@@ -4,7 +4,6 @@ Connects comparing (`sync`) with writing (`ingest`), under the store's lock.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from time import perf_counter
 
 from simile.documents import LoadFailure
@@ -21,9 +20,10 @@ from simile.retrieval.changes import (
 )
 from simile.retrieval.given import why_not_storable
 from simile.retrieval.ingest import Ingest
+from simile.retrieval.readers import BY_PATH, Readers, Undecided
 from simile.retrieval.recipe import Chunking, chunking_of, notes, require_chunking, require_model
 from simile.retrieval.report import SyncReport, Tally
-from simile.retrieval.sync import Sync, content_hash
+from simile.retrieval.sync import Look, Sync, content_hash
 from simile.retrieval.walk import Walk
 from simile.store import EmbeddingCache, ManifestEntry, Store
 from simile.types import Document
@@ -53,15 +53,23 @@ class Update:
         self._start = perf_counter()
 
     def sync(
-        self, walks: Sequence[Walk], base: Path, changed: Callable[[Change], None] = lambda _: None
+        self,
+        walks: Sequence[Walk],
+        readers: Readers,
+        changed: Callable[[Change], None] = lambda _: None,
     ) -> SyncReport:
-        """Make the store match the paths. Raises LockedError, FingerprintError, EngineError.
+        """Make the store match the paths, and note the readers that the walks were given.
 
-        If it is interrupted, each document is in its old or new state; the next sync resumes.
+        Raises LockedError, FingerprintError, EngineError; InputError if somebody must choose who
+        may read what says nothing. If it is interrupted, each document is in its old or new state;
+        the next sync resumes.
         """
         with self._store.writing():
             chunking = self._sizes()
-            items = compared(self._store, walks, base, self._tally)
+            items = compared(self._store, walks, readers, self._tally)
+            for name, value in readers.notes().items():
+                if self._store.meta().get(name) != value and (name != BY_PATH or readers.by_path):
+                    self._store.set_meta(name, value)
             self._store_all(self._store, chunking, counted(items, self._tally, changed))
             self._store.flush()
         return self._report()
@@ -159,11 +167,14 @@ class Update:
 
 
 def preview(
-    store: Store | None, walks: Sequence[Walk], base: Path, changed: Callable[[Change], None]
+    store: Store | None,
+    walks: Sequence[Walk],
+    readers: Readers,
+    changed: Callable[[Change], None],
 ) -> SyncReport:
     """Report what a sync would do, document by document, without embedding or writing."""
     start, tally = perf_counter(), Tally()
-    for item in counted(compared(store, walks, base, tally), tally, changed):
+    for item in counted(compared(store, walks, readers, tally), tally, changed):
         if isinstance(item, Incoming):
             tally.added += item.is_new
             tally.changed += not item.is_new
@@ -174,13 +185,23 @@ def preview(
 
 
 def compared(
-    store: Store | None, walks: Sequence[Walk], base: Path, tally: Tally
+    store: Store | None, walks: Sequence[Walk], readers: Readers, tally: Tally
 ) -> Iterator[Item]:
-    """Compare paths with a store; yield the differences while reading."""
+    """Look at the paths, and return an iterator of how they differ from the store.
+
+    Raises InputError if a path is missing, or somebody must choose a default.
+    """
     manifest, sources = (store.manifest(), store.sources()) if store else ({}, {})
-    sync = Sync(base, walks, manifest=manifest, sources=sources)
+    undecided = Undecided(store) if readers.default is None else None
+    sync = Sync(walks, manifest=manifest, sources=sources, undecided=undecided)
     look = sync.look()
+    sync.require_decided(look)
+    return _differences(sync, look, tally)
+
+
+def _differences(sync: Sync, look: Look, tally: Tally) -> Iterator[Item]:
     tally.files = len(look.files)
+    tally.skipped += look.skipped
     tally.size_bytes = sum(found.source.size_bytes for found in look.files)
     yield Unchanged(look.unchanged)
     yield from look.failures

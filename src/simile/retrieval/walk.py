@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import stat
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,27 +19,48 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from simile.documents import Folder
-from simile.documents.folder import globs
+from simile.documents.globs import globs
 from simile.documents.loaders import document_id
 from simile.documents.rules import DocumentRule, read_rules
 from simile.errors import ConfigError, InputError
-from simile.store import SourceFile
+from simile.retrieval.readers import SILENT, Readers, key_of
+from simile.store import PUBLIC, SourceFile
 from simile.store.folder import is_own
 from simile.types import MetadataValue
 
 RULES = "simile.toml"
-_Rules = tuple[tuple[GitIgnoreSpec, DocumentRule], ...]
+
+
+@dataclass(frozen=True)
+class _Matcher:
+    """A rule, and what finds its files."""
+
+    rule: DocumentRule
+    where: str
+    spec: GitIgnoreSpec
+    folded: GitIgnoreSpec
+    """Finds them whatever the case of letters: used only to restrict who may read."""
+
+    def matches(self, inside: str) -> bool:
+        """Return whether the rule holds for a path, relative to the folder of the rules."""
+        name = unicodedata.normalize("NFC", inside)
+        restricts = bool(self.rule.acl) and PUBLIC not in self.rule.acl
+        return self.spec.match_file(name) or (restricts and self.folded.match_file(name.casefold()))
+
+
+_Rules = tuple[_Matcher, ...]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which files of the paths to index, and the default access list of their documents."""
+    """Which files of the paths to index, and who may read their documents."""
 
     base: Path
     """Absolute path of the folder that contains the index."""
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
-    acl: Sequence[str] = ("public",)
+    readers: Readers = field(default_factory=Readers)
+    """Who may read what says nothing itself, and has no rule."""
     index: Path | None = None
     """The index's own folder; its files are never indexed."""
 
@@ -50,6 +72,7 @@ class FoundFile:
     path: Path
     source: SourceFile
     acl: Sequence[str]
+    """Of its documents that have none of their own; SILENT if nobody said anything."""
     metadata: Mapping[str, MetadataValue]
 
 
@@ -61,6 +84,9 @@ class Walk:
     selection: Selection
     blind: list[Path] = field(default_factory=list)
     """Folders that could not be listed: their content is unknown."""
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    """What is neither a file nor a folder, and rules that matched no file, with the reason."""
+    _used: set[str] = field(default_factory=set, repr=False)
     _known_rules: dict[Path, tuple[tuple[Path, _Rules], ...]] = field(
         default_factory=dict, repr=False
     )
@@ -84,6 +110,11 @@ class Walk:
             return "nothing"
         except OSError as exc:
             raise InputError(f"{self.root}: {exc.strerror}") from exc
+
+    @property
+    def key(self) -> str:
+        """The path as the index notes it."""
+        return key_of(self._absolute, self.selection.base)
 
     def require(self, known: Iterable[str]) -> None:
         """Raise InputError if the path is missing and covers none of the known names."""
@@ -109,7 +140,9 @@ class Walk:
             return
         folder = Folder(self._absolute, self.selection.include, self.selection.exclude)
         for path in folder.files():
-            if path.name == RULES:
+            if path.name.casefold() == RULES:
+                if path.name != RULES:
+                    raise ConfigError(f"{path}: write its name {RULES}, so that its rules hold")
                 continue  # a rules file describes documents; it is not one itself
             if self.selection.index is not None and is_own(self.selection.index, path):
                 continue
@@ -118,6 +151,9 @@ class Walk:
             except FileNotFoundError:
                 continue  # deleted meanwhile
         self.blind += folder.unreadable
+        self.skipped += folder.special
+        if not self.selection.include and not self.selection.exclude:
+            self.skipped += self.unused_rules()
 
     def _found(self, path: Path) -> FoundFile:
         status = path.stat()
@@ -129,22 +165,54 @@ class Walk:
         return FoundFile(path, SourceFile(name, changed_ns, status.st_size, rules), acl, metadata)
 
     def _ruled(self, path: Path) -> tuple[Sequence[str], dict[str, MetadataValue]]:
-        """Return a file's access list and metadata: nearer rules win, then later ones."""
-        acl, metadata = self.selection.acl, dict[str, MetadataValue]()
-        for folder, rules in self._rules_for(path.parent):
-            inside = path.relative_to(folder).as_posix()
-            for spec, rule in rules:
-                if spec.match_file(inside):
-                    acl = rule.acl or acl
-                    metadata |= rule.metadata
+        """Return a file's access list and metadata: nearer rules win, then later ones.
+
+        Those of the place that a file really lies in win over those of the path it was found by.
+        """
+        readers, base = self.selection.readers, self.selection.base
+        acl = readers.of(self._real(path), base) or readers.of(path, base) or readers.default
+        acl, metadata = acl or SILENT, dict[str, MetadataValue]()
+        for place in dict.fromkeys((path, self._real(path))):
+            for folder, rules in self._rules_for(place.parent):
+                inside = place.relative_to(folder).as_posix()
+                for matcher in rules:
+                    if matcher.matches(inside):
+                        self._used.add(matcher.where)
+                        acl = matcher.rule.acl or acl
+                        metadata |= matcher.rule.metadata
         return acl, metadata
+
+    def is_silent(self, path: Path) -> bool:
+        """Return whether neither a rule nor anything noted says who may read a file."""
+        return self._ruled(path)[0] == SILENT
+
+    def _real(self, path: Path) -> Path:
+        """Return where a file really lies; only the way to the root may hold links."""
+        if not path.is_relative_to(self._absolute):
+            return path
+        return self._real_root / path.relative_to(self._absolute)
+
+    @cached_property
+    def _real_root(self) -> Path:
+        return Path(os.path.realpath(self._absolute))
+
+    def unused_rules(self) -> Iterator[tuple[Path, str]]:
+        """Yield rules inside the root that say who may read, but matched no file."""
+        for folder, rules in self._known_rules.items():
+            for place, matchers in rules:
+                if place != folder or not folder.is_relative_to(self._absolute):
+                    continue
+                for matcher in matchers:
+                    if matcher.rule.acl and matcher.where not in self._used:
+                        yield folder / RULES, f"match = {matcher.rule.match!r} matched no file"
 
     def _rules_for(self, folder: Path) -> tuple[tuple[Path, _Rules], ...]:
         """Return the rules that apply in a folder, with the folder of each, outermost first."""
         if folder not in self._known_rules:
             path = folder / RULES
-            above = () if folder in (self._end, folder.parent) else self._rules_for(folder.parent)
-            own = ((folder, _read_rules(path)),) if path.is_file() else ()
+            ends = (self._end, self._real(self._end), folder.parent)
+            above = () if folder in ends else self._rules_for(folder.parent)
+            own = ((folder, _read_rules(path)),) if os.path.lexists(path) else ()
             self._known_rules[folder] = above + own
         return self._known_rules[folder]
 
@@ -160,16 +228,18 @@ def _read_rules(path: Path) -> _Rules:
     """Read rules. Raises ConfigError for one that matches nothing: it would fail to protect."""
     found = []
     for place, rule in enumerate(read_rules(path), 1):
+        where = f"{path}, rule {place}"
+        match = unicodedata.normalize("NFC", rule.match)
         try:
-            spec = globs([rule.match])
+            spec, folded = globs([match]), globs([match.casefold()])
         except InputError as exc:
-            raise ConfigError(f"{path}, rule {place}: match: {exc}") from exc
+            raise ConfigError(f"{where}: match: {exc}") from exc
         if not any(pattern.include for pattern in spec.patterns):
             raise ConfigError(
-                f"{path}, rule {place}: match is {rule.match!r}, which can match nothing; "
+                f"{where}: match is {rule.match!r}, which can match nothing; "
                 "expected a glob such as 'hr/**'"
             )
-        found.append((spec, rule))
+        found.append(_Matcher(rule, where, spec, folded))
     return tuple(found)
 
 

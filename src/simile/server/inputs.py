@@ -6,7 +6,7 @@ Pure; does not know routes.
 from collections.abc import Sequence
 from typing import Any
 
-from simile.server.errors import BodyError
+from simile.server.errors import BodyError, BodyTooLargeError
 from simile.server.gojson.fields import go_value, is_whole
 from simile.types import ROLES, Role
 
@@ -49,9 +49,9 @@ def _ids(value: Any) -> list[int]:
 
 
 def check_count(count: int, field: str) -> None:
-    """Raise BodyError for more inputs than one request may have."""
+    """Raise BodyTooLargeError for more inputs than one request may have."""
     if count > MAX_INPUTS:
-        raise BodyError(f"{field} has {count:,} items; expected at most {MAX_INPUTS:,}")
+        raise BodyTooLargeError(f"{field} has {count:,} items; expected at most {MAX_INPUTS:,}")
 
 
 def right_alone(value: object) -> None:

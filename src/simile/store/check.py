@@ -9,7 +9,8 @@ from simile.store.codes import Codes, encode, same_codes
 from simile.store.content import content_problems
 from simile.store.database import Database
 from simile.store.inverted import HEAD as INVERTED_HEAD
-from simile.store.inverted import load_inverted
+from simile.store.inverted import is_intact, load_inverted
+from simile.store.inverted import is_older as is_inverted_older
 from simile.store.matrix import HEAD as MATRIX_HEAD
 from simile.store.matrix import is_older, load_matrix
 from simile.store.reader import StoreReader
@@ -94,9 +95,12 @@ def _matrix_problems(connection: sqlite3.Connection, folder: Path) -> list[str]:
 def _inverted_problems(connection: sqlite3.Connection, folder: Path, language: str) -> list[str]:
     source = StoreReader(connection)
     inverted = load_inverted(folder, source.index, language)
-    if inverted is None:
-        return ["the inverted index is damaged"] if (folder / INVERTED_HEAD).exists() else []
-    if inverted.generation == source.generation and inverted.searcher.num_docs != source.count:
-        held = f"{inverted.searcher.num_docs} chunks; the documents have {source.count}"
-        return [f"the inverted index holds {held}"]
+    if inverted is None or not is_intact(folder):
+        damaged = (folder / INVERTED_HEAD).exists() and not is_inverted_older(folder)
+        return ["the inverted index is damaged"] if damaged else []
+    if inverted.generation != source.generation:
+        return []
+    ids = np.concatenate([np.empty(0, np.int64), *(part.ids for part in inverted.segments)])
+    if not np.isin(source.ids(), ids, assume_unique=True).all():
+        return ["the inverted index does not hold all chunks of the documents"]
     return []

@@ -72,10 +72,16 @@ class Database:
         with self._write_lock, mapped(self.path), closing(_connect(other.path)) as source:
             source.backup(self._writer)
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection that threads share for reads, briefly."""
+        with self._lock, mapped(self.path):
+            yield self._connection
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of a query."""
-        with self._lock, mapped(self.path):
-            return self._connection.execute(sql, parameters).fetchall()
+        with self.reading() as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     def generation(self) -> int:
         """Return the number of the last change. Raises StoreError if it is unreadable."""

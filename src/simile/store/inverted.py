@@ -1,209 +1,159 @@
-"""The inverted index: terms of title and text to chunks, ranked by BM25 (Tantivy).
+"""The inverted index: the terms of title and text, and the chunks that have them, in segments.
 
-Derived from SQLite. Its head names the folder, the generation and Tantivy's own commit (opstamp);
-if they disagree, the folder is rebuilt. Chunks deleted since the last rebuild count in BM25's
-statistics until Tantivy merges their segment. k1 1.2, b .75, lengths in one byte as in Lucene.
+Derived from SQLite. Its head names the segments and their checksums; a segment never changes. New
+chunks become a segment, merged with smaller ones before it, so that there are few. Deleted chunks
+stay in their segments, and nobody reads them, until a quarter is deleted and all are built anew.
 """
 
-import json
 import os
 import shutil
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tantivy
-from tantivy import Occur, Query
+from tantivy import TextAnalyzer
 
-from simile.errors import StoreError
 from simile.store.folder import is_own
 from simile.store.heads import read_head, write_head
-from simile.store.protocol import Having
 from simile.store.reader import StoreReader
-from simile.store.terms import QueryTerms, make_analyzer, metadata_term, parse_query, segment
+from simile.store.segments import MAX_TOKENS, Segment, build, load, merge, size_of
+from simile.store.terms import QueryTerms, make_analyzer, parse_query, with_pairs
 
 HEAD = "inverted.head"
-_FORMAT = 1
-_HEAP_BYTES = 64_000_000
-_MAX_TERMS = 256
-_DELETE_BLOCK = 1000
+_FORMAT = 2
 _DEAD_SHARE = 0.25
-Hits = list[tuple[float, int]]
+_GROWTH = 4
+"""A segment is merged with those after it once they have more than a quarter of its words."""
+_MAX_TITLE_CHARS = 10_000
 
 
 @dataclass(frozen=True)
 class Inverted:
     """An open index; its content does not change."""
 
-    index: tantivy.Index
-    searcher: tantivy.Searcher
-    analyzer: tantivy.TextAnalyzer
+    segments: tuple[Segment, ...]
+    """Chunk ids ascend from one to the next."""
+    analyzer: TextAnalyzer
     generation: int
 
-    def parse(self, query: str) -> Query | None:
-        """Return the query as an OR of its parts; None if it has no terms."""
-        return _to_query(parse_query(query, self.analyzer), self.index.schema, self.searcher)
-
-    def search(
-        self,
-        query: Query,
-        limit: int,
-        *,
-        principals: Sequence[str] = (),
-        having: Having = (),
-        ids: Sequence[int] = (),
-    ) -> Hits:
-        """Return the best (score, chunk id), restricted to any given principals, metadata, ids."""
-        schema = self.index.schema
-        musts: list[tuple[str, Sequence[object]]] = [("acl", principals)] if principals else []
-        for name, values in having:
-            musts.append(("metadata", [metadata_term(name, value) for value in values]))
-        if ids:
-            musts.append(("id", ids))
-        clauses = [(Occur.Must, query)]
-        for field, terms in musts:
-            allowed = Query.term_set_query(schema, field, terms)
-            clauses.append((Occur.Must, Query.const_score_query(allowed, 0.0)))
-        asked = Query.boolean_query(clauses) if musts else query
-        hits = self.searcher.search(asked, limit, count=False).hits
-        found = self.searcher.fast_field_values("id", [address for _, address in hits])
-        return [(score, int(id)) for (score, _), id in zip(hits, found, strict=True) if id]
+    def parse(self, query: str) -> QueryTerms:
+        """Return the terms of a query."""
+        return parse_query(query, self.analyzer)
 
 
 def update_inverted(
     folder: Path, source: StoreReader, language: str, *, rebuild: bool = False
 ) -> Inverted:
     """Update the folder's index to the source's generation. The caller must hold the lock."""
-    head = None if rebuild else _head(folder, source.index, language)
+    head = None if rebuild else _sound_head(folder, source.index, language)
     if head is not None and source.knows_dead_since(head["generation"]):
-        opened = _open(folder, head, language, exact=True)
-        if opened is not None:
-            if head["generation"] == source.generation:
-                return opened
-            dead = source.dead(head["generation"])
-            head["dead"] += len(dead)
-            if head["dead"] <= _DEAD_SHARE * max(source.count, 4000):
-                # A killed writer leaves files that Tantivy does not overwrite: then rebuild.
-                with suppress(StoreError):
-                    return _fill(folder, source, head, opened, [int(id) for id in dead])
-    return _rebuild(folder, source, language)
+        if head["generation"] == source.generation:
+            return _open(folder, head)
+        head["dead"] += len(source.dead(head["generation"]))
+        if head["dead"] <= _DEAD_SHARE * max(source.count, 4000):
+            return _extend(folder, source, head)
+    head = {"index": source.index, "language": language, "format": _FORMAT}
+    return _extend(folder, source, head | {"last_id": 0, "dead": 0, "segments": []})
 
 
 def load_inverted(folder: Path, index: str, language: str) -> Inverted | None:
-    """Load the folder's index, whatever its generation; None if missing or damaged."""
-    head = _head(folder, index, language)
-    return None if head is None else _open(folder, head, language, exact=False)
+    """Load the folder's index, whatever its generation; None if missing, older or damaged."""
+    head = _sound_head(folder, index, language)
+    return None if head is None else _open(folder, head)
 
 
 def inverted_in_memory(source: StoreReader, language: str) -> Inverted:
     """Build the index in memory, for readers that cannot write to the folder now."""
-    index = tantivy.Index(_schema())
-    _opened(index, language, 0)
-    _add(index, source, 0, [])
-    index.reload()
-    return _opened(index, language, source.generation)
-
-
-def _rebuild(folder: Path, source: StoreReader, language: str) -> Inverted:
-    name = f"inverted-{source.generation}-{os.urandom(4).hex()}"
-    (folder / name).mkdir()
-    head = {"index": source.index, "language": language, "format": _FORMAT, "folder": name}
-    head |= {"generation": 0, "last_id": 0, "dead": 0, "opstamp": 0}
-    opened = _opened(tantivy.Index(_schema(), path=str(folder / name)), language, 0)
-    filled = _fill(folder, source, head, opened, [])
-    for old in folder.glob("inverted-*"):
-        if old.name != name and is_own(folder, old):
-            shutil.rmtree(old, ignore_errors=True)
-    return filled
-
-
-def _fill(
-    folder: Path, source: StoreReader, head: dict[str, Any], opened: Inverted, dead: list[int]
-) -> Inverted:
-    try:
-        _add(opened.index, source, head["last_id"], dead)
-        opened.index.reload()
-    except (ValueError, OSError) as exc:
-        raise StoreError(f"{folder / head['folder']}: the inverted index failed: {exc}") from exc
-    new = {"generation": source.generation, "last_id": source.last_id}
-    write_head(folder / HEAD, head | new | {"opstamp": _opstamp(folder / head["folder"])})
-    return _opened(opened.index, head["language"], source.generation)
-
-
-def _add(index: tantivy.Index, source: StoreReader, after: int, dead: list[int]) -> None:
-    writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
-    for begin in range(0, len(dead), _DELETE_BLOCK):  # by_term misses unsigned fields in 0.27
-        part = dead[begin : begin + _DELETE_BLOCK]
-        writer.delete_documents_by_query(Query.term_set_query(index.schema, "id", part))
-    for text in source.texts(after):
-        document = tantivy.Document()
-        document.add_unsigned("id", text.id)
-        document.add_text(
-            "body", segment(f"{text.title}\n{text.text}" if text.title else text.text)
-        )
-        for principal in text.acl:
-            document.add_text("acl", principal)
-        for pair in text.metadata.items():
-            document.add_text("metadata", metadata_term(*pair))
-        writer.add_document(document)
-    writer.commit()
-    writer.wait_merging_threads()
-
-
-def _schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    builder.add_unsigned_field("id", indexed=True, fast=True)
-    builder.add_text_field("body", tokenizer_name="simile", index_option="position")
-    for field in ("acl", "metadata"):
-        builder.add_text_field(field, tokenizer_name="raw", index_option="basic")
-    return builder.build()
-
-
-def _opened(index: tantivy.Index, language: str, generation: int) -> Inverted:
     analyzer = make_analyzer(language)
-    index.register_tokenizer("simile", analyzer)
-    return Inverted(index, index.searcher(), analyzer, generation)
+    segments = build(_words(source, 0, analyzer))
+    return Inverted(tuple(segments), analyzer, source.generation)
 
 
-def _open(folder: Path, head: dict[str, Any], language: str, *, exact: bool) -> Inverted | None:
-    path = folder / head["folder"]
-    if exact and _opstamp(path) != head["opstamp"]:
-        return None
-    try:
-        index = tantivy.Index.open(str(path))
-        index.config_reader("manual")
-        index.reload()
-        return _opened(index, language, head["generation"])
-    except (ValueError, OSError):
-        return None
+def is_older(folder: Path) -> bool:
+    """Return whether the folder's index is in the format of another version of simile."""
+    head = read_head(folder / HEAD)
+    return head is not None and head[0].get("format") != _FORMAT
 
 
-def _head(folder: Path, index: str, language: str) -> dict[str, Any] | None:
+def is_intact(folder: Path) -> bool:
+    """Return whether all segments have the checksums in the head; reads all of them."""
+    head = read_head(folder / HEAD)
+    kept = [] if head is None else head[0]["segments"]
+    return all(_crc(folder / entry["name"]) == entry["crc"] for entry in kept)
+
+
+def _extend(folder: Path, source: StoreReader, head: dict[str, Any]) -> Inverted:
+    """Add the chunks after the head's last, and write the head."""
+    kept: list[dict[str, Any]] = list(head["segments"])
+    for segment in build(_words(source, head["last_id"], make_analyzer(head["language"]))):
+        smaller = [segment]
+        tokens = segment.tokens
+        while kept and kept[-1]["lengths"]["positions"] < min(_GROWTH * tokens, MAX_TOKENS):
+            smaller.insert(0, load(folder / kept[-1]["name"], kept[-1]["lengths"]))
+            tokens += kept.pop()["lengths"]["positions"]
+        kept.append(_save(folder, source.generation, merge(smaller) if smaller[1:] else segment))
+    new = {"generation": source.generation, "last_id": source.last_id, "segments": kept}
+    write_head(folder / HEAD, head | new)
+    names = {entry["name"] for entry in kept}
+    for old in folder.glob("inverted-*"):
+        if old.name not in names and is_own(folder, old):
+            _remove(old)
+    return _open(folder, head | new)
+
+
+def _remove(old: Path) -> None:
+    """Remove a segment, or the folder that it was in formats before."""
+    with suppress(OSError):  # mapped by a reader on Windows; the next change retries
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
+
+
+def _save(folder: Path, generation: int, segment: Segment) -> dict[str, Any]:
+    path = folder / f"inverted-{generation}-{os.urandom(4).hex()}.terms"
+    lengths = segment.save(path)
+    changed_ns = path.stat().st_mtime_ns
+    return {"name": path.name, "lengths": lengths, "crc": _crc(path), "mtime": changed_ns}
+
+
+def _words(
+    source: StoreReader, after: int, analyzer: TextAnalyzer
+) -> Iterator[tuple[int, list[str]]]:
+    for text in source.texts(after):
+        title = f"{text.title[:_MAX_TITLE_CHARS]}\n" if text.title else ""
+        yield text.id, analyzer.analyze(with_pairs(title + text.text))
+
+
+def _open(folder: Path, head: dict[str, Any]) -> Inverted:
+    segments = tuple(load(folder / entry["name"], entry["lengths"]) for entry in head["segments"])
+    return Inverted(segments, make_analyzer(head["language"]), head["generation"])
+
+
+def _sound_head(folder: Path, index: str, language: str) -> dict[str, Any] | None:
     head = read_head(folder / HEAD)
     wanted = {"index": index, "language": language, "format": _FORMAT}
-    return head[0] if head is not None and wanted.items() <= head[0].items() else None
-
-
-def _opstamp(path: Path) -> int | None:
-    try:
-        return int(json.loads((path / "meta.json").read_text(encoding="utf-8"))["opstamp"])
-    except (OSError, ValueError, KeyError):
+    if head is None or not wanted.items() <= head[0].items():
         return None
+    for entry in head[0]["segments"]:
+        path = folder / entry["name"]
+        try:
+            stat = path.stat()
+            if stat.st_size != size_of(entry["lengths"]):
+                return None
+            if stat.st_mtime_ns != entry["mtime"] and _crc(path) != entry["crc"]:
+                return None
+        except OSError:
+            return None
+    return head[0]
 
 
-def _to_query(
-    terms: QueryTerms, schema: tantivy.Schema, searcher: tantivy.Searcher
-) -> Query | None:
-    counts = {word: searcher.doc_freq("body", word) for word in terms.words}
-    rarest = sorted((count, word) for word, count in counts.items() if count)[:_MAX_TERMS]
-    parts = []
-    for _, word in rarest:
-        part = Query.term_query(schema, "body", word)
-        times = terms.words[word]
-        parts.append(part if times == 1 else Query.boost_query(part, float(times)))
-    letters = terms.letters[:_MAX_TERMS]
-    parts += [Query.regex_query(schema, "body", f"{letter}.?") for letter in letters]
-    parts += [Query.phrase_query(schema, "body", list(phrase)) for phrase in terms.phrases]
-    return Query.boolean_query([(Occur.Should, part) for part in parts]) if parts else None
+def _crc(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            crc = zlib.crc32(block, crc)
+    return crc

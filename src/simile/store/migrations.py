@@ -52,6 +52,7 @@ def create_sources(connection: sqlite3.Connection) -> None:
             path TEXT PRIMARY KEY, changed_ns INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
             rules TEXT NOT NULL) WITHOUT ROWID""",
         "ALTER TABLE documents ADD COLUMN source TEXT",
+        _FROM_FILES,
         *(f"ALTER TABLE documents DROP COLUMN {name}" for name in _MOVED),
     ):
         connection.execute(statement)
@@ -64,6 +65,9 @@ def cover_metadata(connection: sqlite3.Connection) -> None:
     connection.execute(f"CREATE INDEX metadata_by_name ON {covering}")
 
 
+_FROM_FILES = """UPDATE documents SET source = iif(instr(key, '#row ') OR instr(key, '#line ')
+    OR instr(key, '#item '), substr(key, 1, instr(key, '#') - 1), key) WHERE mtime_ns IS NOT NULL"""
+"""Without it the next sync would take documents of files for a program's, and never update them."""
 _MOVED = ("fingerprint", "mtime_ns", "size_bytes")
 MIGRATIONS = (create_tables, create_sources, cover_metadata)
 

@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.store.codes import Codes, encode
-from simile.store.products import Blocks, best, block_products, products
+from simile.store.products import Blocks, best, block_products, low_kth, products
 from simile.types import Embeddings
 
 _TINY = float(np.finfo(np.float32).tiny)
 _HUGE = float(np.finfo(np.float32).max)
 _LEAST = np.float32(-_HUGE)
-_GROUP = 32
 _WIDE_ROWS = 1024
 _USUAL = (1e-9, 1e9)
 
@@ -141,7 +140,7 @@ def _scan_all(
             if block.hidden is not None:
                 lower[block.hidden] = upper[block.hidden] = -np.inf
             if not found:
-                enough = _low_kth(lower, k)
+                enough = low_kth(lower, k)
             reach = np.flatnonzero(upper >= max(enough, _LEAST))
             found.append(_Found(block.rows(reach), lower[reach], upper[reach]))
             pool = np.concatenate([pool, lower[reach]])
@@ -169,11 +168,3 @@ def _bounds(
     upper = scores + error
     scores -= error
     return scores, upper
-
-
-def _low_kth(values: NDArray[np.float32], k: int) -> np.float32:
-    """Return the k-th greatest value, or a lower one that is faster to find: of group maxima."""
-    groups = len(values) // _GROUP
-    if groups >= 2 * k:
-        values = values[: groups * _GROUP].reshape(_GROUP, groups).max(axis=0)
-    return np.partition(values, -k)[-k] if len(values) >= k else np.float32(-np.inf)

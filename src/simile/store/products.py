@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+_GROUP = 32
 
 
 @dataclass(frozen=True)
@@ -110,3 +111,11 @@ def best(
         rows, scores = rows[reach], scores[reach]
     order = np.lexsort((rows, -scores))[:k]
     return rows[order], scores[order]
+
+
+def low_kth(values: NDArray[np.float32], k: int, *, group: int = _GROUP) -> np.float32:
+    """Return the k-th greatest value, or a lower one that is faster to find: of group maxima."""
+    groups = len(values) // group
+    if groups >= 2 * k:
+        values = values[: groups * group].reshape(group, groups).max(axis=0)
+    return np.partition(values, -k)[-k] if len(values) >= k else np.float32(-np.inf)

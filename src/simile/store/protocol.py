@@ -20,9 +20,6 @@ PUBLIC = "public"
 Mask = NDArray[np.bool_]
 """bool (rows,) over the rows of a view."""
 
-Having = Sequence[tuple[str, Sequence[MetadataValue]]]
-"""Metadata names, each with values; for each name a document must have one of them."""
-
 
 @dataclass(frozen=True)
 class StoredDocument:
@@ -163,13 +160,11 @@ class View(Protocol):
         k: int,
         principals: Iterable[str] = (),
         mask: Mask | None = None,
-        having: Having = (),
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the k best rows by BM25 and their scores, best first, ties by row.
 
         Considers only rows that the principals may read and that `mask`, if given, admits.
-        `having` states what holds for all rows that the mask admits. It makes the search faster,
-        but does not replace the mask: values are compared as 96-bit hashes.
+        The statistics of BM25 count the rows that the principals may read, and no others.
         """
         ...
 
@@ -202,12 +197,15 @@ class Store(Protocol):
         """Update all derived files, for readers in other processes."""
         ...
 
-    def document(self, id: str) -> Document | None:
-        """Return the document with this id, or None if there is none."""
+    def document(self, id: str, *, principals: Iterable[str] | None = None) -> Document | None:
+        """Return the document with this id, or None if there is none that `principals` may read.
+
+        With None, anybody's. What it takes does not depend on documents that they may not read.
+        """
         ...
 
-    def documents(self) -> Iterator[Document]:
-        """Iterate over all documents, ordered by id."""
+    def documents(self, *, principals: Iterable[str] | None = None) -> Iterator[Document]:
+        """Iterate over the documents that `principals` may read, or over all, ordered by id."""
         ...
 
     def chunks(self, ids: Iterable[int]) -> dict[int, StoredChunk]:
@@ -216,6 +214,14 @@ class Store(Protocol):
 
     def document_chunks(self, id: str) -> list[StoredChunk]:
         """Return all chunks of a document, in order."""
+        ...
+
+    def first_protected(self) -> str | None:
+        """Return the id of a document that is not public; None if all are."""
+        ...
+
+    def public_sources(self) -> dict[str, str]:
+        """Return the files of documents that list `public` alone, each with such an id."""
         ...
 
     def manifest(self) -> dict[str, ManifestEntry]:

@@ -1,14 +1,11 @@
 """Read a snapshot of SQLite for the derived files: what was added and deleted since when."""
 
-import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from simile.types import MetadataValue
 
 _BLOCK = 4096
 
@@ -20,8 +17,6 @@ class SourceText:
     id: int
     title: str | None
     text: str
-    acl: tuple[str, ...]
-    metadata: Mapping[str, MetadataValue]
 
 
 class StoreReader:
@@ -71,10 +66,10 @@ class StoreReader:
     def texts(self, after: int) -> Iterator[SourceText]:
         """Yield the chunks with greater ids, ascending."""
         cursor = self._connection.execute(
-            """SELECT chunks.id, title, chunks.text, acl, metadata FROM chunks
+            """SELECT chunks.id, title, chunks.text FROM chunks
             JOIN documents ON documents.id = chunks.document WHERE chunks.id > ?
             ORDER BY chunks.id""",
             (after,),
         )
-        for id, title, text, acl, metadata in cursor:
-            yield SourceText(id, title, text, tuple(json.loads(acl)), json.loads(metadata))
+        for row in cursor:
+            yield SourceText(*row)

@@ -17,6 +17,10 @@ CHUNK = (
     'chunks.id, key, title, ordinal, start, "end", first_line, last_line, page, headings, '
     "chunks.text, metadata, acl FROM chunks JOIN documents ON documents.id = chunks.document"
 )
+FIRST_PROTECTED = """SELECT key FROM documents
+    WHERE id NOT IN (SELECT document FROM acl WHERE principal = 'public') LIMIT 1"""
+PUBLIC_SOURCES = """SELECT source, key FROM acl JOIN documents ON documents.id = acl.document
+    WHERE principal = 'public' AND documents.acl = '["public"]' AND source IS NOT NULL"""
 _MAX_PRINCIPAL = 1000
 _INT64 = range(-(2**63), 2**63)
 
@@ -119,7 +123,7 @@ def insert_sources(
 def read_document(row: Row) -> Document:
     """Convert a row of DOCUMENT. Raises StoreError if it is damaged."""
     key, text, title, metadata, acl, pages = row
-    known, who = _parsed(key, metadata, dict), tuple(_parsed(key, acl, list))
+    known, who = _parsed(key, metadata, dict), _principals(key, acl)
     return Document(key, text, title, known, who, tuple(_parsed(key, pages, list)))
 
 
@@ -129,8 +133,15 @@ def read_chunk(row: Row) -> StoredChunk:
     if not isinstance(key, str) or not isinstance(text, str):
         raise StoreError(f"the index is damaged at {key!a}: its text is missing or invalid")
     chunk = Chunk(start, end, text, tuple(_parsed(key, headings, list)), (first, last), page)
-    who = tuple(_parsed(key, acl, list))
-    return StoredChunk(id, key, title, ordinal, chunk, _parsed(key, metadata, dict), who)
+    known, who = _parsed(key, metadata, dict), _principals(key, acl)
+    return StoredChunk(id, key, title, ordinal, chunk, known, who)
+
+
+def _principals(key: str, text: str) -> tuple[str, ...]:
+    found = _parsed(key, text, list)
+    if not all(isinstance(principal, str) for principal in found):
+        raise StoreError(f"the index is damaged at {key!a}: its access list holds no names")
+    return tuple(found)
 
 
 _Kind = TypeVar("_Kind", bound="list[Any] | dict[str, Any]")
@@ -157,3 +168,18 @@ def _column(value: object) -> object:
         except OverflowError:
             return None
     return value
+
+
+def storable_key(id: str) -> str:
+    """Return an id that SQLite accepts; for invalid Unicode the empty id, which is never used."""
+    if not isinstance(id, str):
+        raise InputError(f"a document's id is {id!r}; expected a string")
+    return id if id.isascii() or _is_unicode(id) else ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -33,16 +33,20 @@ from simile.store.protocol import (
     StoredDocument,
     StoreStats,
 )
+from simile.store.readable import readable_document, readable_documents
 from simile.store.reader import StoreReader
 from simile.store.records import (
     CHUNK,
     DOCUMENT,
+    FIRST_PROTECTED,
+    PUBLIC_SOURCES,
     delete_documents,
     insert_document,
     insert_sources,
     read_chunk,
     read_document,
     require_storable,
+    storable_key,
 )
 from simile.store.terms import make_analyzer
 from simile.store.view import SqliteView
@@ -129,7 +133,7 @@ class SqliteStore:
         with self.writing(), self._database.transaction() as connection:
             sql = "SELECT value FROM meta WHERE name = 'generation'"
             generation = int(connection.execute(sql).fetchone()[0]) + 1
-            found = delete_documents(connection, map(_key, ids), generation)
+            found = delete_documents(connection, map(storable_key, ids), generation)
             if found:
                 sql = "UPDATE meta SET value = ? WHERE name = 'generation'"
                 connection.execute(sql, (str(generation),))
@@ -146,15 +150,21 @@ class SqliteStore:
                         'generation') WHERE name = 'dead_since'"""
                     connection.execute(sql)
 
-    def document(self, id: str) -> Document | None:
+    def document(self, id: str, *, principals: Iterable[str] | None = None) -> Document | None:
         """See `protocol.Store`."""
+        if principals is not None:
+            with self._database.reading() as connection:
+                return readable_document(connection, storable_key(id), principals)
         sql = f"SELECT {DOCUMENT} FROM documents WHERE key = ?"
-        rows = self._database.rows(sql, (_key(id),))
+        rows = self._database.rows(sql, (storable_key(id),))
         return read_document(rows[0]) if rows else None
 
-    def documents(self) -> Iterator[Document]:
+    def documents(self, *, principals: Iterable[str] | None = None) -> Iterator[Document]:
         """Read lazily from the snapshot at the first one; see `protocol.Store`."""
         with self._database.snapshot() as connection:
+            if principals is not None:
+                yield from readable_documents(connection, principals)
+                return
             for row in connection.execute(f"SELECT {DOCUMENT} FROM documents ORDER BY key"):
                 yield read_document(row)
 
@@ -167,7 +177,16 @@ class SqliteStore:
     def document_chunks(self, id: str) -> list[StoredChunk]:
         """See `protocol.Store`."""
         sql = f"SELECT {CHUNK} WHERE key = ? ORDER BY ordinal"
-        return [read_chunk(row) for row in self._database.rows(sql, (_key(id),))]
+        return [read_chunk(row) for row in self._database.rows(sql, (storable_key(id),))]
+
+    def first_protected(self) -> str | None:
+        """See `protocol.Store`."""
+        rows = self._database.rows(FIRST_PROTECTED)
+        return rows[0][0] if rows else None
+
+    def public_sources(self) -> dict[str, str]:
+        """See `protocol.Store`."""
+        return dict(self._database.rows(PUBLIC_SOURCES))
 
     def manifest(self) -> dict[str, ManifestEntry]:
         """See `protocol.Store`."""
@@ -279,18 +298,3 @@ class SqliteStore:
         with self._lock:
             self._view = None
             self._database.close()
-
-
-def _key(id: str) -> str:
-    """Return an id that SQLite accepts; for invalid Unicode the empty id, which is never used."""
-    if not isinstance(id, str):
-        raise InputError(f"a document's id is {id!r}; expected a string")
-    return id if id.isascii() or _is_unicode(id) else ""
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

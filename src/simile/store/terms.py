@@ -10,13 +10,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import pairwise
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 from simile.errors import ConfigError
-from simile.types import MetadataValue
 
 LANGUAGES = tuple(
     "none arabic danish dutch english finnish french german greek hungarian italian norwegian "
@@ -57,7 +55,7 @@ def make_analyzer(language: str) -> TextAnalyzer:
     return (builder if language == "none" else builder.filter(Filter.stemmer(language))).build()
 
 
-def segment(text: str, *, endings: bool = True) -> str:
+def with_pairs(text: str, *, endings: bool = True) -> str:
     """Replace runs of scripts without spaces by pairs of characters.
 
     `endings` adds the last character of a run alone: for texts, not for queries.
@@ -81,18 +79,8 @@ def parse_query(query: str, analyzer: TextAnalyzer) -> QueryTerms:
     )
 
 
-def metadata_term(name: str, value: MetadataValue) -> str:
-    """Return the term of a name and value; equal numbers of any type have equal terms."""
-    if isinstance(value, int | float):
-        try:
-            value = float(value)
-        except OverflowError:
-            value = None
-    return blake2b(ascii((name, value)).encode(), digest_size=12).hexdigest()
-
-
 def _terms(text: str, analyzer: TextAnalyzer) -> Sequence[str]:
-    return analyzer.analyze(segment(text, endings=False))
+    return analyzer.analyze(with_pairs(text, endings=False))
 
 
 def _is_letter(word: str) -> bool:

@@ -4,7 +4,6 @@ Access lists and metadata are read from SQLite's current state, so a view that i
 deleted documents; chunk ids are never reused, so it never shows forbidden ones.
 """
 
-import math
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import compress
@@ -13,22 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simile.errors import InputError
+from simile.store.bm25 import Audience, lengths_of, part_of, rank
 from simile.store.database import Database, mapped
-from simile.store.inverted import Hits, Inverted
+from simile.store.inverted import Inverted
 from simile.store.matrix import Matrix
 from simile.store.nearest import nearest
-from simile.store.protocol import PUBLIC, Column, Having, Mask
+from simile.store.protocol import PUBLIC, Column, Mask
 from simile.types import Embeddings, MetadataValue
 
-_FEW = 4000
-"""Up to this many admitted rows, their ids go into the query, so that one search is certain to
-suffice. Each id costs a term, so larger sets are searched deeper instead. Chosen, not measured."""
-_FEWEST = 64
-"""Replaces _FEW if `having` narrows the search already: then only very few ids are cheaper."""
-_SPARE = 16
-"""Hits requested beyond k, to see past ties and dropped rows in one search; a few are cheap."""
-_MANY = 0.1
-"""Share of admitted rows from which the first search has no clauses."""
 _MOST_MASKS = 256
 _MOST_COLUMNS = 64
 _UNSET = -1
@@ -45,9 +36,11 @@ class SqliteView:
         self._inverted = inverted
         self._database = database
         self._masks: dict[str, Mask] = {}
-        self._unions: dict[frozenset[str], Mask] = {}
+        self._audiences: dict[frozenset[str], Audience] = {}
         self._columns: dict[str, Column] = {}
         self._lock = threading.Lock()
+        self._parts = [part_of(segment, matrix.ids) for segment in inverted.segments]
+        self._lengths = lengths_of(self._parts, len(matrix.ids))
         self._documents, self._places = np.unique(matrix.document_rows, return_inverse=True)
 
     @property
@@ -67,18 +60,22 @@ class SqliteView:
 
     def allowed(self, principals: Iterable[str] = ()) -> Mask:
         """See `protocol.View`; the array is read-only and cached with the view."""
-        wanted = _principals(principals)
+        return self._audience(_principals(principals)).mask
+
+    def _audience(self, wanted: frozenset[str]) -> Audience:
         with self._lock:
-            union = self._unions.get(wanted)
-            if union is None:
+            audience = self._audiences.get(wanted)
+            if audience is None:
                 union = np.zeros(len(self.ids), np.bool_)
                 for principal in wanted:
                     union |= self._mask(principal)
                 union.flags.writeable = False
-                if len(self._unions) >= _MOST_MASKS:
-                    self._unions.clear()
-                self._unions[wanted] = union
-        return union
+                words = int(np.add.reduce(self._lengths, where=union, dtype=np.int64))
+                audience = Audience(union, int(np.count_nonzero(union)), words)
+                if len(self._audiences) >= _MOST_MASKS:
+                    self._audiences.clear()
+                self._audiences[wanted] = audience
+        return audience
 
     def _mask(self, principal: str) -> Mask:
         mask = self._masks.get(principal)
@@ -145,60 +142,13 @@ class SqliteView:
         k: int,
         principals: Iterable[str] = (),
         mask: Mask | None = None,
-        having: Having = (),
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """See `protocol.View`; requests ever more hits until the k best admitted are certain.
-
-        If many rows are admitted, the first search has no clauses: they make Tantivy four times
-        slower, while dropping rows afterwards costs nothing.
-        """
-        wanted = _principals(principals)
-        readable = self.allowed(wanted)
-        admitted = readable if mask is None else readable & mask
-        count = int(np.count_nonzero(admitted))
-        parsed = self._inverted.parse(query) if count and k > 0 else None
-        if parsed is None:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        share = count / len(self.ids)
-        if share >= _MANY:
-            limit = math.ceil((k + _SPARE) / share)
-            found = self._certain(self._inverted.search(parsed, limit), limit, k, admitted)
-            if found is not None:
-                return found
-        who = sorted(wanted)
-        if mask is not None and count <= (_FEWEST if having else _FEW):
-            ids = self.ids[admitted].tolist()
-            return self._best(self._inverted.search(parsed, count, principals=who, ids=ids), k)
-        share = 1.0 if having else count / max(1, int(np.count_nonzero(readable)))
-        limit = math.ceil((k + _SPARE) / share)
-        while True:
-            hits = self._inverted.search(parsed, limit, principals=who, having=having)
-            found = self._certain(hits, limit, k, admitted)
-            if found is not None:
-                return found
-            limit *= 4
-
-    def _certain(
-        self, hits: Hits, limit: int, k: int, admitted: Mask
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
-        """Return the k best admitted rows; None if further hits could be among them."""
-        rows, scores = self._best(hits, len(hits), admitted)
-        certain = len(rows) > k and scores[k - 1] > hits[-1][0]
-        return (rows[:k], scores[:k]) if certain or len(hits) < limit else None
-
-    def _best(
-        self, hits: Hits, k: int, admitted: Mask | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        ids = np.array([id for _, id in hits], dtype=np.int64)
-        scores = np.array([score for score, _ in hits], dtype=np.float32)
-        rows = np.searchsorted(self.ids, ids)
-        known = rows < len(self.ids)
-        known[known] = self.ids[rows[known]] == ids[known]
-        if admitted is not None:
-            known[known] = admitted[rows[known]]
-        rows, scores = rows[known], scores[known]
-        order = np.lexsort((rows, -scores))[:k]
-        return rows[order], scores[order]
+        """See `protocol.View`."""
+        audience = self._audience(_principals(principals))
+        admitted = audience.mask if mask is None else audience.mask & mask
+        terms = self._inverted.parse(query)
+        with mapped(self._database.path):
+            return rank(self._parts, self._lengths, terms, audience, admitted, k=k)
 
 
 def _encode(

@@ -174,5 +174,5 @@ def test_errors_are_of_the_kinds_that_its_clients_know(http, path, fields, statu
 
 def test_only_so_much_is_tokenized_at_once():
     body = json.dumps({"inputs": ["a" * tei.MAX_TOKENIZED_CHARS, "a"]}).encode()
-    with pytest.raises(BodyError, match="1048577 characters; expected at most 1048576"):
+    with pytest.raises(BodyError, match="131073 characters; expected at most 131072"):
         tei.parse_tokenize(body)

@@ -8,6 +8,8 @@ from time import monotonic
 from simile.retrieval.report import SyncReport, Tally
 from simile.retrieval.update import Progress
 
+_SHOWN = 10
+
 
 @contextmanager
 def shown(unit: str = "B") -> Iterator[Progress]:
@@ -42,6 +44,10 @@ def tell(report: SyncReport) -> int:
     """Print failures and the summary; return the exit code, 2 if nothing could be read."""
     for failure in report.failures:
         print(f"simile: {failure.path}: {failure.reason}", file=sys.stderr)
+    for skipped in report.skipped[:_SHOWN]:
+        print(f"simile: {skipped.path}: {skipped.reason}", file=sys.stderr)
+    if (more := len(report.skipped) - _SHOWN) > 0:
+        print(f"simile: and {more:,} more that are skipped", file=sys.stderr)
     done = report.added + report.changed + report.removed + report.unchanged
     if not done and not report.failures:
         print("simile: no documents found; simile why-skipped FILE says why", file=sys.stderr)

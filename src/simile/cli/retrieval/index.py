@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     "--acl",
     multiple=True,
     metavar="PRINCIPAL",
-    help="Readers of documents that name none themselves.  [default: public]",
+    help="Readers of the paths' documents that name none themselves; kept. `default` forgets.",
+)
+@click.option(
+    "--default-acl",
+    multiple=True,
+    metavar="PRINCIPAL",
+    help="Readers of all documents that nothing else gives any; kept.  [default: public]",
 )
 @click.option("--model", "-m", help="Model of a new index.  [default: all-minilm]")
 @click.option("--include", multiple=True, metavar="GLOB", help="Index only matching files.")
@@ -33,6 +39,7 @@ def command(
     paths: tuple[str, ...],
     folder: Path | None,
     acl: tuple[str, ...],
+    default_acl: tuple[str, ...],
     model: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -55,7 +62,6 @@ def command(
     from simile.index import Index
 
     sizes = chunking_of(max_tokens, min_tokens, overlap_tokens, whole=whole)
-    readers = acl or ("public",)
     where = find_index(folder)
     with (
         Index(where, embedder=model, chunking=sizes, language=language) as index,
@@ -63,10 +69,13 @@ def command(
     ):
         if "-" in paths:
             _require_alone(paths, dry_run=dry_run, globs=include + exclude)
-            return _stdin(index, name, readers)
+            if default_acl:
+                index.sync((), default_acl=default_acl)
+            return _stdin(index, name, acl)
         report = index.sync(
             paths,
-            acl=readers,
+            acl=acl or None,
+            default_acl=default_acl or None,
             include=include,
             exclude=exclude,
             dry_run=dry_run,
@@ -91,7 +100,8 @@ def _stdin(index: "Index", name: str, acl: tuple[str, ...]) -> int:
     from simile.documents.loaders import LoadFailure
     from simile.errors import InputError
 
-    loaded = list(load_stream(sys.stdin.buffer, name=name, acl=acl))
+    readers = acl or index.default_acl()
+    loaded = list(load_stream(sys.stdin.buffer, name=name, acl=readers))
     for failure in loaded:
         if isinstance(failure, LoadFailure):
             raise InputError(f"{failure.path}: {failure.reason}")

@@ -7,7 +7,7 @@ and a request that does not name one host (RFC 9112, section 3.2), ends the conn
 from typing import Any
 
 MAX_HEAD_BYTES = 65_536
-MAX_HEADERS = 100
+MAX_HEADERS = 200
 _FRAMING_PER_BODY_BYTE = 16
 """A chunk of one byte is framed by five; what is more counts as a head does."""
 _REFUSAL = (

@@ -57,7 +57,7 @@ TOKENIZE_FIELDS: dict[str, Kind] = {
 
 VERSION = "1.8.0"
 """Whose formats are spoken."""
-MAX_TOKENIZED_CHARS = 2**20
+MAX_TOKENIZED_CHARS = 2**17
 """Of all texts of one request to /tokenize: each token becomes a hundred bytes of answer."""
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
