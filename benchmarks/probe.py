@@ -1,127 +1,168 @@
-"""Print the longest wait of a client that asks every 20 ms beside single requests meant to harm.
+"""Ask a server for its version and a short embedding every 20 ms, beside single large requests.
 
-    python -m benchmarks.probe FOLDER    # a folder with an embedding model
+    python -m benchmarks.probe [--model M] [--json FILE]
 
-One process serves, another probes with GET /api/version and a short embedding in turn, and this
-one attacks. Exits with 1 where any answer took more than 100 ms, and tells the server's memory.
+Each attacker sends one request that the limits admit, or just refuse, again and again for some
+seconds. Prints the slowest answer of the probe, and the server's memory at its peak beside the
+body's size. Exits with 1 if an answer took more than 100 ms.
 """
 
+import argparse
 import json
-import os
-import re
-import subprocess
+import multiprocessing
 import sys
-import tempfile
-import time
-from collections.abc import Mapping
-from multiprocessing import get_context
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from time import monotonic, perf_counter, sleep
+from urllib.parse import urlsplit
 
-import httpx2
+from benchmarks.lib.embed_server import running
+from benchmarks.lib.machine import peak_memory_bytes
+from benchmarks.lib.probe import PAUSE_S
+from benchmarks.lib.reports import TableReport
 
-PERIOD_S = 0.02
-LIMIT_S = 0.1
-_MB = 2**20
-
-
-def attacks() -> Mapping[str, bytes]:
-    """Return bodies for POST /api/embed by what they are made of."""
-
-    def of(value: object) -> bytes:
-        fields = {"model": "probed", "input": value}
-        return json.dumps(fields, ensure_ascii=False).encode()
-
-    bodies = {name: of(char * (15 * _MB // len(char.encode()))) for name, char in _CHARS.items()}
-    return bodies | {
-        "16,000 texts": of(["the cat sat on the mat"] * 8000 + [f"word {n}" for n in range(8000)]),
-        "malformed": b"[" + b"1," * (7 * _MB) + b"x",
-        "malformed at its end": bodies["letters"][:-1],
-        "empty arrays": b'{"input":[' + b"[]," * (5 * _MB) + b"1]}",
-        "keys": b"{%b}" % b",".join(b'"k%d":1' % n for n in range(110_000)),
-        "lone surrogates": b'{"model":"probed","input":"%b"}' % (rb"\ud800" * (2 * _MB)),
-        "invalid UTF-8": b'{"input":"' + b"\xff" * (15 * _MB),
-        "keep_alive": json.dumps({"model": "probed", "keep_alive": "1h" * (5 * _MB)}).encode(),
-        "name": json.dumps({"model": "<" * (15 * _MB), "input": "a"}).encode(),
-        "deep": b'{"options":' * 100_000,
-        "not read": b"x" * (17 * _MB),
-    }
+MAX_MS = 100.0
+SECONDS = 4.0
+_WARM_UP = 20
+M = 2**20
+_EMOJI, _HANGUL, _THAI, _ARABIC = "\U0001f600", "한", "ท", "ع"
 
 
-_CHARS = {"letters": "a", "words": "the cat ", "blanks": " ", "emoji": "😀", "Hangul": "한국"}
-_CHARS |= {
-    "Thai": "ไทยนี้",
-    "Arabic": "العربية",
-    "Devanagari": "हिन्दी",
-    "marks": "\u0301",
-    "quotes": '"',
-}
+def _embed(text: str) -> bytes:
+    return json.dumps({"model": "MODEL", "input": text}, ensure_ascii=False).encode()
 
 
-def probe(url: str, begin: Event, end: Event, pipe: Any) -> None:
-    """Ask until told to end; send the longest wait in seconds and the number of answers."""
-    longest, answers = 0.0, 0
-    short = {"model": "probed", "input": "why is the sky blue"}
-    with httpx2.Client(base_url=url, timeout=600) as client:
-        client.post("/api/embed", json=short).raise_for_status()
-        begin.set()
-        while not end.is_set():
-            start_s = time.perf_counter()
-            if answers % 2:
-                client.get("/api/version").raise_for_status()
-            else:
-                client.post("/api/embed", json=short).raise_for_status()
-            took_s = time.perf_counter() - start_s
-            longest, answers = max(longest, took_s), answers + 1
-            time.sleep(max(0.0, PERIOD_S - took_s))
-    pipe.send((longest, answers))
+def _listed(texts: list[str]) -> bytes:
+    return json.dumps({"model": "MODEL", "input": texts}, ensure_ascii=False).encode()
 
 
-def measure(url: str, body: bytes) -> tuple[float, int, str]:
-    """Attack once beside a probe; give its longest wait, its answers, and the attack's status."""
-    context = get_context("spawn")
-    begin, end = context.Event(), context.Event()
-    ours, theirs = context.Pipe()
-    process = context.Process(target=probe, args=(url, begin, end, theirs))
-    process.start()
-    begin.wait()
-    try:
-        status = str(httpx2.post(f"{url}/api/embed", content=body, timeout=600).status_code)
-    except httpx2.TransportError as exc:
-        status = type(exc).__name__
-    end.set()
-    longest, answers = ours.recv()
-    process.join()
-    return longest, answers, status
+def _raw(text: bytes) -> bytes:
+    return b'{"model":"MODEL","input":"%b"}' % text
 
 
-def main(folder: Path) -> int:
-    """Serve the model of a folder, and print a line for each attack."""
+ATTACKS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "nothing": ("/api/embed", lambda: b""),
+    "7 MB of prose": ("/api/embed", lambda: _embed("the quick brown fox, " * (7 * M // 21))),
+    "7 MB of one word": ("/api/embed", lambda: _embed("x" * 7 * M)),
+    "7 MB of blanks": ("/api/embed", lambda: _embed(" " * 7 * M)),
+    "7 MB of emoji": ("/api/embed", lambda: _embed(_EMOJI * (7 * M // 4))),
+    "7 MB of Hangul": ("/api/embed", lambda: _embed(_HANGUL * (7 * M // 3))),
+    "7 MB of Thai": ("/api/embed", lambda: _embed(_THAI * (7 * M // 3))),
+    "7 MB of Arabic": ("/api/embed", lambda: _embed(_ARABIC * (7 * M // 2))),
+    "7 MB of escapes": ("/api/embed", lambda: _raw(b"\\n" * (7 * M // 2))),
+    "lone surrogates": (
+        "/api/embed", lambda: _raw(b"\\ud800" * M)
+    ),
+    "malformed, 7 MB": ("/api/embed", lambda: b'{"model":"MODEL","input":"' + b"a" * 7 * M),
+    "60,000 texts": ("/api/embed", lambda: _listed([f"text {i}" for i in range(60_000)])),
+    "2,000 long texts": ("/v1/embeddings", lambda: _listed(["word " * 700] * 2000)),
+    "390,000 ids": (
+        "/v1/embeddings",
+        lambda: json.dumps({"model": "MODEL", "input": [5] * 390_000}).encode(),
+    ),
+    "190,000 arrays": ("/v1/embeddings", lambda: b'{"input":[' + b"[]," * 190_000 + b"[]]}"),
+    "a million commas": ("/v1/embeddings", lambda: b'{"input":[' + b"1," * 990_000 + b"1]}"),
+    "a name of 900 kB": ("/api/show", lambda: json.dumps({"model": "m" * 900_000}).encode()),
+    "keep_alive of 4 MB": (
+        "/api/embed",
+        lambda: json.dumps({"model": "MODEL", "input": "a", "keep_alive": "1h" * 2 * M}).encode(),
+    ),
+    "128,000 characters to /tokenize": (
+        "/tokenize", lambda: json.dumps({"inputs": _EMOJI * 128_000}, ensure_ascii=False).encode()
+    ),
+    "5,000 documents to rerank": (
+        "/v1/rerank",
+        lambda: json.dumps(
+            {"model": "MODEL", "query": "q", "documents": ["word " * 100] * 5000}
+        ).encode(),
+    ),
+}  # fmt: skip
+
+
+def main() -> int:
+    """Run every attack in turn."""
+    options = _options()
+    tables = TableReport()
+    tables.section("The slowest answer beside one request", "ms", "MiB at peak", "MiB of body")
     worst = 0.0
-    with tempfile.TemporaryDirectory() as home:
-        (Path(home) / "models").mkdir()
-        (Path(home) / "models" / "probed").symlink_to(folder.resolve())
-        environ = os.environ | {"SIMILE_HOME": home, "SIMILE_MODEL_FOLDERS": f"{home}/models"}
-        command = [sys.executable, "-m", "simile", "serve", "--port", "0", "--model", "probed"]
-        with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr
-            lines = iter(server.stderr.readline, "")
-            url = next(found[0] for line in lines if (found := re.search(r"http://\S+\d", line)))
-            for name, body in {"nothing": b"{}", **attacks()}.items():
-                longest, answers, status = measure(url, body)
-                memory = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
-                peak = re.search(r"VmHWM:\s+(\d+)", memory)
-                peak_mb = int(peak[1]) // 1024 if peak else 0
-                sys.stdout.write(
-                    f"{name:22} {len(body) / _MB:5.1f} MB  status {status:4} longest wait"
-                    f" {longest * 1e3:5.0f} ms of {answers:4} answers  peak {peak_mb:,} MB\n"
-                )
-                sys.stdout.flush()
-                worst = max(worst, longest)
-            server.terminate()
-    return int(worst > LIMIT_S)
+    for name, (path, make) in ATTACKS.items():
+        if options.only and options.only not in name:
+            continue
+        body = make().replace(b"MODEL", options.model.encode())
+        with running(options.model) as (url, pid):
+            before = peak_memory_bytes(pid) or 0
+            slowest, status = _beside(url, options.model, path, body)
+            grown = (peak_memory_bytes(pid) or 0) - before
+        worst = max(worst, slowest)
+        tables.row(name, slowest, grown / M, len(body) / M, note=status)
+    if options.json:
+        tables.write(options.json)
+    return int(worst > MAX_MS)
+
+
+def _beside(url: str, model: str, path: str, body: bytes) -> tuple[float, str]:
+    """Return the probe's slowest answer in ms, and what the attacker was answered."""
+    if body:  # the first batch of a new shape is compiled for, for up to 0.3 s
+        _attack(url, path, body, timeout_s=20 * SECONDS)
+    begun, done = multiprocessing.Event(), multiprocessing.Event()
+    found: multiprocessing.Queue[float] = multiprocessing.Queue()
+    arguments = (url, model, begun, done, found)
+    probe = multiprocessing.Process(target=_probe, args=arguments, daemon=True)
+    probe.start()
+    begun.wait(60)
+    status, end_s = "", monotonic() + SECONDS
+    while monotonic() < end_s:
+        if body:
+            status = _attack(url, path, body, timeout_s=SECONDS)
+        else:
+            sleep(0.1)
+    done.set()
+    slowest = found.get(timeout=60)
+    probe.join(10)
+    return slowest, status
+
+
+def _attack(url: str, path: str, body: bytes, *, timeout_s: float) -> str:
+    client = HTTPConnection(urlsplit(url).netloc, timeout=timeout_s)
+    try:
+        client.request("POST", path, body, {"Content-Type": "application/json"})
+        answer = client.getresponse()
+        return f"{answer.status}, {len(answer.read()):,} bytes"
+    except (OSError, HTTPException) as exc:
+        return type(exc).__name__
+    finally:
+        client.close()
+
+
+def _probe(
+    url: str, model: str, begun: Event, done: Event, found: "multiprocessing.Queue[float]"
+) -> None:
+    client = HTTPConnection(urlsplit(url).netloc, timeout=60)
+    body = json.dumps({"model": model, "input": "why is the sky so blue"})
+    slowest, rounds = 0.0, 0
+    while not done.is_set():
+        for method, path, sent in (("GET", "/api/version", None), ("POST", "/api/embed", body)):
+            start_s = perf_counter()
+            client.request(method, path, sent)
+            client.getresponse().read()
+            took_s = perf_counter() - start_s
+            slowest = max(slowest, took_s) if rounds >= _WARM_UP else slowest
+        rounds += 1
+        if rounds == _WARM_UP:
+            begun.set()
+        sleep(PAUSE_S)
+    found.put(1e3 * slowest)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Probe a server beside single large requests.")
+    parser.add_argument("--model", default="all-minilm", help="model (all-minilm)")
+    parser.add_argument("--only", help="only attacks whose name contains this")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main())

@@ -1,9 +1,14 @@
 """What holds for the chunks of every text, whatever it is and whatever it is taken for."""
 
+import re
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simile.documents.chunking import chunk
+from simile.documents.markdown import markdown_blocks
 from simile.types import Document
 
 from .texts import anything, count_tokens
@@ -66,3 +71,26 @@ def test_a_chunk_knows_the_page_it_starts_on(texts, kind, size):
         assert part.page is not None
         assert pages[part.page - 1] <= part.start
         assert part.page == len(pages) or part.start < pages[part.page]
+
+
+HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+"""CommonMark's section 4.2, written plainly: its time grows with the square of a line's blanks."""
+
+
+@given(st.text("# \tab\r", max_size=12))
+def test_headings_are_those_of_the_plain_pattern(line):
+    plain, block = HEADING.match(line.rstrip("\r")), markdown_blocks(line)[0]
+    words = (plain[2] or "").strip() if plain else ""
+    assert block.opens_section == (plain is not None)
+    assert block.headings == ((words,) if words else ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# a" + " " * 980 + "x\n", "|\n" + " " * 980 + "-x\n", "|\n|" + "- " * 480 + "x\n"],
+    ids=["heading", "rule", "cells"],
+)
+def test_blanks_in_a_line_cost_once(line):
+    before = time.process_time()
+    assert len(markdown_blocks(line * 5_000)) >= 1
+    assert time.process_time() - before < 20  # a minute, where each blank looks at all after it

@@ -70,6 +70,28 @@ def test_what_ends_a_reader_costs_one_file(tmp_path, behaving, how, reason):
         assert isinstance(found[1], LoadFailure) and reason in found[1].reason
 
 
+ANSWERS = [
+    b"[[1]]",
+    b"{}x",
+    b"5",
+    b'[{"reason": 1, "path": "p"}]',
+    b'[{"id": "x"}]',
+    b"[" * 100_000,
+    b'[{"id": 1, "text": "t", "title": null, "metadata": {}, "acl": [], "pages": []}]',
+    b'[{"id": "i", "text": "t", "title": null, "metadata": {}, "acl": "public", "pages": []}]',
+    b'[{"id": "i", "text": "t", "title": null, "metadata": {"a": [1]}, "acl": [], "pages": []}]',
+    b'[{"id": "i", "text": "t", "title": {}, "metadata": {}, "acl": [], "pages": ["x"]}]',
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=range(len(ANSWERS)))
+def test_a_reader_that_was_taken_over_answers_documents_or_nothing(tmp_path, behaving, answer):
+    behaving(f"r._send = lambda out, _: out.write(r.LENGTH.pack({len(answer)}) + {answer!r})")
+    found = [one for path in write(tmp_path) for one in load(path, root=tmp_path)]
+    assert [type(one) for one in found] == [Document, LoadFailure, Document]
+    assert "no documents" in getattr(found[1], "reason", "")
+
+
 def test_a_reader_is_kept_for_the_next_file(tmp_path):
     reader_pool.stop_all()
     for path in write(tmp_path):
@@ -153,12 +175,37 @@ HOSTILE = {
 }
 
 
+def test_a_row_that_is_nested_deeply_costs_one_row(tmp_path):
+    deep = '{"text": "x", "m": ' + "[" * 900 + "]" * 900 + "}\n"
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n' + deep + '{"text": "b"}\n')
+    found = list(load(tmp_path / "a.jsonl"))
+    assert [type(one) for one in found] == [Document, LoadFailure, Document]
+    assert "nested too deeply" in getattr(found[1], "reason", "")
+
+
+def test_a_number_of_thousands_of_digits_is_named(tmp_path):
+    (tmp_path / "a.md").write_text(f"---\nx: 0x{'f' * 5000}\n---\ntext")
+    failure = next(iter(load(tmp_path / "a.md")))
+    assert isinstance(failure, LoadFailure) and "thousands of digits" in failure.reason
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files_are_documents_or_one_line(tmp_path, name):
     (tmp_path / name).write_bytes(HOSTILE[name])
     for one in load(tmp_path / name, root=tmp_path):
         if isinstance(one, LoadFailure):
             assert "\n" not in one.reason and "Traceback" not in one.reason
+
+
+@pytest.mark.parametrize(
+    "block",
+    ["[" * 20_000, "'" + "}" * 9_000 + "'\ny: " + "[" * 9_000, "[ # ]\n " * 9_000, "['}'," * 9_000],
+    ids=["open", "closed before", "in comments", "in quotes"],
+)
+def test_front_matter_that_is_nested_deeply_is_refused_while_it_is_scanned(tmp_path, block):
+    (tmp_path / "a.md").write_text(f"---\nx: {block}\n---\ntext")
+    failure = next(iter(load(tmp_path / "a.md")))
+    assert isinstance(failure, LoadFailure) and "nested too deeply" in failure.reason
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Giving a model of the store a second name."""
 
 import shutil
+import time
 
 import pytest
 
@@ -62,3 +63,32 @@ def test_what_cannot_be_copied(folder_hub, tmp_path):
     with pytest.raises(CheckpointError, match="tokenizer"):
         folder_hub.copy("tiny", "mine")
     assert [model.name for model in folder_hub.models()] == ["tiny:latest"]
+
+
+def test_a_copy_to_a_name_that_is_being_pulled_gives_up(folder_hub, home, monkeypatch):
+    from filelock import FileLock
+
+    from simile.errors import LockedError
+    from simile.hub import hub as module
+    from simile.hub.names import ModelName
+
+    monkeypatch.setattr(module, "_COPY_WAIT_S", 0.1)
+    folder_hub.pull("tiny")
+    lock = folder_hub._pulled.workplace(ModelName.parse("other"), ".lock")
+    with FileLock(lock), pytest.raises(LockedError, match="being pulled"):
+        folder_hub.copy("tiny", "other")
+    assert folder_hub.copy("tiny", "other").name == "other:latest"
+
+
+def test_what_is_unfinished_is_swept(folder_hub, home):
+    from simile.hub.pulled_models import KEEP_FILES, KEEP_S
+
+    folder_hub.pull("tiny")
+    partial = home / "partial"
+    for number in range(KEEP_FILES + 9):
+        (partial / f"m{number}-0123456789ab.abc.part").write_bytes(b"x")
+    (partial / "gone-0123456789ab.new").mkdir()
+    folder_hub._pulled.sweep()
+    assert len(list(partial.glob("*.part"))) + len(list(partial.glob("*.new"))) == KEEP_FILES
+    folder_hub._pulled.sweep(now_s=time.time() + KEEP_S + 1)
+    assert [path.suffix for path in partial.iterdir() if path.suffix != ".lock"] == []

@@ -7,14 +7,14 @@ if TYPE_CHECKING:
     from simile.documents.chunking import chunk
     from simile.documents.folder import Folder
     from simile.documents.headings import embedded_text
-    from simile.documents.loaders import LoadFailure, load, load_stream
-    from simile.documents.reading import FileLimits
+    from simile.documents.loaders import load, load_stream
+    from simile.documents.reading import FileLimits, LoadFailure
 
 __all__ = ["FileLimits", "Folder", "LoadFailure", "chunk", "embedded_text", "load", "load_stream"]
 _WHERE = {
     "FileLimits": "reading",
     "Folder": "folder",
-    "LoadFailure": "loaders",
+    "LoadFailure": "reading",
     "chunk": "chunking",
     "embedded_text": "headings",
     "load": "loaders",

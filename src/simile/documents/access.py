@@ -8,6 +8,7 @@ says access (`access`, `readers`, `visibility`) and whose value names principals
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from simile.errors import InputError
 
@@ -31,6 +32,7 @@ _LINE = re.compile(
 _KEY = re.compile(r"[\"']?([A-Za-z_][\w .-]{1,40}?)[\"']?\s{0,9}[:=]\s{0,9}(?=([^\r\n]{0,200}))")
 _MAX_PRINCIPAL = 1000
 _MAX_DEPTH = 100
+_MAX_NAME = 200
 
 
 class AccessListError(InputError):
@@ -108,6 +110,11 @@ def require_no_access_above(text: str, *, in_block: bool) -> None:
 
 def is_access_name(name: str) -> bool:
     """Return whether a name says access list, in any case and spelling."""
+    return _says_list(name[:_MAX_NAME])
+
+
+@lru_cache  # the rows of a table share their names
+def _says_list(name: str) -> bool:
     parts = {part.casefold() for part in _PART.findall(_visible(name))}
     return _key(name) in _LISTS or not parts.isdisjoint(("acl", "acls"))
 
@@ -142,9 +149,14 @@ def _names_principals(value: object, words: Sequence[re.Pattern[str]]) -> bool:
 
 
 def _key(name: str) -> str:
+    return _plain_key(name[:_MAX_NAME])
+
+
+@lru_cache
+def _plain_key(name: str) -> str:
     return re.sub(r"[\W\d_]+", "", _visible(name)).casefold()
 
 
 def _visible(name: str) -> str:
-    text = unicodedata.normalize("NFKC", name[:200])
+    text = unicodedata.normalize("NFKC", name[:_MAX_NAME])
     return "".join(letter for letter in text if unicodedata.category(letter) != "Cf")

@@ -37,9 +37,12 @@ def read_docx(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> 
     try:
         document = library.Document(BytesIO(data))
         text = "\n\n".join(part for part in _parts(document) if part.strip())
-        title = title_of(document.core_properties.title)
     except _BROKEN as exc:
         raise InputError(f"not a Word file: {exc}") from exc
+    try:
+        title = title_of(document.core_properties.title)
+    except _BROKEN:  # the text is read all the same
+        title = None
     return Document(name, text, title, {}, tuple(acl))
 
 

@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from datetime import date
 
 from simile.documents.access import require_no_access
+from simile.errors import InputError
 from simile.types import MetadataValue
+
+_MAX_BITS = 10_000
+"""Of a whole number; Python writes about 14,000 bits as digits, and no more."""
 
 
 def metadata_of(values: Mapping[str, object]) -> dict[str, MetadataValue]:
@@ -24,11 +28,16 @@ def title_of(value: object) -> str | None:
 
 
 def _plain(value: object) -> MetadataValue:
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise InputError("a field is a number of thousands of digits; put quotes around it")
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, date):  # or a datetime, its subclass
         return value.isoformat()
-    return json.dumps(_with_text_keys(value), ensure_ascii=False, default=str)
+    try:
+        return json.dumps(_with_text_keys(value), ensure_ascii=False, default=str)
+    except RecursionError as exc:
+        raise InputError("a field is nested too deeply; expected a few levels") from exc
 
 
 def _with_text_keys(value: object) -> object:

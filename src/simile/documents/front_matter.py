@@ -7,6 +7,7 @@ line, and again after the block.
 
 import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING
 
 from simile.bounded import parse_toml
@@ -92,11 +93,10 @@ def _composed(block: str) -> "yaml.Node | None":
     """Parse to nodes. Raises InputError for aliases, deep nesting, and a field that comes twice."""
     import yaml
 
-    if _depth(block) > _MAX_NESTED:
-        raise AccessListError("front matter is nested too deeply")
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(block, yaml.SafeLoader)):
+    loader = _shallow_loader()
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(block, loader)):
         raise AccessListError("YAML aliases in front matter are unsupported")  # could be a bomb
-    node = yaml.compose(block, yaml.SafeLoader)
+    node = yaml.compose(block, loader)
     if isinstance(node, yaml.MappingNode):
         names = Counter(str(key.value) for key, _ in node.value)
         if twice := next((name for name, count in names.items() if count > 1), None):
@@ -104,10 +104,15 @@ def _composed(block: str) -> "yaml.Node | None":
     return node
 
 
-def _depth(block: str) -> int:
-    """Return how deeply brackets are nested at most, or more; the parser's time grows with it."""
-    depth = most = 0
-    for bracket in re.findall(r"[][{}]", block):
-        depth += 1 if bracket in "[{" else -1
-        most = max(most, depth)
-    return most
+@cache
+def _shallow_loader() -> "type[yaml.SafeLoader]":
+    """Return a loader that refuses deep nesting: its time grows with the square of the depth."""
+    import yaml
+
+    class ShallowLoader(yaml.SafeLoader):
+        def fetch_flow_collection_start(self, token_class: type[yaml.Token]) -> None:
+            if self.flow_level >= _MAX_NESTED:
+                raise AccessListError("front matter is nested too deeply")
+            super().fetch_flow_collection_start(token_class)
+
+    return ShallowLoader

@@ -6,7 +6,6 @@ Access lists come only from the file itself or from the caller.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +19,8 @@ from simile.documents.pdf import read_pdf
 from simile.documents.reading import (
     DEFAULT_LIMITS,
     FileLimits,
+    Loaded,
+    LoadFailure,
     decode,
     looks_binary,
     read_bytes,
@@ -34,18 +35,6 @@ from simile.types import Document
 PUBLIC = ("public",)
 
 
-@dataclass(frozen=True)
-class LoadFailure:
-    """A file, or a row of it, that could not be read."""
-
-    path: str
-    """The id that its document would have."""
-    reason: str
-    is_closed: bool = False
-    """Whether it said who may read, or may have, but not so that it can be obeyed."""
-
-
-Loaded = Document | LoadFailure
 _Reader = Callable[[Path, str, Sequence[str], FileLimits], Document]
 _Rows = Iterator[tuple[str, object]]
 

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from simile.documents.blocks import Block, Line, lines_of
 
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]++(.*))?$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(?:>[ \t]*)*(`{3,}|~{3,})([^\n]*)$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
-_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+_CELL_RULE = r"[ \t]*+:?-++:?[ \t]*+"
+_TABLE_RULE = re.compile(rf"[ \t]*+\|?{_CELL_RULE}(?:\|{_CELL_RULE})*\|?[ \t]*+$")
 _MAX_HEADING = 1_000
 """A longer line is text, whatever it begins with: real headings are shorter."""
 
@@ -52,7 +53,7 @@ class _Reader:
         if len(line.text) > _MAX_HEADING:
             return 0
         if match := _HEADING.match(line.text):
-            self._heading(line.start, len(match[1]), match[2] or "")
+            self._heading(line.start, len(match[1]), _without_closing(match[2] or ""))
             return 1
         if (match := _FENCE.match(line.text)) and (match[1][0] == "~" or "`" not in match[2]):
             self._open(line.start, by_lines=True)
@@ -113,3 +114,10 @@ class _Reader:
 
     def _headings(self) -> tuple[str, ...]:
         return tuple(self.path[level] for level in sorted(self.path))
+
+
+def _without_closing(words: str) -> str:
+    """Return a heading's words without the marks that may follow them: `# Title #`."""
+    words = words.rstrip(" \t")
+    before = words.rstrip("#")
+    return before if before.endswith((" ", "\t")) else words

@@ -8,6 +8,7 @@ import atexit
 import json
 import math
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -19,9 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from simile.documents.loaders import Loaded, LoadFailure
-from simile.documents.reader_process import LENGTH
-from simile.documents.reading import FileLimits
+from simile.documents.reading import FileLimits, Loaded, LoadFailure
 from simile.types import Document
 
 _PROGRAM = (
@@ -29,6 +28,8 @@ _PROGRAM = (
     " from simile.documents.reader_process import main; main()"
 )
 _ROOT = Path(__file__).parent.parent.parent
+LENGTH = struct.Struct(">I")
+"""How a frame of answers begins: its size in bytes."""
 _MOST_IDLE = 4
 _WATCH = "simile-readers"
 _TICK_S = 0.1
@@ -39,7 +40,14 @@ _LONGEST = 16
 """Times the limit of a file that an answer may be long: text of one byte may need six in JSON."""
 
 
+_TITLES = (str, type(None))
+_SCALARS = (str, int, float, *_TITLES)
+
 _lock = threading.Lock()
+
+
+class _WrongAnswerError(Exception):
+    """A reader answered with what are no documents."""
 
 
 class ReaderProcess:
@@ -62,26 +70,27 @@ class ReaderProcess:
         assert self._process.stdin is not None and self._process.stdout is not None
         request = {"path": os.fsencode(path.absolute()).hex(), "name": name, "acl": list(acl)}
         line = json.dumps(request | {"limits": asdict(limits)}) + "\n"
+        longest = _LONGEST * max(limits.max_bytes, limits.max_row_bytes)
+        seconds = min(limits.child_seconds, _LEAST_S + path.stat().st_size / _BYTES_PER_S)
+        self._deadline = time.monotonic() + seconds
         try:
             self._process.stdin.write(line.encode())
             self._process.stdin.flush()
         except OSError as exc:
             raise EOFError from exc
-        longest = _LONGEST * max(limits.max_bytes, limits.max_row_bytes)
-        seconds = min(limits.child_seconds, _LEAST_S + path.stat().st_size / _BYTES_PER_S)
         while True:
             self._deadline = time.monotonic() + seconds
             try:
-                entries = json.loads(_frame(self._process.stdout, longest))
+                entries = _entries(_frame(self._process.stdout, longest))
             except EOFError:
                 if self._is_late:
                     raise TimeoutError(f"reading it took more than {seconds:.3g} s") from None
                 raise
             finally:
                 self._deadline = math.inf
+            yield from entries
             if not entries:
                 return
-            yield from map(_loaded, entries)
 
     def stop_if_late(self) -> None:
         """Kill the process if its answer is overdue."""
@@ -152,6 +161,8 @@ def read_apart(path: Path, name: str, acl: Sequence[str], limits: FileLimits) ->
         yield LoadFailure(name, str(exc))
     except OSError as exc:
         yield LoadFailure(name, exc.strerror or str(exc))
+    except _WrongAnswerError:
+        yield LoadFailure(name, "its reader answered with what are no documents")
     except EOFError:
         status = reader.stop()
         if not is_fresh and not has_answered:  # it ended after the file before
@@ -200,7 +211,30 @@ if hasattr(os, "register_at_fork"):  # a forked process must not share its paren
     os.register_at_fork(after_in_child=_idle.clear)
 
 
+def _entries(frame: bytes) -> list[Loaded]:
+    """Return what a frame holds. A file may have taken the reader over: it is checked."""
+    try:
+        return [_loaded(entry) for entry in json.loads(frame)]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as exc:
+        raise _WrongAnswerError from exc
+
+
 def _loaded(entry: dict[str, Any]) -> Loaded:
     if "reason" in entry:
-        return LoadFailure(**entry)
-    return Document(**entry | {"acl": tuple(entry["acl"]), "pages": tuple(entry["pages"])})
+        failure = LoadFailure(**entry)
+        _require(str, failure.path, failure.reason)
+        _require(bool, failure.is_closed)
+        return failure
+    acl, pages, metadata = entry["acl"], entry["pages"], entry["metadata"]
+    _require(list, acl, pages)
+    _require(str, entry["id"], entry["text"], *acl, *metadata)
+    _require(_SCALARS, *metadata.values())
+    _require(_TITLES, entry["title"])
+    _require(int, *pages)
+    return Document(entry["id"], entry["text"], entry["title"], metadata, tuple(acl), tuple(pages))
+
+
+def _require(expected: type | tuple[type, ...], *values: object) -> None:
+    for value in values:
+        if not isinstance(value, expected):
+            raise TypeError

@@ -8,17 +8,15 @@ crashes or takes too much memory takes this process with it, and nothing else.
 import json
 import os
 import signal
-import struct
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from simile.documents.loaders import load_here
+from simile.documents.reader_pool import LENGTH
 from simile.documents.reading import FileLimits
 
-LENGTH = struct.Struct(">I")
 _FRAME_CHARS = 65_536
 _MOST_KEPT_BYTES = 2**28
 """A process that once took more ends after the file: what it holds may not come free."""
@@ -43,7 +41,7 @@ def _answer(answers: BinaryIO, request: dict[str, Any], limits: FileLimits) -> N
     _set_alarm(limits)
     path = Path(os.fsdecode(bytes.fromhex(request["path"])))
     for loaded in load_here(path, request["name"], tuple(request["acl"]), limits):
-        frame.append(asdict(loaded))
+        frame.append(dict(vars(loaded)))
         room -= 100 + len(getattr(loaded, "text", ""))
         if room < 0:
             _send(answers, frame)
@@ -52,6 +50,7 @@ def _answer(answers: BinaryIO, request: dict[str, Any], limits: FileLimits) -> N
     if frame:
         _send(answers, frame)
     _send(answers, [])
+    answers.flush()  # once for a small file: its parent wakes once
     if hasattr(signal, "alarm"):
         signal.alarm(0)
 
@@ -63,7 +62,6 @@ def _send(answers: BinaryIO, frame: Sequence[dict[str, Any]]) -> None:
         failures = [{"path": one.get("id") or one.get("path"), "reason": str(exc)} for one in frame]
         data = json.dumps(failures).encode()
     answers.write(LENGTH.pack(len(data)) + data)
-    answers.flush()
 
 
 def _limit_memory(size_bytes: int) -> None:

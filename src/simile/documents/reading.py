@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simile.bounded import open_file
 from simile.errors import InputError
+from simile.types import Document
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -32,12 +33,27 @@ class FileLimits:
     max_row_bytes: int = 16 * 2**20
     """Size of one line of NDJSON, or one field of CSV."""
     child_seconds: float = 60.0
-    """Time limit of the child process that reads a PDF."""
+    """Time limit of a reader process for one file, or for the next rows of a table; a small file
+    has less: 10 s, and 1 s for each 100 kB."""
     child_bytes: int = 2**30
-    """Memory limit of that child (address space; not enforced on Windows)."""
+    """Memory limit of that process (address space; not enforced on Windows and macOS)."""
 
 
 DEFAULT_LIMITS = FileLimits()
+
+
+@dataclass(frozen=True)
+class LoadFailure:
+    """A file, or a row of it, that could not be read."""
+
+    path: str
+    """The id that its document would have."""
+    reason: str
+    is_closed: bool = False
+    """Whether it said who may read, or may have, but not so that it can be obeyed."""
+
+
+Loaded = Document | LoadFailure
 
 
 def encoding_of(head: bytes) -> str:

@@ -32,6 +32,9 @@ from simile.models.local_model import LocalModel
 __all__ = ["Hub", "LocalModel", "PullProgress"]
 
 
+_COPY_WAIT_S = 10.0
+
+
 class Hub:
     """The models of one SIMILE_HOME; nothing is read or written before it is asked for."""
 
@@ -115,7 +118,8 @@ class Hub:
         """Give a pulled model a second name; a model that had the name before is replaced.
 
         Raises what `find` raises for the source, ModelNameError for a path, StoreError if the
-        folder cannot be written. Blocks while another process pulls or copies to the same name.
+        folder cannot be written, LockedError if another process still pulls or copies to the
+        same name after ten seconds.
         """
         if is_path(source) or is_path(destination):
             raise ModelNameError(f"{source!r}, {destination!r}: only names are copied, not paths")
@@ -125,7 +129,10 @@ class Hub:
             if there := self._pulled.read(name):
                 name = ModelName.parse(there.name)  # Upper and lower case as it was stored.
             copying = PullSource("the store", partial(self._copy, origin))
-            pull(self._pulled, name, [copying], license=None, report=lambda _: None, refresh=True)
+            pull(
+                self._pulled, name, [copying],
+                license=None, report=lambda _: None, refresh=True, wait_s=_COPY_WAIT_S,
+            )  # fmt: skip
         return self.find(destination)
 
     def pull(

@@ -3,19 +3,25 @@
 Is given the sources to try; does not know how they work.
 """
 
+import math
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
 
 from simile.checkpoints.gguf.header import check_embeds
-from simile.errors import CheckpointError, DownloadError, ModelNotFoundError
+from simile.errors import CheckpointError, DownloadError, LockedError, ModelNotFoundError
 from simile.hub.files import check_modules
 from simile.hub.manifest import Manifest, damaged_files, write_manifest
 from simile.hub.names import ModelName
 from simile.hub.pulled_models import PulledModels, writing
 from simile.hub.sources.source import Delivery, PullProgress, PullSource, Report
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 def pull(
@@ -26,15 +32,17 @@ def pull(
     license: str | None,
     report: Report,
     refresh: bool,
+    wait_s: float = math.inf,
 ) -> None:
     """Put the model into the hub's folder from the first source that has it.
 
     Blocks while another process pulls the same model, and then takes what that one brought.
     DownloadError lists every source and why it failed, ModelNotFoundError says that the only
     source has no such model, UnsupportedModelError that the model cannot embed, StoreError that the
-    folder cannot be written.
+    folder cannot be written, LockedError that another process still pulls it after `wait_s`.
     """
-    with writing(pulled.home), _alone(pulled.workplace(name, ".lock"), report) as waited:
+    lock = pulled.workplace(name, ".lock")
+    with writing(pulled.home), _alone(lock, report, wait_s) as waited:
         if is_whole(pulled, name) and (waited or not refresh):
             return
         staging = pulled.workplace(name, ".new")
@@ -54,6 +62,7 @@ def pull(
             pulled.put(name, staging)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+            pulled.sweep()
 
 
 def is_whole(pulled: PulledModels, name: ModelName) -> bool:
@@ -87,8 +96,21 @@ def _first_delivery(
     )
 
 
+def _wait(lock: "FileLock", report: Report, end_s: float) -> None:
+    """Wait for the lock, reporting every second, which raises if nobody listens."""
+    from filelock import Timeout
+
+    while True:
+        report(PullProgress("waiting for another process that is pulling this model"))
+        with suppress(Timeout):
+            lock.acquire(timeout=min(1.0, max(0.0, end_s - monotonic())))
+            return
+        if monotonic() >= end_s:
+            raise LockedError("this model is being pulled or copied; try again when that is done")
+
+
 @contextmanager
-def _alone(lock_path: Path, report: Report) -> Iterator[bool]:
+def _alone(lock_path: Path, report: Report, wait_s: float) -> Iterator[bool]:
     """Hold the model's lock; yields whether another process held it before."""
     from filelock import FileLock, Timeout
 
@@ -98,8 +120,7 @@ def _alone(lock_path: Path, report: Report) -> Iterator[bool]:
         lock.acquire(timeout=0)
         waited = False
     except Timeout:
-        report(PullProgress("waiting for another process that is pulling this model"))
-        lock.acquire()
+        _wait(lock, report, monotonic() + wait_s)
         waited = True
     try:
         yield waited

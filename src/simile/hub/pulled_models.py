@@ -5,15 +5,23 @@ HOME/partial/ for what is not finished, HOME/derived/ for what is computed once.
 files come from, nor what is in them.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from time import time
 
 from simile.errors import CheckpointError, SimileError, StoreError
 from simile.hub.manifest import MANIFEST, Manifest, damaged_files, read_manifest
 from simile.hub.names import ModelName
+
+KEEP_S = 7 * 86_400.0
+"""How long a partial download is kept, so that a later pull goes on with it."""
+KEEP_FILES = 64
+KEEP_BYTES = 50 * 10**9
+_STEM = re.compile(r".*-[0-9a-f]{12}|.*")
 
 
 class PulledModels:
@@ -56,6 +64,29 @@ class PulledModels:
         key = sha256(name.folder.as_posix().lower().encode()).hexdigest()[:12]
         return self.partial / f"{name.model.lower()}-{key}{ending}"
 
+    def sweep(self, *, now_s: float | None = None) -> None:
+        """Delete what was left unfinished long ago, and the oldest beyond what is kept.
+
+        What another process works on is locked, and stays.
+        """
+        from filelock import FileLock, Timeout
+
+        now_s = time() if now_s is None else now_s
+        left = [path for path in self.partial.glob("*") if path.suffix != ".lock"]
+        dated = sorted(((_changed_s(path), path) for path in left), reverse=True)
+        kept_bytes = 0
+        for at, (changed_s, path) in enumerate(dated):
+            kept_bytes += path.lstat().st_size if path.is_file() else 0
+            is_old = now_s - changed_s > KEEP_S
+            if not is_old and at < KEEP_FILES and kept_bytes <= KEEP_BYTES:
+                continue
+            lock = FileLock(self.partial / f"{_STEM.match(path.name)[0]}.lock")  # type: ignore[index]
+            with suppress(Timeout, OSError), lock.acquire(timeout=0):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
+
     def put(self, name: ModelName, finished: Path) -> None:
         """Move a finished folder into the place of an earlier one. Raises OSError if that fails."""
         target = self.folder(name)
@@ -95,6 +126,13 @@ class PulledModels:
 
     def _key(self, folder: Path) -> str:
         return folder.relative_to(self.root).as_posix().lower()
+
+
+def _changed_s(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 @contextmanager

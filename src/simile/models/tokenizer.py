@@ -168,9 +168,10 @@ class Tokenizer:
 
     def check_ids(self, ids: Sequence[int]) -> None:
         """Raise InputError for an id that is not in the vocabulary."""
-        bad = [token for token in ids if not 0 <= token < self.vocab_size]
-        if bad:
-            raise InputError(f"token id {bad[0]} is unknown; expected 0 to {self.vocab_size - 1}")
+        if not ids or (min(ids) >= 0 and max(ids) < self.vocab_size):
+            return
+        bad = next(token for token in ids if not 0 <= token < self.vocab_size)
+        raise InputError(f"token id {bad} is unknown; expected 0 to {self.vocab_size - 1}")
 
     def _body_at_once(self, text: Text, room: int) -> Sequence[int] | None:
         """Return the ids of a text that need not go through the batch."""
@@ -199,9 +200,9 @@ class Tokenizer:
         first token past the room belongs to a word before the head's last. Of a word without an
         end, two heads must agree. Raises InputError where they never do.
         """
-        if self._is_word_piece:
-            return self._encode_in_parts(text, room)
         chars = _HEAD_CHARS_PER_TOKEN * room
+        if self._is_word_piece and chars > self._part_chars:
+            return self._encode_in_parts(text, room)
         ample = max(_AMPLE_HEAD_CHARS, 2 * chars)
         before: list[int] = []
         while chars < len(text):
@@ -211,6 +212,8 @@ class Tokenizer:
                 is_final = words[room] is not None and words[room] != words[-1]
                 if is_final or (chars >= ample and before == ids[: room + 1]):
                     return ids[: room + 1]
+            if self._is_word_piece:
+                return self._encode_in_parts(text, room)
             if chars >= 4 * ample:
                 raise InputError(
                     f"the first {chars:,} characters of a text have no end of a word within the"

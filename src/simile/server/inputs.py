@@ -30,6 +30,8 @@ def read_inputs(value: Any) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
     kinds = set(map(type, value)) if isinstance(value, list) else set()
     if kinds == {str}:
         return value, ()
+    if kinds == {int}:
+        return (), (value,)
     if kinds == {list}:
         return (), [_ids(ids) for ids in value]
     return (), (_ids(value),)

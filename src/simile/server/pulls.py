@@ -5,14 +5,18 @@ report: the hub holds whole models only, and the next pull resumes the partial d
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from time import monotonic
 
-from simile.errors import OverloadedError
+from simile.errors import DownloadError, OverloadedError
 from simile.hub.hub import Hub, LocalModel, PullProgress
+from simile.hub.names import DEFAULT_HOST, HUB_HOSTS, ModelName
 from simile.server.errors import ClientGoneError
+
+logger = logging.getLogger("simile.server")
 
 MAX_PULLS = 8
 """Pulls at a time; each holds a thread and a connection."""
@@ -65,6 +69,9 @@ class Pull:
         """Pull in the calling thread, and hand the reports to the event loop."""
         try:
             self._model = hub.pull(name, progress=self._report, insecure=insecure)
+        except DownloadError as exc:
+            logger.warning("%s could not be pulled: %s", name, exc)
+            self._error = _in_few_words(name, exc)
         except Exception as exc:
             self._error = exc
         with suppress(RuntimeError):  # The loop is closed: the server has stopped meanwhile.
@@ -96,6 +103,17 @@ class Pull:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _in_few_words(name: str, exc: DownloadError) -> DownloadError:
+    """Return what a client is told: of a registry that it chose, not what happened there.
+
+    Statuses, refused connections and checksums would let it look into the server's own network.
+    """
+    host = ModelName.parse(name).host.lower()
+    if host in (DEFAULT_HOST, *HUB_HOSTS):
+        return exc
+    return DownloadError(f"{name} could not be pulled; the server's log says why")
 
 
 class Pulls:

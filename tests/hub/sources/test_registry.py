@@ -2,9 +2,13 @@
 
 import json
 import pickle
+import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from hashlib import sha256
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +21,7 @@ from simile.errors import (
 )
 from simile.hub.catalog import KnownModel
 from simile.hub.hub import Hub, PullProgress
+from simile.hub.sources import connections, download
 
 KIND = "application/vnd.ollama.image."
 PULLER = """
@@ -160,12 +165,103 @@ def test_more_bytes_than_announced_are_not_taken(hub, far, home, blob, weights):
         hub.pull("acme/tiny")
 
 
-def test_a_redirect_to_another_server_is_followed(hub, far, blob, weights, second_server):
+def test_a_redirect_to_another_server_is_followed(
+    hub, far, blob, weights, second_server, monkeypatch
+):
+    everywhere_is_outside(monkeypatch)
     far.server.moved[blob] = f"{second_server.url}/far/away"
     second_server.pages["/far/away"] = weights
     assert hub.pull("acme/tiny").path.read_bytes() == weights
     assert second_server.authorizations == {""}
     assert [request[1] for request in second_server.requests] == ["/far/away"]
+
+
+def everywhere_is_outside(monkeypatch):
+    monkeypatch.setattr(connections, "is_inner", lambda _: False)
+    monkeypatch.setattr(download, "is_loopback", lambda _: False)
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["http://127.0.0.1:{port}/x", "http://localhost:{port}/x", "http://[::1]:{port}/x",
+     "http://[::ffff:127.0.0.1]:{port}/x", "http://0.0.0.0:{port}/x", "http://2130706433:{port}/x",
+     "http://0x7f.1:{port}/x", "http://10.0.0.1/x", "http://169.254.169.254/latest",
+     "http://[fd00::1]/x", "http://[64:ff9b::a00:1]/x", "http://192.168.1.1/x",
+     "ftp://example.com/x", "file:///etc/passwd"],
+)  # fmt: skip
+@pytest.mark.parametrize("what", ["manifest", "blob"])
+def test_a_redirect_inside_is_not_followed(hub, far, blob, second_server, to, what):
+    port = second_server.url.rpartition(":")[2]
+    second_server.pages["/x"] = b"secret"
+    path = blob if what == "blob" else "/v2/acme/tiny/manifests/latest"
+    far.server.moved[path] = to.format(port=port)
+    with pytest.raises(DownloadError) as failure:
+        hub.pull("acme/tiny")
+    assert second_server.requests == [] and "secret" not in str(failure.value)
+
+
+def test_a_redirect_gets_no_range(hub, far, blob, weights, second_server, monkeypatch, home):
+    """With one, a registry could have a secret of another server told byte by byte."""
+    far.server.cut_after = 100_000
+    far.server.ranges = False
+    everywhere_is_outside(monkeypatch)
+    second_server.pages["/far/away"] = weights
+    far.server.moved[blob] = f"{second_server.url}/far/away"
+    second_server.cut_after = 100_000
+    assert hub.pull("acme/tiny").path.read_bytes() == weights
+    assert {span for _, _, span in second_server.requests} == {""}
+
+
+def test_redirects_end(hub, far, blob):
+    far.server.moved[blob] = blob
+    with pytest.raises(DownloadError, match="from one place to the next"):
+        hub.pull("acme/tiny")
+
+
+def test_a_manifest_that_drips_ends(hub, monkeypatch):
+    monkeypatch.setattr(download, "SMALL_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+
+        def drip():
+            with suppress(OSError), listening.accept()[0] as client:
+                client.sendall(b"HTTP/1.1 200 OK\r\nx-drip: ")
+                while True:
+                    client.sendall(b"a")
+                    time.sleep(0.05)
+
+        Thread(target=drip, daemon=True).start()
+        with pytest.raises(DownloadError, match="takes too long"):
+            hub.pull(f"{host}/acme/tiny")
+
+
+def test_a_pull_that_nobody_wants_ends_while_it_waits(hub, monkeypatch):
+    monkeypatch.setattr(connections, "POLL_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+        steps: list[PullProgress] = []
+
+        def report(step):
+            steps.append(step)
+            if len(steps) > 3:
+                raise KeyError("gone")
+
+        with pytest.raises(KeyError, match="gone"):
+            hub.pull(f"{host}/acme/tiny", progress=report)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "172.16.0.1", "192.168.0.1",
+                                     "169.254.1.1", "fe80::1%lo", "fc00::1", "::", "0.0.0.0",
+                                     "224.0.0.1", "ff02::1", "255.255.255.255", "100.64.0.1",
+                                     "::ffff:10.0.0.1", "2002:0a00:0001::", "64:ff9b::7f00:1",
+                                     "192.0.2.1", "240.0.0.1"])  # fmt: skip
+def test_inner_addresses_are_known(address):
+    assert connections.is_inner(address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "8.8.8.8", "64:ff9b::808:808"])
+def test_outer_addresses_are_known(address):
+    assert not connections.is_inner(address)
 
 
 def test_an_unknown_model_is_no_model(hub, home, far):

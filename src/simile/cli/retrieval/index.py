@@ -97,7 +97,7 @@ def _require_alone(paths: tuple[str, ...], *, dry_run: bool, globs: tuple[str, .
 def _stdin(index: "Index", name: str, acl: tuple[str, ...]) -> int:
     from simile.cli.parts.progress import tell
     from simile.documents import load_stream
-    from simile.documents.loaders import LoadFailure
+    from simile.documents.reading import LoadFailure
     from simile.errors import InputError
 
     readers = acl or index.default_acl()

@@ -5,7 +5,8 @@ Knows HTTP ranges (RFC 9110, section 14) and file URLs; does not know what the f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,8 +18,13 @@ from simile.hub.files import Progress, check_sha256, sha256_of
 if TYPE_CHECKING:
     import httpx2
 
+    from simile.hub.sources.connections import Watch
+
 CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 30.0
+SMALL_S = 30.0
+"""Time for a whole manifest, however it comes."""
+MIN_BYTES_PER_S = 1024.0
+_MAX_REDIRECTS = 5
 _WHOLE, _ABSENT = 200, 404
 _SERVED = (_WHOLE, 206)
 _NOTHING_LEFT = 416
@@ -50,24 +56,29 @@ def fetch_checked(fetch: Callable[[], None], target: Path, name: str, sha256: st
             check_sha256(name, actual, sha256)
 
 
-def read_small(url: str, *, accept: str, max_bytes: int) -> bytes | None:
+def read_small(
+    url: str, *, accept: str, max_bytes: int, wanted: Callable[[], None] = lambda: None
+) -> bytes | None:
     """Fetch what is small; None if there is nothing (404).
 
-    DownloadError if the server cannot be reached, refuses, sends more, or leads from https to http.
+    DownloadError if the server cannot be reached, refuses, sends more, takes more than SMALL_S, or
+    leads to a place that downloads do not follow. What `wanted` raises ends the wait.
     """
     import httpx2
 
+    from simile.hub.sources.connections import Watch
+
     headers = {"Accept": accept, "Accept-Encoding": "identity"}
+    watch = Watch(wanted=wanted, total_s=SMALL_S)
     try:
-        with _client(url) as client, client.stream("GET", url, headers=headers) as response:
+        with _client(url, watch) as client, _following(client, url, headers) as response:
             if response.status_code == _ABSENT:
                 return None
             if response.status_code != _WHOLE:
                 raise DownloadError(f"{_host(url)} answered {response.status_code} for {url}")
-            if url.startswith("https:") and response.url.scheme != "https":
-                raise DownloadError(f"{_host(url)} leads to {response.url.host} without encryption")
             content = bytearray()
             for chunk in response.iter_raw():
+                watch.look()
                 content += chunk
                 if len(content) > max_bytes:
                     raise DownloadError(f"{url} is longer than {max_bytes:,} bytes")
@@ -83,17 +94,21 @@ def transfer(
     *,
     max_bytes: int | None = None,
     headers: Mapping[str, str] | None = None,
+    wanted: Callable[[], None] = lambda: None,
 ) -> None:
     """Fetch the URL into `target`, resuming after the bytes that are there.
 
     Does not verify the content: check its sha256 afterwards. Stops after max_bytes. Raises
-    DownloadError if the server fails or refuses, and OSError if `target` cannot be written. A
-    partial file is kept, so that a later call can resume.
+    DownloadError if the server fails, refuses or drips, and OSError if `target` cannot be written.
+    A partial file is kept, so that a later call can resume. What `wanted` raises ends the wait.
     """
     import httpx2
 
+    from simile.hub.sources.connections import Watch
+
     name = url.rpartition("/")[2].partition("#")[0]
-    with _client(url, headers) as client:
+    watch = Watch(wanted=wanted, min_bytes_per_s=MIN_BYTES_PER_S)
+    with _client(url, watch, headers) as client:
         while True:
             before = _size(target)
             try:
@@ -104,18 +119,64 @@ def transfer(
                     raise DownloadError(f"{_host(url)}: {exc or type(exc).__name__}") from exc
 
 
-def _client(url: str, headers: Mapping[str, str] | None = None) -> httpx2.Client:
+def _client(url: str, watch: Watch, headers: Mapping[str, str] | None = None) -> httpx2.Client:
+    from urllib.request import getproxies
+
     import httpx2
+
+    from simile.hub.sources.connections import READ_TIMEOUT_S, checked_transport
 
     timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     try:
-        # A proxy cannot lead to this machine.
-        nearby = is_loopback(_host(url))
-        return httpx2.Client(
-            timeout=timeout, follow_redirects=True, trust_env=not nearby, headers=headers
-        )
+        # A proxy cannot lead to this machine. Through one, it is the proxy that finds addresses.
+        if not is_loopback(_host(url)) and getproxies().keys() & {"http", "https", "all"}:
+            return httpx2.Client(timeout=timeout, headers=headers)
+        transport = checked_transport(_host(url), watch)
+        return httpx2.Client(timeout=timeout, trust_env=False, headers=headers, transport=transport)
     except (OSError, ValueError, httpx2.InvalidURL) as exc:
         raise DownloadError(f"the proxy or certificate settings cannot be used: {exc}") from exc
+
+
+@contextmanager
+def _following(
+    client: httpx2.Client, url: str, headers: Mapping[str, str]
+) -> Iterator[httpx2.Response]:
+    """Ask, and follow a few redirects: none without encryption, none inside, none with a range."""
+    import httpx2
+
+    from simile.hub.sources.connections import is_inner
+
+    asked = dict(headers)
+    here = httpx2.URL(url)
+    for _ in range(_MAX_REDIRECTS + 1):
+        with client.stream("GET", here, headers=asked) as response:
+            if not response.has_redirect_location:
+                yield response
+                return
+            there = here.join(response.headers["Location"])
+        if there.scheme not in ("http", "https") or (there.scheme, here.scheme) == (
+            "http",
+            "https",
+        ):
+            raise DownloadError(f"{_host(url)} leads to {there.host} without encryption")
+        if _origin(there) != _origin(here):
+            asked.pop("Range", None)
+        is_other = _origin(there) != _origin(httpx2.URL(url))
+        if is_other and (is_loopback(there.host) or _is_inner_literal(there.host, is_inner)):
+            raise DownloadError(f"{_host(url)} leads to an address inside this network")
+        here = there
+    raise DownloadError(f"{_host(url)} leads from one place to the next")
+
+
+def _is_inner_literal(host: str, is_inner: Callable[[str], bool]) -> bool:
+    try:
+        return is_inner(host)
+    except ValueError:
+        return False  # a name, which is checked as it is connected to
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _request(
@@ -129,7 +190,7 @@ def _request(
     start = _size(target)
     # Without `identity` the server may compress, and byte positions would mean something else.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    with client.stream("GET", url, headers=headers) as response:
+    with _following(client, url, headers) as response:
         if response.status_code == _NOTHING_LEFT and start:
             return
         if response.status_code not in _SERVED:
@@ -137,7 +198,7 @@ def _request(
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             start = 0
         length = response.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdecimal() else None
+        total = start + int(length) if length.isdecimal() and len(length) < 20 else None
         with target.open("ab" if start else "wb") as file:
             progress(name, start, total)
             for chunk in response.iter_raw():

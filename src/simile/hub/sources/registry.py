@@ -39,15 +39,27 @@ def registry_source(
     base = f"{scheme}://{host}/v2/{name.namespace}/{name.model}"
 
     def fetch(into: Path, report: Report) -> Delivery:
-        report(PullProgress(f"asking {host}"))
-        manifest = _manifest(f"{base}/manifests/{name.tag}", name, host)
+        last = PullProgress(f"asking {host}")
+
+        def wanted() -> None:
+            """Report once more, which raises if nobody listens."""
+            report(last)
+
+        def telling(step: PullProgress) -> None:
+            nonlocal last
+            last = step
+            report(step)
+
+        manifest = _manifest(f"{base}/manifests/{name.tag}", name, host, wanted)
         endings = {file: f".{layer.sha256[:16]}.part" for file, layer in manifest.layers.items()}
         _forget_others(workplace, set(endings.values()))
         files = []
         for file, layer in manifest.layers.items():
             unfinished = workplace(endings[file])
             url = f"{base}/blobs/sha256:{layer.sha256}"
-            _bring(url, file, layer, unfinished, _told(file, layer, name, unfinished, report))
+            _bring(
+                url, file, layer, unfinished, _told(file, layer, name, unfinished, telling), wanted
+            )
             unfinished.replace(into / file)
             files.append(FileRecord(file, layer.size_bytes, layer.sha256))
         origin = f"{name.namespace}/{name.model}:{name.tag} at {host}"
@@ -57,8 +69,8 @@ def registry_source(
     return PullSource(f"registry ({host})", fetch)
 
 
-def _manifest(url: str, name: ModelName, host: str) -> OllamaManifest:
-    data = read_small(url, accept=_MANIFEST_TYPE, max_bytes=MAX_MANIFEST_BYTES)
+def _manifest(url: str, name: ModelName, host: str, wanted: Callable[[], None]) -> OllamaManifest:
+    data = read_small(url, accept=_MANIFEST_TYPE, max_bytes=MAX_MANIFEST_BYTES, wanted=wanted)
     if data is None:
         raise ModelNotFoundError(f"{host} has no model {name.namespace}/{name.model}:{name.tag}")
     return parse_manifest(data, name.display)
@@ -70,8 +82,9 @@ def _bring(
     layer: Layer,
     unfinished: Path,
     told: Callable[[str, int, int | None], None],
+    wanted: Callable[[], None],
 ) -> None:
-    get = partial(transfer, url, unfinished, told, max_bytes=layer.size_bytes)
+    get = partial(transfer, url, unfinished, told, max_bytes=layer.size_bytes, wanted=wanted)
     try:
         fetch_checked(get, unfinished, file, layer.sha256)
     except UnsupportedModelError:

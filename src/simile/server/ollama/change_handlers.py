@@ -4,11 +4,12 @@ Knows the hub, its pulls and the residency; does not know JSON keys, status code
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
 from simile.engine.residency import Residency
-from simile.errors import InputError, ModelNotFoundError
+from simile.errors import InputError, ModelNotFoundError, OverloadedError
 from simile.hub.names import ModelName
 from simile.server.errors import NotOfferedError, PullOffError
 from simile.server.http.endpoint import Call, Response
@@ -20,6 +21,8 @@ from simile.server.ollama import chat as ollama_chat
 from simile.server.ollama.chat import ChatRequest, Reason
 from simile.server.pulls import Pull, Pulls
 
+_CHANGES = 2
+_MAX_CHANGES = 32
 _NO_BLOBS = (
     "this server does not create models; put a checkpoint's files into a folder inside one that"
     " SIMILE_MODEL_FOLDERS lists and pull its name, or pull hf.co/ORG/REPO"
@@ -34,6 +37,9 @@ class ChangeHandlers:
         self._residency = residency
         self._pulls = Pulls(models.hub)
         self._allow_pull = allow_pull
+        # Changes may wait for each other; reading what is here never waits for them.
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(_CHANGES, thread_name_prefix="simile-change")
 
     async def pull(self, call: Call) -> Response | Stream:
         """POST /api/pull."""
@@ -70,7 +76,7 @@ class ChangeHandlers:
         text, name = await call.read(ollama_store.parse_delete)
         await self._unload(name)
         try:
-            await asyncio.to_thread(self._models.hub.remove, name.display)
+            await self._change(self._models.hub.remove, name.display)
         except ModelNotFoundError as exc:
             raise not_found(text, "plain") from exc
         return Response(b"")
@@ -82,8 +88,18 @@ class ChangeHandlers:
         await asyncio.to_thread(self._models.find, AskedModel(request.source, source), "quoted")
         if source != destination:
             await self._unload(destination)
-        await asyncio.to_thread(self._models.hub.copy, source.display, destination.display)
+        await self._change(self._models.hub.copy, source.display, destination.display)
         return Response(b"")
+
+    async def _change(self, change: Callable[..., object], *names: str) -> None:
+        """Change the models on disk, in a thread of few. Raises OverloadedError if many wait."""
+        if self._waiting >= _MAX_CHANGES:
+            raise OverloadedError(f"{self._waiting} changes of models are waiting")
+        self._waiting += 1
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, change, *names)
+        finally:
+            self._waiting -= 1
 
     async def generate(self, call: Call) -> Response:
         """POST /api/generate; loads or unloads, and generates nothing."""
