@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.checkpoint_files import SPECIALS, VOCAB, change_json, write_tiny_bert
 
 from simile.checkpoints.tokenizer_files import read_tokenizer
-from simile.errors import CheckpointError, InputError
+from simile.errors import CheckpointError, EngineError, InputError
 from simile.models.tokenizer import Tokenizer
 
 CLS, SEP, UNK = (SPECIALS.index(name) for name in ("[CLS]", "[SEP]", "[UNK]"))
@@ -58,6 +58,26 @@ def test_a_long_text_is_cut_as_if_all_of_it_were_tokenized(either, text, repeat,
     [cut] = either.encode([text], [window])
     assert cut.ids.tolist() == [CLS, *whole[1:-1][: window - 2], SEP]
     assert cut.truncated == (len(whole) > window)
+
+
+@given(text=TEXTS, repeat=st.integers(1, 6), part_chars=st.integers(1, 300))
+def test_a_long_text_is_tokenized_in_parts_as_in_one(folder, text, repeat, part_chars):
+    in_parts = Tokenizer(read_tokenizer(folder), part_chars=part_chars)
+    text = text * repeat + "😀\u0301" * 700 * (part_chars % 2) + text
+    whole = ids_of(in_parts, text)
+    [cut] = in_parts.encode([text], [3])
+    every = in_parts._encode_in_parts(text.encode("utf-8", "replace").decode(), WHOLE)
+    assert cut.ids.tolist() == [CLS, *whole[1:-1][:1], SEP]
+    assert [CLS, *every, SEP] == ids_of(in_parts, text.encode("utf-8", "replace").decode())
+
+
+@pytest.mark.parametrize("word", ["😀", "한국", "ไทยนี้", "العربية", "हिन्दी", "\u0301", "\u200b"])
+def test_megabytes_of_any_script_are_read_in_parts_of_bounded_size(folder, word):
+    fast = read_tokenizer(folder)
+    text = word * (2**20 // len(word)) + " the cat"
+    [cut] = Tokenizer(fast).encode([text], [8])
+    assert cut.ids.tolist() == fast.encode(text).ids
+    assert not cut.truncated
 
 
 @given(texts=st.lists(TEXTS, max_size=6), window=st.integers(3, 40))
@@ -232,3 +252,30 @@ def test_a_broken_tokenizer_config_is_a_checkpoint_error(tmp_path):
     (folder / "tokenizer_config.json").write_bytes(b"{")
     with pytest.raises(CheckpointError, match=r"tokenizer_config\.json"):
         Tokenizer(read_tokenizer(folder))
+
+
+class PanicException(BaseException):
+    """As the library's own, which cannot be had by name."""
+
+
+class PanickingTokenizer:
+    """The library's tokenizer, until a text is read."""
+
+    def __init__(self, fast):
+        self._fast = fast
+
+    def __getattr__(self, name):
+        return getattr(self._fast, name)
+
+    def encode(self, text, **options):
+        if text == "a":
+            return self._fast.encode(text, **options)
+        raise PanicException("index out of bounds")
+
+
+def test_a_panic_of_the_library_is_an_engine_error(folder):
+    panicking = Tokenizer(PanickingTokenizer(read_tokenizer(folder)))
+    with pytest.raises(EngineError, match="cannot read this text"):
+        panicking.encode(["the cat"], [8])
+    with pytest.raises(EngineError):
+        panicking.pieces("the cat")

@@ -6,6 +6,7 @@ came from.
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from concurrent.futures import Future
 from weakref import finalize
@@ -37,10 +38,11 @@ class LocalReranker:
         precision: Precision = "auto",
         stats: EngineStats | None = None,
         encoder: CrossEncoder | None = None,
+        max_wait_s: float = math.inf,
     ) -> None:
         """Load and compile. Raises CheckpointError, UnsupportedModelError or EngineError.
 
-        `encoder` is the model where it is open already.
+        `encoder` is the model where it is open already; max_wait_s as the scheduler's.
         """
         encoder = encoder or open_cross_encoder(model)
         self.facts = encoder.facts
@@ -66,6 +68,7 @@ class LocalReranker:
             batch_tokens=compiled.plan.batch_tokens,
             rest=compiled.rest,
             stats=stats,
+            max_wait_s=max_wait_s,
         )
         self._scheduler = scheduler
         # Runs when this object is forgotten or the interpreter ends; threads in OpenVINO must not

@@ -7,6 +7,7 @@ Does not know HTTP, nor where the model's files came from.
 import asyncio
 import hashlib
 import json
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -48,11 +49,13 @@ class LocalEmbedder:
         strict: bool = False,
         stats: EngineStats | None = None,
         encoder: Encoder | StaticEncoder | None = None,
+        max_wait_s: float = math.inf,
     ) -> None:
         """Load and compile. Raises CheckpointError, UnsupportedModelError or EngineError.
 
-        `encoder` is the model where it is open already. InputError for dimensions that are not from
-        1 to the model's width or, where strict, not known to be trained for.
+        `encoder` is the model where it is open already; max_wait_s as the scheduler's. InputError
+        for dimensions that are not from 1 to the model's width or, where strict, not known to be
+        trained for.
         """
         encoder = encoder or open_encoder(model)
         self.facts = encoder.facts
@@ -86,6 +89,7 @@ class LocalEmbedder:
             batch_tokens=batch_tokens,
             rest=rest,
             stats=stats,
+            max_wait_s=max_wait_s,
         )
         self._scheduler = scheduler
         self.special_tokens = self._tokenizer.special_count

@@ -75,11 +75,6 @@ class Lanes(Generic[Owner]):
         return [item for lane in self._lanes for item in lane.pool.take_all()]
 
 
-def is_few(texts: Sequence[Sized]) -> bool:
-    """Return whether texts are so few that they go before long calls."""
-    return lane_of(texts) != BULK
-
-
 def lane_of(texts: Sequence[Sized]) -> int:
     """Choose the lane of a call by how much it asks for."""
     chars = sum(map(len, texts)) if len(texts) <= FEW_TEXTS else FEW_CHARS + 1

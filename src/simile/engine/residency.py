@@ -30,6 +30,10 @@ LOADING_THREADS = 2
 """Not those that answer other requests, so that slow loads hold up nothing but loads."""
 
 
+MAX_WAIT_S = 30.0
+"""How long a request waits for the first of its texts to be computed, once its model is loaded."""
+
+
 class Residency:
     """The loaded models of one server."""
 
@@ -154,7 +158,13 @@ class Residency:
                 await self._make_room(model)
                 self._refuse_if_closed()
                 self._reserved[digest] = model.size_bytes
-            work = partial(load, model, precision=self._precision, stats=self.stats)
+            work = partial(
+                load,
+                model,
+                precision=self._precision,
+                stats=self.stats,
+                max_wait_s=MAX_WAIT_S,
+            )
             engine = await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             waiters = self._waiters.pop(digest, 0)

@@ -9,6 +9,7 @@ As many threads as there are runners take batches from the lanes, which have the
 guards all of it. Does not know HTTP, roles or prompts.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -22,6 +23,7 @@ from simile.engine.batching import Waiting, pad
 from simile.engine.job import Job, Owner
 from simile.engine.lanes import BULK, SHARES, SHORT, SHORT_CHARS, Lanes, lane_of
 from simile.engine.long_calls import LongCalls
+from simile.engine.patience import Patience
 from simile.engine.rest import Rest
 from simile.engine.runner import BatchRunner, Text, Tokenize
 from simile.engine.stats import EngineStats
@@ -50,8 +52,11 @@ class Scheduler(Generic[Text]):
         batch_tokens: int = MAX_BATCH_TOKENS,
         rest: Callable[[], None] = lambda: None,
         stats: EngineStats | None = None,
+        max_wait_s: float = math.inf,
     ) -> None:
         """Start the threads: one that tokenizes, and as many as there are runners.
+
+        A call of which nothing was computed after max_wait_s fails with OverloadedError.
 
         `rest` is called between batches now and then, and when there is nothing to do.
         """
@@ -67,6 +72,7 @@ class Scheduler(Generic[Text]):
         self._long: LongCalls[Text] = LongCalls()
         self._lanes: Lanes[Owner[Text]] = Lanes(SHARES)
         self._last_short_s = -MIXED_S
+        self._patience: Patience[Text] = Patience(max_wait_s)
         self._closed = False
         self._lock = Lock()
         self._may_tokenize = Condition(self._lock)
@@ -87,6 +93,7 @@ class Scheduler(Generic[Text]):
         failed, with EngineClosedError if the scheduler was closed meanwhile.
         """
         job = Job(texts, dim=self._dim, window=window, truncate=truncate)
+        self._patience.add(job)
         if not job.texts:
             job.finish()
         elif (lane := lane_of(job.texts)) != BULK:
@@ -198,6 +205,7 @@ class Scheduler(Generic[Text]):
         """Compute a batch and return the runner, whatever happens."""
         start_s = perf_counter()
         try:
+            self._patience.look()
             inputs = pad([item.text for item in batch])
             vectors = runner.run(*inputs)
             seconds = perf_counter() - start_s

@@ -5,8 +5,7 @@ engine. A text that is far longer than its window is tokenized only as far as th
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simile.errors import EngineError, InputError
+from simile.errors import InputError
+from simile.models.panics import panics_told
+from simile.models.word_ends import end_of_word
 from simile.texts import without_surrogates
 
 TokenIds = NDArray[np.int32]
@@ -26,18 +27,14 @@ _ALONE_CHARS = 512
 on their cores. A longer one would hold up Python's other threads."""
 _HEAD_CHARS_PER_TOKEN = 16
 """A text longer than this times its window is first tried by its head alone."""
-_MOST_CHARS_PER_TOKEN = 32
-"""What a text has beyond this times its window is not read: only marks that no tokenizer knows, in
-one run, have so many characters in a token. Emoji take 300 bytes of memory each, and 2 us."""
-_ALWAYS_READ_CHARS = 65_536
-_SQUEEZED_CHARS = 2**20
-"""How much of a text is searched for long runs."""
-_PART_CHARS = 65_536
-"""Searched at a time, in a few milliseconds, as it holds up Python's other threads."""
 _LONG_RUN_CHARS = 1000
 _LONG_RUN = re.compile(r"[0-9A-Za-z\u00C0-\u024F\u0370-\u052F]{1000,}|\s{1000,}")
 """Letters that make one word, or blanks. To BERT's tokenizer a word of over 100 characters is
 unknown and blanks are nothing, however many: ten megabytes of them need not be read."""
+PART_CHARS = 8192
+"""Of a long text, tokenized at a time: some milliseconds, in which nobody else is answered."""
+_AMPLE_HEAD_CHARS = 2**18
+"""From here on a word need not end: two heads that agree on all tokens of the window will do."""
 _COUNTED_PARTS = 256
 """Texts or parts of texts tokenized at a time where they are only counted."""
 
@@ -65,19 +62,19 @@ class TokenPiece:
     """First character and that behind the last; None for a special token, which is not in it."""
 
 
-class _CutIds(list[int]):
-    """Ids of a text whose end was not read."""
-
-
 class Tokenizer:
     """A checkpoint's tokenizer; may be used from several threads."""
 
-    def __init__(self, fast: Any, *, lowercase: bool = False) -> None:
+    def __init__(self, fast: Any, *, lowercase: bool = False, part_chars: int = PART_CHARS) -> None:
         """Take the library's tokenizer, as a checkpoint gives it, and let it lower-case texts.
 
         Not its special tokens: as sentence-transformers does in version 6.
         """
         self._fast = fast
+        self._part_chars = part_chars
+        added = [token.content for token in fast.get_added_tokens_decoder().values()]
+        self._longest_added = max(map(len, added), default=0) + 1
+        self._finds_added = all(name.isascii() for name in added)
         if lowercase:
             _lower_case_first(fast)
         self._is_word_piece = type(self._fast.model).__name__ == "WordPiece"
@@ -92,10 +89,11 @@ class Tokenizer:
             pieces[number] = piece
         return pieces
 
+    @panics_told
     def pieces(self, text: str, *, special_tokens: bool = True) -> list[TokenPiece]:
         """Split a whole text into tokens, with where each stands; as it is written in the text."""
         clean = without_surrogates(text)
-        encoding = self._encode(clean, special_tokens=special_tokens)
+        encoding = self._fast.encode(clean, add_special_tokens=special_tokens)
         rows = zip(
             encoding.ids,
             encoding.tokens,
@@ -125,6 +123,7 @@ class Tokenizer:
         bodies = self.bodies(texts, rooms)
         return [self._cut(body, room) for body, room in zip(bodies, rooms, strict=True)]
 
+    @panics_told
     def bodies(self, texts: Sequence[Text], rooms: Sequence[int]) -> list[Sequence[int]]:
         """Tokenize texts without special tokens: each whole, or more of it than its room."""
         bodies: list[Sequence[int] | None] = [
@@ -133,13 +132,14 @@ class Tokenizer:
         rest = [place for place, body in enumerate(bodies) if body is None]
         clean = [without_surrogates(str(texts[place])) for place in rest]
         if len(clean) == 1 and len(clean[0]) <= _ALONE_CHARS:
-            encodings = [self._encode(clean[0])]
+            encodings = [self._fast.encode(clean[0], add_special_tokens=False)]
         else:
-            encodings = self._encode_batch(clean)
+            encodings = self._fast.encode_batch_fast(clean, add_special_tokens=False)
         for place, encoding in zip(rest, encodings, strict=True):
             bodies[place] = encoding.ids
         return [body or () for body in bodies]
 
+    @panics_told
     def count(self, texts: Sequence[str], *, part_chars: int = 50_000) -> NDArray[np.int32]:
         """Count the tokens of each whole text, int32 (n,), special tokens left out.
 
@@ -152,7 +152,9 @@ class Tokenizer:
             for part in self._parts(without_surrogates(text), part_chars)
         )
         while some := list(islice(parts, _COUNTED_PARTS)):
-            encodings = self._encode_batch([part for _, part in some])
+            encodings = self._fast.encode_batch_fast(
+                [part for _, part in some], add_special_tokens=False
+            )
             for (place, _), encoding in zip(some, encodings, strict=True):
                 counts[place] += len(encoding)
         return counts
@@ -176,13 +178,12 @@ class Tokenizer:
         if not isinstance(text, str):
             return self._without_specials(text)
         if len(text) > _HEAD_CHARS_PER_TOKEN * room:
-            return self._encode_head(text, room)
+            return self._encode_head(without_surrogates(text), room)
         return None
 
     def _cut(self, body: Sequence[int], room: int) -> TokenizedText:
         ids = [*self._before, *body[:room], *self._after]
-        is_cut = len(body) > room or isinstance(body, _CutIds)
-        return TokenizedText(np.array(ids, dtype=np.int32), is_cut)
+        return TokenizedText(np.array(ids, dtype=np.int32), len(body) > room)
 
     def _without_specials(self, body: Sequence[int]) -> Sequence[int]:
         ids = list(body)
@@ -196,47 +197,72 @@ class Tokenizer:
         """Tokenize as much of a long text as fills the room.
 
         The tokens of a word are final once another word follows it, so a head is enough if the
-        first token past the room belongs to a word before the head's last. What is left of a text
-        beyond the most that is read is cut, however few tokens came before it.
+        first token past the room belongs to a word before the head's last. Of a word without an
+        end, two heads must agree. Raises InputError where they never do.
         """
-        half = _HEAD_CHARS_PER_TOKEN * room
-        ids, is_enough = self._try_head(text[:half], room)
-        if is_enough:
-            return ids
-        most = max(_MOST_CHARS_PER_TOKEN * room, _ALWAYS_READ_CHARS)
-        read = max(most, _SQUEEZED_CHARS)
-        head = text[:read]
-        if self._is_word_piece:
-            parts = (head[begin : begin + _PART_CHARS] for begin in range(0, read, _PART_CHARS))
-            head = "".join(_LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], p) for p in parts)
-        is_whole = len(text) <= read and len(head) <= most
-        ids = list(self._encode(without_surrogates(head[:most])).ids)
-        return ids if is_whole or len(ids) > room else _CutIds(ids)
+        chars = _HEAD_CHARS_PER_TOKEN * room
+        if self._is_word_piece and chars > self._part_chars:
+            return self._encode_in_parts(text, room)
+        ample = max(_AMPLE_HEAD_CHARS, 2 * chars)
+        before: list[int] = []
+        while chars < len(text):
+            encoding = self._fast.encode(text[:chars], add_special_tokens=False)
+            words, ids = encoding.word_ids, list(encoding.ids)
+            if len(ids) > room:
+                is_final = words[room] is not None and words[room] != words[-1]
+                if is_final or (chars >= ample and before == ids[: room + 1]):
+                    return ids[: room + 1]
+            if self._is_word_piece:
+                return self._encode_in_parts(text, room)
+            if chars >= 4 * ample:
+                raise InputError(
+                    f"the first {chars:,} characters of a text have no end of a word within the"
+                    f" {room} tokens that the model reads; send it with spaces, or a shorter one"
+                )
+            before = ids[: room + 1] if chars >= ample else []
+            chars = 2 * chars if chars >= ample else min(4 * chars, ample)
+        return list(self._fast.encode(text, add_special_tokens=False).ids)
 
-    def _try_head(self, head: str, room: int) -> tuple[Sequence[int], bool]:
-        encoding = self._encode(without_surrogates(head))
-        words = encoding.word_ids
-        is_enough = len(words) > room and words[room] not in (None, words[-1])
-        return list(encoding.ids), is_enough
+    def _encode_in_parts(self, text: str, room: int) -> Sequence[int]:
+        """Tokenize a long text part by part until the room is full, as BERT's tokenizer reads it.
 
-    def _encode(self, text: str, *, special_tokens: bool = False) -> Any:
-        with panics_as_errors():
-            return self._fast.encode(text, add_special_tokens=special_tokens)
+        A word that a part cuts is read again with the next part. One of too many characters is
+        unknown however it goes on, so its head stands for it.
+        """
+        ids: list[int] = []
+        at, open_word = 0, ""
+        while at < len(text) and len(ids) <= room:
+            part = open_word + text[at : at + max(self._part_chars, len(open_word))]
+            at += len(part) - len(open_word)
+            part = _LONG_RUN.sub(lambda run: run[0][:_LONG_RUN_CHARS], part)
+            encoding = self._fast.encode(part, add_special_tokens=False)
+            words, spans = encoding.word_ids, encoding.offsets
+            if at >= len(text):
+                return [*ids, *encoding.ids]
+            # An added token may reach from here into the next part.
+            whole_chars = len(part) - self._longest_added
+            last = next((n for n in reversed(range(len(words))) if spans[n][0] < whole_chars), -1)
+            if last < 0:
+                open_word = part[-self._longest_added :] if not words else part
+                continue
+            first = words.index(words[last])
+            ids += encoding.ids[:first]
+            open_word = part[spans[first][0] :]
+            if words[first] == words[-1] and self._is_unknown_for_good(open_word):
+                open_word = open_word[:_LONG_RUN_CHARS]
+                at = end_of_word(text, at)
+        if open_word and len(ids) <= room:
+            ids += self._fast.encode(open_word, add_special_tokens=False).ids
+        return ids
 
-    def _encode_batch(self, texts: Sequence[str]) -> Any:
-        with panics_as_errors():
-            return self._fast.encode_batch_fast(texts, add_special_tokens=False)
-
-
-@contextmanager
-def panics_as_errors() -> Iterator[None]:
-    """Raise EngineError where the library panics: its own exception would end a thread."""
-    try:
-        yield
-    except BaseException as exc:
-        if type(exc).__name__ != "PanicException":
-            raise
-        raise EngineError(f"the tokenizer failed at this text: {str(exc)[:200]}") from None
+    def _is_unknown_for_good(self, word: str) -> bool:
+        """Whether the word's head has more characters than the model reads of any word."""
+        if len(word) <= _LONG_RUN_CHARS or not self._finds_added:
+            return False
+        head = word[:_LONG_RUN_CHARS]
+        normalizer = self._fast.normalizer
+        read = normalizer.normalize_str(head) if normalizer else head
+        return len(read) > int(self._fast.model.max_input_chars_per_word)
 
 
 def _lower_case_first(fast: Any) -> None:

@@ -14,7 +14,7 @@ from simile.hub.hub import Hub
 from simile.server.http.dialects import JINA, OLLAMA, OPENAI, TEI
 from simile.server.http.endpoint import Endpoint
 from simile.server.http.refusals import no_route
-from simile.server.http.routes import DialectRoute, route, text_route
+from simile.server.http.routes import DialectRoute, route, texts_route
 from simile.server.http.traffic import Traffic
 from simile.server.http.watch import Watch
 from simile.server.local_models import LocalModels
@@ -49,9 +49,9 @@ def create_app(
     ollama, openai = OllamaHandlers(local, residency), OpenAIHandlers(local, residency)
     routes = [
         # The router tries them in order, so the most frequent come first.
-        text_route("/api/embed", ollama.embed, OLLAMA),
-        text_route("/v1/embeddings", openai.embeddings, OPENAI),
-        text_route("/api/embeddings", ollama.embeddings, OLLAMA),
+        texts_route("/api/embed", ollama.embed, OLLAMA),
+        texts_route("/v1/embeddings", openai.embeddings, OPENAI),
+        texts_route("/api/embeddings", ollama.embeddings, OLLAMA),
         *_rerank_routes(RerankHandlers(residency, served)),
         *_tei_routes(TeiHandlers(local, residency, served, traffic)),
         *_model_routes(ollama, openai),
@@ -64,14 +64,14 @@ def create_app(
 
 def _rerank_routes(rerank: RerankHandlers) -> list[DialectRoute]:
     dialects = {"/v1/rerank": JINA, "/v2/rerank": TEI, "/api/rerank": OLLAMA, "/rerank": TEI}
-    return [text_route(path, rerank.rerank, dialect) for path, dialect in dialects.items()]
+    return [texts_route(path, rerank.rerank, dialect) for path, dialect in dialects.items()]
 
 
 def _tei_routes(tei: TeiHandlers) -> list[DialectRoute]:
     return [
-        text_route("/embed", tei.embed, TEI),
-        text_route("/similarity", tei.similarity, TEI),
-        text_route("/tokenize", tei.tokenize, TEI),
+        texts_route("/embed", tei.embed, TEI),
+        texts_route("/similarity", tei.similarity, TEI),
+        texts_route("/tokenize", tei.tokenize, TEI),
         route("GET", "/info", tei.info, TEI),
     ]
 
@@ -94,8 +94,8 @@ def _change_routes(changes: ChangeHandlers) -> list[DialectRoute]:
         route("POST", "/api/pull", changes.pull, OLLAMA),
         route("POST", "/api/copy", changes.copy, OLLAMA),
         route("DELETE", "/api/delete", changes.delete, OLLAMA),
-        route("POST", "/api/generate", changes.generate, OLLAMA),
-        route("POST", "/api/chat", changes.chat, OLLAMA),
+        texts_route("/api/generate", changes.generate, OLLAMA),
+        texts_route("/api/chat", changes.chat, OLLAMA),
         route("POST", "/api/create", changes.create, OLLAMA),
         route("POST", "/api/push", changes.push, OLLAMA),
         DialectRoute(["HEAD", "POST"], "/api/blobs/{digest}", blobs, OLLAMA),

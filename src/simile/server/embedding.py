@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter_ns
 
-from simile.engine.lanes import is_few
 from simile.engine.residency import Residency
 from simile.engine.resident import Resident
 from simile.errors import ModelNotFoundError
 from simile.models.facts import ModelFacts
 from simile.server.gojson.options import window_of
-from simile.server.http.endpoint import Call
+from simile.server.http.endpoint import Call, aside
+from simile.server.inputs import check_count
 from simile.server.model_names import AskedModel, not_found
 from simile.server.timing import log_fields
 from simile.types import EmbedResult, Role
+
+_MANY_TEXTS = 256
+"""More are handed to the engine beside the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +65,20 @@ async def embed(request: EmbedRequest, residency: Residency, call: Call) -> Embe
 
     Raises OverloadedError if the queue is full, OptionError, and what the engine raises.
     """
-    call.state.enqueue(len(request.texts) + len(request.token_ids))
+    count = len(request.texts) + len(request.token_ids)
+    check_count(count, "input")
+    call.state.enqueue(count)
     model, start = request.model, perf_counter_ns()
     try:
         async with residency.using(model.name, keep_alive_s=request.keep_alive_s) as resident:
             load_ns = max(1, perf_counter_ns() - start)
-            future = _submit(request, resident)
+            if request.token_ids or len(request.texts) > _MANY_TEXTS:
+                future = await aside(partial(_submit, request, resident))
+            else:
+                future = _submit(request, resident)
             result: EmbedResult | None = None
             if future:
-                is_small = not request.token_ids and is_few(request.texts)
-                result = await (call.wait_briefly if is_small else call.wait)(future)
+                result = await call.wait(future)
             facts, total_ns = resident.embedder.facts, perf_counter_ns() - start
     except ModelNotFoundError as exc:
         raise not_found(model.text, "pull") from exc

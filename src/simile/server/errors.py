@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 
 from simile import errors
+from simile.texts import shortened
 
 logger = logging.getLogger("simile.server")
 
@@ -109,12 +110,14 @@ _TEXTS: dict[type[Exception], str] = {
 }
 """Texts that clients of Ollama look for; they replace our own."""
 
-_MAX_TEXT_CHARS = 4000
-"""Length of a text for the client, which may quote what the client wrote."""
 _HEADERS: dict[type[Exception], tuple[tuple[bytes, bytes], ...]] = {
     errors.OverloadedError: ((b"retry-after", b"1"),),
     UnauthorizedError: ((b"www-authenticate", b'Bearer realm="simile"'),),
 }
+
+
+MAX_TEXT_CHARS = 4096
+"""Of an error; some repeat what the client sent."""
 
 
 def headers_of(exc: Exception) -> tuple[tuple[bytes, bytes], ...]:
@@ -133,8 +136,7 @@ def text_of(exc: Exception) -> str:
     """Word an error for the client; the text of one that nobody planned is not shown."""
     if not isinstance(exc, errors.SimileError):
         return "internal server error"
-    text = _TEXTS.get(type(exc)) or str(exc)
-    return text if len(text) <= _MAX_TEXT_CHARS else f"{text[:_MAX_TEXT_CHARS]}…"
+    return _TEXTS.get(type(exc)) or shortened(str(exc), MAX_TEXT_CHARS)
 
 
 def log(exc: Exception) -> None:

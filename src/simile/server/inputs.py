@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from simile.server.errors import BodyError, BodyTooLargeError
-from simile.server.gojson.fields import is_whole
+from simile.server.gojson.fields import go_value, is_whole
 from simile.types import ROLES, Role
 
-MAX_INPUTS = 65_536
-"""Texts, or arrays of token ids, of one request."""
+MAX_INPUTS = 16_384
+"""Texts of one request, or arrays of token ids."""
 _EXPECTED = " or ".join(f'"{role}"' for role in ROLES)
 
 
@@ -19,15 +19,14 @@ def read_input_type(value: object) -> Role | None:
     """Read `input_type`, which both protocols take: a role or nothing."""
     if value is None or (isinstance(value, str) and value in ROLES):
         return value
-    raise BodyError(f"invalid input_type {str(value)[:40]!r}: expected {_EXPECTED}")
+    shown = repr(value[:40]) if isinstance(value, str) else go_value(value)
+    raise BodyError(f"invalid input_type {shown}: expected {_EXPECTED}")
 
 
 def read_inputs(value: Any) -> tuple[Sequence[str], Sequence[Sequence[int]]]:
     """Read `input` as texts or as arrays of token ids."""
     if isinstance(value, str):
         return (value,), ()
-    if isinstance(value, list) and len(value) > MAX_INPUTS and type(value[0]) is not int:
-        raise BodyTooLargeError(f"{len(value):,} inputs; expected at most {MAX_INPUTS:,}")
     kinds = set(map(type, value)) if isinstance(value, list) else set()
     if kinds == {str}:
         return value, ()
@@ -49,6 +48,12 @@ def _ids(value: Any) -> list[int]:
     ):
         return [int(number) for number in value]
     raise BodyError("invalid input type")
+
+
+def check_count(count: int, field: str) -> None:
+    """Raise BodyTooLargeError for more inputs than one request may have."""
+    if count > MAX_INPUTS:
+        raise BodyTooLargeError(f"{field} has {count:,} items; expected at most {MAX_INPUTS:,}")
 
 
 def right_alone(value: object) -> None:

@@ -13,6 +13,7 @@ from simile.checkpoints.gguf.reader import DamagedHeader, HeaderReader, Truncate
 from simile.errors import CheckpointError, UnsupportedModelError
 
 _FIRST_LOOK_BYTES = 65_536
+_LONGEST = 256
 
 Scalar = int | float | bool | str
 """A single value of the header."""
@@ -59,7 +60,7 @@ class EarlyLook:
 @lru_cache(maxsize=256)
 def _scalars_of(path: Path, mtime_ns: int, size: int) -> Mapping[str, Scalar] | None:
     """Remember the answer for as long as the file is as it was."""
-    return read_scalars(path)
+    return _asked_of(read_scalars(path))
 
 
 def read_scalars(path: Path) -> Mapping[str, Scalar] | None:
@@ -78,3 +79,15 @@ def read_scalars(path: Path) -> Mapping[str, Scalar] | None:
     except DamagedHeader as exc:
         raise CheckpointError(f"{path} {exc}") from exc
     return {name: value for name, value in values.items() if isinstance(value, Scalar)}
+
+
+def _asked_of(values: Mapping[str, Scalar] | None) -> Mapping[str, Scalar] | None:
+    """Keep what `check_embeds` asks for alone: a header may have a million names."""
+    if values is None:
+        return None
+    kind = values.get("general.architecture")
+    asked = ("general.architecture", f"{kind}.attention.causal", f"{kind}.pooling_type")
+    kept = {name: values[name] for name in asked if name in values}
+    if any(isinstance(value, str) and len(value) > _LONGEST for value in kept.values()):
+        raise CheckpointError(f"general.architecture has more than {_LONGEST} characters")
+    return kept

@@ -23,7 +23,7 @@ READ_TIMEOUT_S = 30.0
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class Watch:
+class Supervision:
     """What is asked while bytes are waited for."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Watch:
 
 
 class _WatchedStream(httpcore2.NetworkStream):
-    def __init__(self, stream: httpcore2.NetworkStream, watch: Watch) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, watch: Supervision) -> None:
         self._stream = stream
         self._watch = watch
 
@@ -95,7 +95,7 @@ class _WatchedStream(httpcore2.NetworkStream):
 class _CheckedBackend(httpcore2.SyncBackend):
     """Resolves names itself, and connects to what it has checked."""
 
-    def __init__(self, named: str, watch: Watch) -> None:
+    def __init__(self, named: str, watch: Supervision) -> None:
         self._named = named
         self._watch = watch
 
@@ -142,7 +142,7 @@ def _addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def checked_transport(named: str, watch: Watch) -> httpx2.HTTPTransport:
+def checked_transport(named: str, watch: Supervision) -> httpx2.HTTPTransport:
     """Return a transport for one download; `named` is the host that somebody asked for."""
     transport = httpx2.HTTPTransport()
     transport._pool = httpcore2.ConnectionPool(

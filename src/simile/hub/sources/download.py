@@ -18,7 +18,7 @@ from simile.hub.files import Progress, check_sha256, sha256_of
 if TYPE_CHECKING:
     import httpx2
 
-    from simile.hub.sources.connections import Watch
+    from simile.hub.sources.connections import Supervision
 
 CONNECT_TIMEOUT_S = 5.0
 SMALL_S = 30.0
@@ -66,10 +66,10 @@ def read_small(
     """
     import httpx2
 
-    from simile.hub.sources.connections import Watch
+    from simile.hub.sources.connections import Supervision
 
     headers = {"Accept": accept, "Accept-Encoding": "identity"}
-    watch = Watch(wanted=wanted, total_s=SMALL_S)
+    watch = Supervision(wanted=wanted, total_s=SMALL_S)
     try:
         with _client(url, watch) as client, _following(client, url, headers) as response:
             if response.status_code == _ABSENT:
@@ -104,10 +104,10 @@ def transfer(
     """
     import httpx2
 
-    from simile.hub.sources.connections import Watch
+    from simile.hub.sources.connections import Supervision
 
     name = url.rpartition("/")[2].partition("#")[0]
-    watch = Watch(wanted=wanted, min_bytes_per_s=MIN_BYTES_PER_S)
+    watch = Supervision(wanted=wanted, min_bytes_per_s=MIN_BYTES_PER_S)
     with _client(url, watch, headers) as client:
         while True:
             before = _size(target)
@@ -119,7 +119,7 @@ def transfer(
                     raise DownloadError(f"{_host(url)}: {exc or type(exc).__name__}") from exc
 
 
-def _client(url: str, watch: Watch, headers: Mapping[str, str] | None = None) -> httpx2.Client:
+def _client(url: str, watch: Supervision, headers: Mapping[str, str] | None = None) -> httpx2.Client:
     from urllib.request import getproxies
 
     import httpx2

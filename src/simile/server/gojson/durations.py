@@ -15,7 +15,7 @@ _UNITS_NS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6}
 _UNITS_NS |= {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _PART = re.compile(r"([0-9]*)(\.[0-9]*)?([^.0-9]*)")
 _LIMIT_NS = 2**63
-_MAX_CHARS = 256
+_LONGEST = 8192
 _GO_TYPES = {bool: "bool", list: "[]interface {}", dict: "map[string]interface {}"}
 
 
@@ -48,8 +48,8 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 def duration_ns(text: str) -> int:
     """Read a Go duration such as `1h30m`, `-1.5s` or `0`, in ns; BodyError in Go's words."""
-    if len(text) > _MAX_CHARS:
-        raise _invalid(text[:_MAX_CHARS])
+    if len(text) > _LONGEST:
+        raise BodyError(f"time: invalid duration of {len(text):,} characters")
     negative = text.startswith("-")
     rest = text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-_UNSAFE = re.compile("[<>&\u2028\u2029]")
+_UNSAFE = [(char.encode(), b"\\u%04x" % ord(char)) for char in "<>&\u2028\u2029"]
 _EXPONENT = re.compile(rb"[+-]?[0-9]+")
 # The longest shortest decimal of a float64: sign, 17 digits, point.
 _LONGEST_MANTISSA = 19
@@ -21,10 +21,11 @@ _LONGEST_MANTISSA = 19
 
 def json_value(value: object) -> bytes:
     """Write strings, integers and what holds them; strings must be free of lone surrogates."""
-    text = orjson.dumps(value).decode()
-    if _UNSAFE.search(text):
-        text = _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-    return text.encode()
+    text = orjson.dumps(value)
+    for char, escape in _UNSAFE:
+        if char in text:
+            text = text.replace(char, escape)
+    return text
 
 
 def json_time(moment: datetime) -> str:

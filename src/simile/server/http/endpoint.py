@@ -6,23 +6,25 @@ is plain ASGI: no middleware, and no task that a quick answer does not need.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from simile.errors import EngineClosedError, OverloadedError
+from simile.errors import EngineClosedError
 from simile.server import errors
+from simile.server.gojson.decode import LIGHT_BYTES
 from simile.server.http.dialects import Dialect
-from simile.server.http.reading import MAX_BODY_BYTES, linger, read_body
+from simile.server.http.reading import linger, read_body
 from simile.server.http.streaming import Stream, send_stream
 from simile.server.http.traffic import RequestState, state_of
 
 T = TypeVar("T")
 
-MAX_WAIT_S = 60.0
-"""How long a call of few texts may wait for its answer."""
+SMALL_BODY_BYTES = 2**20
+"""Where a body holds names and settings alone."""
 WATCH_AFTER_S = 0.05
 """How long an answer may take before anyone looks whether the client is still there."""
 
@@ -53,13 +55,12 @@ class Call:
         """The request's state: what it holds, and what is counted and logged."""
         return state_of(self.scope)
 
-    async def wait_briefly(self, future: Future[T]) -> T:
-        """Wait as `wait` does, but at most MAX_WAIT_S; then raise OverloadedError."""
-        try:
-            async with asyncio.timeout(MAX_WAIT_S):
-                return await self.wait(future)
-        except TimeoutError as exc:
-            raise OverloadedError(f"no turn came within {MAX_WAIT_S:g} s") from exc
+    async def read(self, parse: Callable[[bytes], T]) -> T:
+        """Parse the body and let go of it; a large one beside the event loop."""
+        body, self.body = self.body, b""
+        if len(body) <= LIGHT_BYTES:
+            return parse(body)
+        return await aside(partial(parse, body))
 
     async def wait(self, future: Future[T]) -> T:
         """Wait for the engine's work; it is cancelled, with ClientGoneError, if the client goes."""
@@ -96,6 +97,14 @@ class Call:
         future.cancel()
 
 
+async def aside(work: Callable[[], T]) -> T:
+    """Do a request's own work in threads that nothing else waits for."""
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work)
+
+
+_ASIDE = ThreadPoolExecutor(2, thread_name_prefix="simile-request")
+
+
 def _settle(done: asyncio.Future[None]) -> None:
     if not done.done():
         done.set_result(None)
@@ -108,23 +117,23 @@ class Endpoint:
     """An ASGI application that answers with a handler, and words its errors in one dialect."""
 
     def __init__(
-        self, handler: Handler, dialect: Dialect, *, max_bytes: int = MAX_BODY_BYTES
+        self, handler: Handler, dialect: Dialect, *, max_body_bytes: int = SMALL_BODY_BYTES
     ) -> None:
-        """Read bodies of up to `max_bytes`, or the server's own limit if that is less."""
         self._handler = handler
         self._dialect = dialect
-        self._max_bytes = max_bytes
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         is_read, state = False, state_of(scope)
         limits = state.traffic.body_limits
-        if limits.max_bytes > self._max_bytes:
-            limits = replace(limits, max_bytes=self._max_bytes)
+        if limits.max_bytes > self._max_body_bytes:
+            limits = replace(limits, max_bytes=self._max_body_bytes)
         try:
-            body = await read_body(receive, scope["headers"], limits=limits, hold=state.hold)
+            call = Call(scope, receive, b"")
+            call.body = await read_body(receive, scope["headers"], limits=limits, hold=state.hold)
             is_read = True
-            answer = await self._handler(Call(scope, receive, body))
+            answer = await self._handler(call)
             status = answer.status if isinstance(answer, Response) else 200
             content_type = self._dialect.content_type
         except (Exception, asyncio.CancelledError) as exc:

@@ -1,66 +1,73 @@
-"""Bound the heads of requests, and refuse those that proxies and servers could read differently.
+"""Limit what of a request is not its body: request line, headers, framing of chunks, trailers.
 
-httptools bounds nothing: it keeps a head of any length, takes HTTP/1.1 without `Host` (RFC 9112,
-section 3.2), and tells trailers like headers. h11 does all of this itself.
+httptools has no limits of its own, and uvicorn takes trailers for headers. What exceeds a limit,
+and a request that does not name one host (RFC 9112, section 3.2), ends the connection.
 """
 
 from typing import Any
 
 MAX_HEAD_BYTES = 65_536
-"""The request line and all headers."""
 MAX_HEADERS = 200
+_FRAMING_PER_BODY_BYTE = 16
+"""A chunk of one byte is framed by five; what is more counts as a head does."""
+_REFUSAL = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 28\r\nconnection: close\r\n\r\nthe head is over 65536 bytes"
+)
 
 
-class BoundedHeads:
-    """A part of uvicorn's httptools protocol: what it is told while it reads a head."""
+class HeadLimits:
+    """Stands before uvicorn's protocol over httptools."""
 
-    parser: Any
-    headers: list[tuple[bytes, bytes]]
-    url: bytes
     transport: Any
-    _is_whole = False
-    """Whether the head has been read; until the next message what follows belongs to the body."""
-    _fed_bytes = 0
-    """Of a head that is not whole yet."""
-    _status = b"400 Bad Request"
+    parser: Any
+    cycle: Any
+    headers: list[tuple[bytes, bytes]]
+    _reads_head = True
+    _overhead_bytes = 0
+    """Bytes since the request began that are no body."""
 
     def data_received(self, data: bytes) -> None:
-        """Read on; give up on a head that is too long before it is whole."""
-        super().data_received(data)  # type: ignore[misc]
-        if not self._is_whole:
-            self._fed_bytes += len(data)
-            if self._fed_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self._status = _TOO_LARGE
-                self.send_400_response("The request's head is too large.")
+        """Feed the parser, 64 KiB at a time, and count."""
+        for start in range(0, len(data), MAX_HEAD_BYTES):
+            piece = data[start : start + MAX_HEAD_BYTES]
+            self._overhead_bytes += len(piece)
+            super().data_received(piece)  # type: ignore[misc]
+            if self._overhead_bytes > MAX_HEAD_BYTES:
+                self._refuse()
+            if self.transport.is_closing():
+                return
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
-        self._is_whole, self._fed_bytes = False, 0
+        """Begin to count anew."""
+        self._reads_head, self._overhead_bytes = True, 0
         super().on_message_begin()  # type: ignore[misc]
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; leave a trailer out."""
-        if not self._is_whole:
-            super().on_header(name, value)  # type: ignore[misc]
+        """Take a header, and let a trailer fall."""
+        if not self._reads_head:
+            return  # A trailer.
+        if len(self.headers) == MAX_HEADERS:
+            raise ValueError("too many headers")
+        super().on_header(name, value)  # type: ignore[misc]
 
     def on_headers_complete(self) -> None:
-        """Check the whole head; an error here is answered with 400, or 431."""
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
-            self._status = _TOO_LARGE
-            raise ValueError("the head is too large")
+        """Refuse a head that does not name one host."""
+        self._reads_head = False
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
-            raise ValueError("expected one Host header")
-        self._is_whole = True
+            raise ValueError("expected one Host")
         super().on_headers_complete()  # type: ignore[misc]
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse in plain text, since no route is known, and close."""
-        head = b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-        text = msg.encode()
-        self.transport.write(head % (self._status, len(text)) + b"connection: close\r\n\r\n" + text)
-        self.transport.close()
+    def on_body(self, body: bytes) -> None:
+        """Take off what was no overhead."""
+        credit = _FRAMING_PER_BODY_BYTE * len(body)
+        self._overhead_bytes = max(0, self._overhead_bytes - credit)
+        super().on_body(body)  # type: ignore[misc]
 
-
-_TOO_LARGE = b"431 Request Header Fields Too Large"
+    def _refuse(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_REFUSAL)
+            self.transport.close()
+        else:
+            self.transport.abort()

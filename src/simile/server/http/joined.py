@@ -7,7 +7,7 @@ wakes twice. 64 clients with one short text each got 8 % more answers with this 
 import asyncio
 from typing import Any
 
-from simile.server.http.heads import BoundedHeads
+from simile.server.http.heads import HeadLimits
 
 
 class JoinedWrites:
@@ -46,17 +46,16 @@ class JoinedWrites:
 
 def http_protocol() -> type[asyncio.Protocol]:
     """Return uvicorn's fastest installed protocol, with joined writes."""
-    bases: Any
+    base: Any
+    limits: Any = object  # h11 has such limits of its own.
     try:
-        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as base
 
-        bases = (BoundedHeads, HttpToolsProtocol)
+        limits = HeadLimits
     except ImportError:
-        from uvicorn.protocols.http.h11_impl import H11Protocol
+        from uvicorn.protocols.http.h11_impl import H11Protocol as base
 
-        bases = (H11Protocol,)
-
-    class Protocol(*bases):  # type: ignore[misc]
+    class Protocol(limits, base):  # type: ignore[misc]
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(JoinedWrites(transport, self.loop))
 

@@ -6,8 +6,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simile.server.http.dialects import Dialect
-from simile.server.http.endpoint import Endpoint, Handler
-from simile.server.http.reading import MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES
+from simile.server.http.endpoint import SMALL_BODY_BYTES, Endpoint, Handler
+from simile.server.http.reading import MAX_BODY_BYTES
 from simile.server.http.refusals import wrong_method
 
 
@@ -32,12 +32,13 @@ def route(
     handler: Handler,
     dialect: Dialect,
     *,
-    max_bytes: int = MAX_SMALL_BODY_BYTES,
+    max_body_bytes: int = SMALL_BODY_BYTES,
 ) -> DialectRoute:
-    """Bind a handler to a method and a path; bodies may have `max_bytes`."""
-    return DialectRoute([method], path, Endpoint(handler, dialect, max_bytes=max_bytes), dialect)
+    """Bind a handler to a method and a path."""
+    endpoint = Endpoint(handler, dialect, max_body_bytes=max_body_bytes)
+    return DialectRoute([method], path, endpoint, dialect)
 
 
-def text_route(path: str, handler: Handler, dialect: Dialect) -> DialectRoute:
-    """Bind a handler to a path that texts are posted to."""
-    return route("POST", path, handler, dialect, max_bytes=MAX_BODY_BYTES)
+def texts_route(path: str, handler: Handler, dialect: Dialect) -> DialectRoute:
+    """Bind a handler to POST on a path whose body holds texts, and may be large."""
+    return route("POST", path, handler, dialect, max_body_bytes=MAX_BODY_BYTES)

@@ -45,7 +45,7 @@ class ChangeHandlers:
         """POST /api/pull."""
         if not self._allow_pull:
             raise PullOffError("this server pulls no models: it was started with --no-pull")
-        request = ollama_store.parse_pull(call.body)
+        request = await call.read(ollama_store.parse_pull)
         name = request.name.display
         lines = self._pull_lines(name, self._pulls.join(name, insecure=request.insecure))
         if request.stream:
@@ -73,7 +73,7 @@ class ChangeHandlers:
 
     async def delete(self, call: Call) -> Response:
         """DELETE /api/delete; the model is unloaded first."""
-        text, name = ollama_store.parse_delete(call.body)
+        text, name = await call.read(ollama_store.parse_delete)
         await self._unload(name)
         try:
             await self._change(self._models.hub.remove, name.display)
@@ -83,7 +83,7 @@ class ChangeHandlers:
 
     async def copy(self, call: Call) -> Response:
         """POST /api/copy; a model that had the name before is unloaded."""
-        request = ollama_store.parse_copy(call.body)
+        request = await call.read(ollama_store.parse_copy)
         source, destination = request.from_name, request.to_name
         await asyncio.to_thread(self._models.find, AskedModel(request.source, source), "quoted")
         if source != destination:
@@ -103,12 +103,12 @@ class ChangeHandlers:
 
     async def generate(self, call: Call) -> Response:
         """POST /api/generate; loads or unloads, and generates nothing."""
-        request = ollama_chat.parse_generate(call.body)
+        request = await call.read(ollama_chat.parse_generate)
         return Response(ollama_chat.render_chat(request, await self._load_or_unload(request)))
 
     async def chat(self, call: Call) -> Response:
         """POST /api/chat; as generate."""
-        request = ollama_chat.parse_chat(call.body)
+        request = await call.read(ollama_chat.parse_chat)
         return Response(ollama_chat.render_chat(request, await self._load_or_unload(request)))
 
     async def _load_or_unload(self, request: ChatRequest) -> Reason:

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from simile.server.embedding import Embedded, EmbedRequest
-from simile.server.errors import BodyError, BodyTooLargeError
+from simile.server.errors import BodyError
 from simile.server.gojson.decode import decode
 from simile.server.gojson.durations import keep_alive_s
 from simile.server.gojson.encode import json_numbers, json_value
 from simile.server.gojson.fields import ANY, BOOL, INT, MAP, STRING, Kind, read_fields
-from simile.server.inputs import MAX_INPUTS, read_input_type
+from simile.server.inputs import read_input_type
 from simile.server.model_names import read_model
 from simile.server.vectors import BLOCK_ROWS, blocks, scales
 
@@ -71,8 +71,6 @@ def _texts(value: object) -> Sequence[str]:
         return ()
     if isinstance(value, str):
         return (value,)
-    if isinstance(value, list) and len(value) > MAX_INPUTS:
-        raise BodyTooLargeError(f"{len(value):,} inputs; expected at most {MAX_INPUTS:,}")
     if isinstance(value, list) and set(map(type, value)) == {str}:
         return value
     raise BodyError("invalid input type")

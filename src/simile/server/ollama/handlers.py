@@ -28,13 +28,13 @@ class OllamaHandlers:
 
     async def embed(self, call: Call) -> Response:
         """POST /api/embed."""
-        request = ollama.parse_embed(call.body)
+        request = await call.read(ollama.parse_embed)
         embedded = await embed(request, self._residency, call)
         return Response(ollama.render_embed(request, embedded), result_headers(embedded.result))
 
     async def embeddings(self, call: Call) -> Response:
         """POST /api/embeddings."""
-        request = ollama.parse_embeddings(call.body)
+        request = await call.read(ollama.parse_embeddings)
         embedded = await embed(request, self._residency, call)
         return Response(ollama.render_embeddings(embedded), timing_headers(embedded.result))
 
@@ -44,7 +44,7 @@ class OllamaHandlers:
 
     async def show(self, call: Call) -> Response:
         """POST /api/show."""
-        request = ollama_models.parse_show(call.body)
+        request = await call.read(ollama_models.parse_show)
         model, facts = await asyncio.to_thread(self._look_up, request.model)
         inside = await asyncio.to_thread(_look_inside, model) if request.verbose else None
         return Response(ollama_models.render_show(model, facts, inside))

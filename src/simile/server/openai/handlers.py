@@ -23,7 +23,7 @@ class OpenAIHandlers:
 
     async def embeddings(self, call: Call) -> Response:
         """POST /v1/embeddings."""
-        request = wire.parse_embeddings(call.body)
+        request = await call.read(wire.parse_embeddings)
         embedded = await embed(request, self._residency, call)
         return Response(wire.render_embeddings(request, embedded), result_headers(embedded.result))
 

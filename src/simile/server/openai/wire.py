@@ -35,7 +35,7 @@ def parse_embeddings(body: bytes) -> EmbedRequest:
     encoding = fields.get("encoding_format") or "float"
     if encoding.lower() not in ("float", "base64"):
         raise BodyError(
-            f"Invalid value for 'encoding_format' = {encoding}."
+            f"Invalid value for 'encoding_format' = {encoding[:40]}."
             " Supported values: ['float', 'base64']."
         )
     value = fields.get("input")

@@ -6,6 +6,7 @@ Knows which answer belongs to which path; does not know JSON keys, status codes 
 from simile.engine.residency import Residency
 from simile.errors import ModelNotFoundError
 from simile.server.http.endpoint import Call, Response
+from simile.server.inputs import check_count
 from simile.server.model_names import AskedModel, not_found
 from simile.server.rerank.wire import RerankRequest, parse_rerank, render_rerank, render_texts
 from simile.server.served import Served
@@ -22,7 +23,7 @@ class RerankHandlers:
 
     async def rerank(self, call: Call) -> Response:
         """POST /rerank, /v1/rerank, /v2/rerank and /api/rerank."""
-        request = parse_rerank(call.body)
+        request = await call.read(parse_rerank)
         model = request.model or await self._served.reranker()
         result = await self._rank(request, model, call)
         path = call.scope["path"]
@@ -36,6 +37,7 @@ class RerankHandlers:
 
     async def _rank(self, request: RerankRequest, model: AskedModel, call: Call) -> RerankResult:
         """Join the queue and score the texts. Raises OverloadedError if the queue is full."""
+        check_count(len(request.texts), "documents")
         call.state.enqueue(len(request.texts))
         try:
             using = self._residency.using(model.name, keep_alive_s=request.keep_alive_s)

@@ -23,6 +23,7 @@ from simile.server.model_names import AskedModel, read_model
 from simile.types import RerankResult
 
 _BLOCK_ROWS = 256
+_MAX_RANK_FIELDS = 32
 _TEXTS_PER_SEARCH_UNIT = 100
 """A query with up to this many documents counts as one search, as in Cohere's billing."""
 
@@ -101,9 +102,13 @@ def _texts(value: Any, name: str, rank_fields: Sequence[str]) -> Sequence[str]:
 def _rank_fields(value: Any) -> Sequence[str]:
     if value is None:
         return ()
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+    if (
+        isinstance(value, list)
+        and len(value) <= _MAX_RANK_FIELDS
+        and all(isinstance(name, str) for name in value)
+    ):
         return value
-    raise BodyError("rank_fields: expected an array of strings")
+    raise BodyError(f"rank_fields: expected an array of at most {_MAX_RANK_FIELDS} strings")
 
 
 def _text(item: Any, name: str, place: int, rank_fields: Sequence[str]) -> str:

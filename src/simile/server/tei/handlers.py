@@ -14,6 +14,7 @@ from simile.models.tokenizer import Tokenizer
 from simile.server.embedding import Embedded, EmbedRequest, embed
 from simile.server.http.endpoint import Call, Response
 from simile.server.http.traffic import TEXT_BYTES, Traffic
+from simile.server.inputs import check_count
 from simile.server.local_models import LocalModels
 from simile.server.model_names import AskedModel
 from simile.server.served import Served
@@ -36,13 +37,13 @@ class TeiHandlers:
 
     async def embed(self, call: Call) -> Response:
         """POST /embed."""
-        request = tei.parse_embed(call.body)
+        request = await call.read(tei.parse_embed)
         embedded = await self._embed(request, call)
         return Response(tei.render_embed(request, embedded), result_headers(embedded.result))
 
     async def similarity(self, call: Call) -> Response:
         """POST /similarity."""
-        embedded = await self._embed(tei.parse_similarity(call.body), call)
+        embedded = await self._embed(await call.read(tei.parse_similarity), call)
         return Response(tei.render_similarity(embedded), result_headers(embedded.result))
 
     async def _embed(self, request: EmbedRequest, call: Call) -> Embedded:
@@ -52,7 +53,8 @@ class TeiHandlers:
 
     async def tokenize(self, call: Call) -> Response:
         """POST /tokenize; no model is loaded for it."""
-        request = tei.parse_tokenize(call.body)
+        request = await call.read(tei.parse_tokenize)
+        check_count(len(request.texts), "inputs")
         call.state.enqueue(len(request.texts))
         model = request.model or await self._served.any()
         return Response(await asyncio.to_thread(self._tokenize, model, request))
