@@ -44,18 +44,18 @@ def _raw(text: bytes) -> bytes:
 
 ATTACKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "nothing": ("/api/embed", lambda: b""),
-    "7 MB of prose": ("/api/embed", lambda: _embed("the quick brown fox, " * (7 * M // 21))),
-    "7 MB of one word": ("/api/embed", lambda: _embed("x" * 7 * M)),
-    "7 MB of blanks": ("/api/embed", lambda: _embed(" " * 7 * M)),
-    "7 MB of emoji": ("/api/embed", lambda: _embed(_EMOJI * (7 * M // 4))),
-    "7 MB of Hangul": ("/api/embed", lambda: _embed(_HANGUL * (7 * M // 3))),
-    "7 MB of Thai": ("/api/embed", lambda: _embed(_THAI * (7 * M // 3))),
-    "7 MB of Arabic": ("/api/embed", lambda: _embed(_ARABIC * (7 * M // 2))),
-    "7 MB of escapes": ("/api/embed", lambda: _raw(b"\\n" * (7 * M // 2))),
+    "15 MB of prose": ("/api/embed", lambda: _embed("the quick brown fox, " * (15 * M // 21))),
+    "15 MB of one word": ("/api/embed", lambda: _embed("x" * 15 * M)),
+    "15 MB of blanks": ("/api/embed", lambda: _embed(" " * 15 * M)),
+    "15 MB of emoji": ("/api/embed", lambda: _embed(_EMOJI * (15 * M // 4))),
+    "15 MB of Hangul": ("/api/embed", lambda: _embed(_HANGUL * (15 * M // 3))),
+    "15 MB of Thai": ("/api/embed", lambda: _embed(_THAI * (15 * M // 3))),
+    "15 MB of Arabic": ("/api/embed", lambda: _embed(_ARABIC * (15 * M // 2))),
+    "15 MB of escapes": ("/api/embed", lambda: _raw(b"\\n" * (15 * M // 2))),
     "lone surrogates": (
         "/api/embed", lambda: _raw(b"\\ud800" * M)
     ),
-    "malformed, 7 MB": ("/api/embed", lambda: b'{"model":"MODEL","input":"' + b"a" * 7 * M),
+    "malformed, 15 MB": ("/api/embed", lambda: b'{"model":"MODEL","input":"' + b"a" * 15 * M),
     "60,000 texts": ("/api/embed", lambda: _listed([f"text {i}" for i in range(60_000)])),
     "2,000 long texts": ("/v1/embeddings", lambda: _listed(["word " * 700] * 2000)),
     "390,000 ids": (

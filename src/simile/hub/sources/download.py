@@ -119,7 +119,9 @@ def transfer(
                     raise DownloadError(f"{_host(url)}: {exc or type(exc).__name__}") from exc
 
 
-def _client(url: str, watch: Supervision, headers: Mapping[str, str] | None = None) -> httpx2.Client:
+def _client(
+    url: str, watch: Supervision, headers: Mapping[str, str] | None = None
+) -> httpx2.Client:
     from urllib.request import getproxies
 
     import httpx2
