@@ -71,7 +71,7 @@ class Sizes:
             layer_count=configuration.size("num_hidden_layers"),
             head_count=configuration.size("num_attention_heads"),
             feed_forward_size=configuration.size("intermediate_size"),
-            norm_eps=configuration.number(eps, default_eps),
+            norm_eps=configuration.epsilon(eps, default_eps),
             context_length=configuration.size("max_position_embeddings", context_length),
         )
 

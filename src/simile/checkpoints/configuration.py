@@ -9,6 +9,9 @@ from typing import Any
 
 from simile.errors import CheckpointError, UnsupportedModelError
 
+_MOST_SIZE = 2**40
+_MOST = 1e30
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -20,14 +23,14 @@ class Configuration:
     def size(self, name: str, default: int | None = None) -> int:
         """Read a positive integer. Raises CheckpointError for anything else."""
         value = self._value(name, default)
-        if type(value) is not int or value < 1:
+        if type(value) is not int or not 1 <= value <= _MOST_SIZE:
             raise self._wrong(name, value, "a positive integer")
         return value
 
     def count(self, name: str, default: int | None = None) -> int:
         """Read an integer of 0 or more. Raises CheckpointError for anything else."""
         value = self._value(name, default)
-        if type(value) is not int or value < 0:
+        if type(value) is not int or not 0 <= value <= _MOST_SIZE:
             raise self._wrong(name, value, "an integer from 0 up")
         return value
 
@@ -36,7 +39,16 @@ class Configuration:
         value = self._value(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(name, value, "a number")
+        if not abs(value) <= _MOST:  # false for NaN
+            raise self._wrong(name, value, "a finite number")
         return float(value)
+
+    def epsilon(self, name: str, default: float | None = None) -> float:
+        """Read what a norm adds under its root. Raises CheckpointError unless 0 to 1."""
+        value = self.number(name, default)
+        if not 0 <= value <= 1:
+            raise self._wrong(name, value, "a number from 0 to 1, such as 1e-12")
+        return value
 
     def text(self, name: str, default: str | None = None) -> str:
         """Read a string. Raises CheckpointError for another value or a missing one."""
@@ -73,4 +85,4 @@ class Configuration:
         return default if value is None else value
 
     def _wrong(self, name: str, value: object, expected: str) -> CheckpointError:
-        return CheckpointError(f"{self.where}: {name} is {value!r}; expected {expected}")
+        return CheckpointError(f"{self.where}: {name} is {ascii(value)[:80]}; expected {expected}")

@@ -4,7 +4,6 @@ Format: https://github.com/huggingface/safetensors (read 2026-11), an 8-byte lit
 length, a JSON header, the data. Pickled weights are never opened.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,11 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simile.bounded import parse_json
 from simile.checkpoints.mapped_file import MappedFile
 from simile.checkpoints.tensors import Half, StoredTensor, Tensors, to_float32
 from simile.errors import CheckpointError, UnsupportedModelError
 
-MAX_HEADER_BYTES = 100_000_000
+MAX_HEADER_BYTES = 16 * 2**20
+"""About 100,000 tensors; parsed, they take ten times as much memory."""
+MAX_DIMS = 8
 
 
 _DTYPES: Mapping[str, np.dtype[Any]] = {
@@ -56,11 +58,11 @@ def _read_safetensors(path: Path, data: NDArray[np.uint8]) -> dict[str, StoredTe
     size = int.from_bytes(data[:8].tobytes(), "little") if data.size >= 8 else 0
     if not 2 <= size <= min(MAX_HEADER_BYTES, data.size - 8):
         raise CheckpointError(f"{path} is not a safetensors file, or truncated in its header")
-    try:
-        header = json.loads(data[8 : 8 + size].tobytes())
-        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    except (ValueError, AttributeError) as exc:
-        raise CheckpointError(f"{path} has a damaged header: {exc}") from exc
+    what = f"{path} has a damaged header: it"
+    header = parse_json(data[8 : 8 + size].tobytes(), what=what, error=CheckpointError)
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{what} is no object")
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
     body = data[8 + size :]
     views = {name: _view(path, name, entry, body) for name, entry in entries.items()}
     _refuse_overlaps(path, entries)
@@ -81,6 +83,7 @@ def _view(path: Path, name: str, entry: Any, body: NDArray[np.uint8]) -> StoredT
     try:
         kind, shape, (start, stop) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         sound = all(type(n) is int and n >= 0 for n in (*shape, start, stop)) and start <= stop
+        sound = sound and len(shape) <= MAX_DIMS
         known = kind in _DTYPES
     except (TypeError, KeyError, ValueError) as exc:
         raise CheckpointError(f"{path}: damaged entry for tensor {name}") from exc

@@ -13,6 +13,9 @@ from typing import Any
 from simile.checkpoints.json_file import find_json
 from simile.errors import CheckpointError
 
+_MAX_BYTES = 2**28
+_MAX_GROWTH = 64
+_MAX_NORMALIZERS = 64
 _WORD_PIECES = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer")
 _UNIGRAMS = ("XLMRobertaTokenizer", "CamembertTokenizer")
 _BYTE_PAIRS = ("RobertaTokenizer",)
@@ -35,10 +38,16 @@ def read_tokenizer(folder: Path) -> Any:
     path = next((f for f in (folder / "tokenizer.json", folder / "vocab.txt") if f.is_file()), None)
     if path is None:
         raise CheckpointError(f"{folder} has neither tokenizer.json nor vocab.txt")
+    if (size := path.stat().st_size) > _MAX_BYTES:
+        raise CheckpointError(f"{path} has {size:,} bytes; at most {_MAX_BYTES:,} are read")
     try:
         fast = FastTokenizer.from_file(str(path)) if path.suffix == ".json" else _word_piece(path)
-    except Exception as exc:  # The library raises bare Exception for a file it cannot parse.
-        raise CheckpointError(f"{path} is not a tokenizer that can be read: {exc}") from exc
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as exc:  # It raises bare Exception, and panics as BaseException.
+        said = " ".join(str(exc).split())[:200]
+        raise CheckpointError(f"{path} is not a tokenizer that can be read: {said}") from exc
+    _refuse_growth(path, fast.normalizer)
     kind = _read_config(folder / "config.json").get("model_type")
     if kind not in _FILE_ONLY:
         default = _DEFAULT_CLASSES.get(str(kind), _WORD_PIECES[0])
@@ -46,6 +55,27 @@ def read_tokenizer(folder: Path) -> Any:
     fast.no_truncation()
     fast.no_padding()
     return fast
+
+
+def _refuse_growth(path: Path, normalizer: Any) -> None:
+    """Raise CheckpointError for normalizers that may make a text many times longer."""
+    if normalizer is None:
+        return
+    stored = json.loads(normalizer.__getstate__())
+    parts = stored.get("normalizers", [stored])
+    growth = 1.0
+    for part in parts:
+        if isinstance(part, dict) and part.get("type") == "Replace":
+            pattern = part.get("pattern", {})
+            shortest = len(str(pattern.get("String", ""))) or 1
+            growth *= max(1.0, len(str(part.get("content", ""))) / shortest)
+        elif isinstance(part, dict) and part.get("type") in ("Prepend", "Append"):
+            growth += len(str(part.get("prepend") or part.get("append") or "")) / _MAX_GROWTH
+    if growth > _MAX_GROWTH or len(parts) > _MAX_NORMALIZERS:
+        raise CheckpointError(
+            f"{path}: its {len(parts)} normalizers make a text up to {growth:.3g} times longer; "
+            f"expected at most {_MAX_NORMALIZERS}, and {_MAX_GROWTH} times"
+        )
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from simile.atomic import replacing
+from simile.bounded import parse_json, read_file
 from simile.errors import EngineError
 
 WORTH = 1.1
@@ -76,9 +77,10 @@ def find(cores: int, compare: Compare) -> Plan:
 
 def _read(path: Path, cores: int) -> Plan | None:
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        data = read_file(path, max_bytes=65_536, error=EngineError)
+        kept = parse_json(data, what="it", error=EngineError)
         plan = Plan(int(kept["streams"]), int(kept["batch_tokens"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (EngineError, ValueError, OverflowError, KeyError, TypeError):
         return None
     is_sound = 1 <= plan.streams <= cores and 1 <= plan.batch_tokens <= 2**16
     return plan if is_sound else None

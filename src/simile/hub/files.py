@@ -4,7 +4,6 @@ Knows which files an encoder is read from, and sha256; does not know names, the 
 network.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
+from simile.checkpoints.json_file import find_json
 from simile.errors import CheckpointError, DownloadError
 
 Progress = Callable[[str, int, int | None], None]
@@ -39,10 +39,10 @@ def check_modules(folder: Path) -> None:
     try:
         needed = [
             f"{entry['path']}/config.json"
-            for entry in json.loads(modules.read_text(encoding="utf-8"))
+            for entry in find_json(modules)
             if entry["path"] and not entry["type"].endswith((".Normalize", ".StaticEmbedding"))
         ]
-    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+    except (TypeError, KeyError, AttributeError) as exc:
         raise CheckpointError(f"its modules.json is damaged: {exc}") from exc
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:

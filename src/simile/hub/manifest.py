@@ -12,11 +12,14 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from simile.bounded import parse_json, read_file
+from simile.errors import CheckpointError
 from simile.hub.files import FileRecord
 from simile.hub.names import ModelName
 
 MANIFEST = "manifest.json"
 _VERSION = 1
+_MAX_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def read_manifest(folder: Path) -> Manifest | None:
     """Read the folder's manifest; None if none can be read."""
     try:
-        fields = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        data = read_file(folder / MANIFEST, max_bytes=_MAX_BYTES, error=CheckpointError)
+        fields = parse_json(data, what="it", error=CheckpointError)
         pulled_at = datetime.fromisoformat(fields["pulled_at"])
         files = tuple(FileRecord(**file) for file in fields["files"])
         copied_from = fields.get("copied_from")
@@ -82,7 +86,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         manifest = Manifest(
             fields["name"], fields["source"], license, pulled_at, files, copied_from, digest
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (CheckpointError, ValueError, KeyError, TypeError, AttributeError):
         return None
     understood = fields.get("version") == _VERSION and pulled_at.tzinfo is not None and files
     return manifest if understood else None

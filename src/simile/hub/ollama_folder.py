@@ -8,6 +8,7 @@ manifest/paths.go (read 2026-11).
 from datetime import UTC, datetime
 from pathlib import Path
 
+from simile.bounded import read_file
 from simile.checkpoints.gguf.header import check_embeds
 from simile.errors import CheckpointError, ModelError, ModelNameError
 from simile.hub.files import FileRecord, take_file
@@ -99,8 +100,8 @@ class OllamaFolder:
         )
 
     def _read(self, path: Path, name: str) -> OllamaManifest:
-        with path.open("rb") as file:
-            return parse_manifest(file.read(MAX_MANIFEST_BYTES), name)
+        data = read_file(path, max_bytes=MAX_MANIFEST_BYTES, error=CheckpointError)
+        return parse_manifest(data, name)
 
     def _blob(self, layer: Layer) -> Path:
         return self.folder / "blobs" / f"sha256-{layer.sha256}"

@@ -5,7 +5,6 @@ does not know where layers are kept, nor GGUF. Source: Ollama, manifest/ and
 server/images.go: an OCI manifest whose layers are `application/vnd.ollama.image.*` (read 2026-11).
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from simile.bounded import parse_json, read_file
 from simile.errors import CheckpointError, UnsupportedModelError
 
 MODEL_FILE = "model.gguf"
@@ -56,7 +56,7 @@ def parse_manifest(data: bytes, name: str) -> OllamaManifest:
     CheckpointError where it is damaged, UnsupportedModelError where the model is not one GGUF file.
     """
     try:
-        content = json.loads(data)
+        content = parse_json(data, what="it", error=CheckpointError)
         entries: list[dict[str, Any]] = content["layers"]
         kinds = [str(entry["mediaType"]).removeprefix(_KIND) for entry in entries]
         layers = [_layer(entry) for entry in entries]
@@ -90,8 +90,9 @@ def _layer(entry: Mapping[str, Any]) -> Layer:
 def read_window(params: Path) -> int | None:
     """Return a model's default window (`num_ctx`), if its parameters set one."""
     try:
-        window = json.loads(params.read_bytes())["num_ctx"]
-    except (OSError, ValueError, KeyError, TypeError):
+        data = read_file(params, max_bytes=MAX_TEXT_BYTES, error=CheckpointError)
+        window = parse_json(data, what="it", error=CheckpointError)["num_ctx"]
+    except (CheckpointError, KeyError, TypeError):
         return None
     return window if type(window) is int and window > 0 else None
 
@@ -99,7 +100,8 @@ def read_window(params: Path) -> int | None:
 def read_license(text: Path) -> str | None:
     """Return the SPDX name of a license from its text, if that is a well-known one."""
     try:
-        content = text.read_text(encoding="utf-8", errors="replace")
+        data = read_file(text, max_bytes=MAX_TEXT_BYTES, error=CheckpointError)
+        content = data.decode("utf-8", "replace")
     except OSError:
         return None
     known = next((name for pattern, name in _LICENSES if pattern.match(content)), None)

@@ -76,7 +76,7 @@ SECRET = "swordfish"
         ("", "expected one or more"),
         ("keys = []", "expected one or more"),
         (f"keys = '{SECRET}'", "expected one or more"),
-        (f"{SECRET}\n", r"is not TOML \(at line 1"),
+        (f"{SECRET}\n", "is not TOML: invalid at line 1"),
         (f'keys = "{SECRET}', "is not TOML"),
         (f'a = "{SECRET}"\na = "{SECRET}"', "is not TOML"),
         (f"[[keys]]\nname = 'a'\nkey = '{SECRET}'", "key 1: expected a key of at least 16"),

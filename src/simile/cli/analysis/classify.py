@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from simile.cli.parts import options
 from simile.cli.parts.console import print_bold
 from simile.cli.parts.printing import print_json
 from simile.cli.parts.stdin import MAX_TEXT_BYTES
@@ -45,7 +46,7 @@ _SHOWN_CHARS = 70
 )
 @click.option(
     "--min-confidence",
-    type=float,
+    type=options.FINITE,
     help='Answer "none of these" below this; 0 always gives a label.  [default: learned]',
 )
 @click.option("--scores", is_flag=True, help="Print the confidence of every label.")

@@ -22,9 +22,11 @@ _SHOWN_CHARS = 70
 @click.argument("source", required=False, metavar="FILE | FOLDER | - | SAVED.npz")
 @options.index
 @options.principals
-@click.option("--threshold", type=float, help="Minimum cosine of near-duplicates.  [default: 0.92]")
 @click.option(
-    "--floor", type=float, help="Lowest --threshold that --save supports.  [default: 0.85]"
+    "--threshold", type=options.FINITE, help="Minimum cosine of near-duplicates.  [default: 0.92]"
+)
+@click.option(
+    "--floor", type=options.FINITE, help="Lowest --threshold that --save supports.  [default: 0.85]"
 )
 @click.option(
     "--save",

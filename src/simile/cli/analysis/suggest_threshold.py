@@ -20,7 +20,9 @@ _NO = {"0", "false", "no", "different"}
 
 @click.command("suggest-threshold")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--cut", type=float, help="Labels are scores; duplicates have at least this.")
+@click.option(
+    "--cut", type=options.FINITE, help="Labels are scores; duplicates have at least this."
+)
 @options.model
 @click.option("--json", "as_json", is_flag=True, help="Print JSON even on a terminal.")
 def command(file: Path, cut: float | None, model: str, *, as_json: bool) -> None:

@@ -8,11 +8,19 @@ from typing import BinaryIO
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
+from simile.errors import EngineError
 from simile.output_file import writing
 from simile.types import Embeddings
 
 Write = Callable[[Embeddings], None]
+
+
+def require_finite(values: NDArray[np.floating], model: str) -> None:
+    """Raise EngineError if a model computed NaN or infinity: its weights or sizes are damaged."""
+    if not np.isfinite(values).all():
+        raise EngineError(f"{model} computed NaN or infinity; its weights may be damaged")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--rerank", metavar="MODEL", help="As for `simile search`.")
 @click.option(
     "--min-cosine",
-    type=float,
+    type=options.FINITE,
     help="Do not ask the model if no passage is at least this similar.  [default: 0.2]",
 )
 @click.option(

@@ -37,7 +37,7 @@ _SHOWN_LINES = 4
 )
 @click.option(
     "--alpha",
-    type=float,
+    type=options.FINITE,
     help="Weight of the dense arm, 0 to 1.  [default: 0.6, or as set by `simile tune`]",
 )
 @click.option("--fusion", type=click.Choice(["convex", "rrf"]), default="convex", show_default=True)
@@ -45,7 +45,7 @@ _SHOWN_LINES = 4
 @click.option("--per-document", type=int, metavar="N", help="At most N hits per document.")
 @click.option(
     "--collapse",
-    type=float,
+    type=options.FINITE,
     metavar="COSINE",
     help="Drop hits at least this similar to a better one; 0.95 drops near-duplicates.",
 )

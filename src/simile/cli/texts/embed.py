@@ -49,7 +49,7 @@ def command(
 
     `-` reads one text per line from stdin.
     """
-    from simile.cli.parts.output import open_output
+    from simile.cli.parts.output import open_output, require_finite
     from simile.embedder import Embedder
 
     source: Iterable[str] = lines_of(sys.stdin.buffer) if texts == ("-",) else texts
@@ -59,6 +59,7 @@ def command(
         with open_output(output, embedder.dim) as write:
             tally = _Tally()
             for result in results:
+                require_finite(result.vectors, embedder.name)
                 write(result.vectors)
                 tally.add(result)
         tally.report(perf_counter() - start, embedder.max_tokens, quiet=texts != ("-",))

@@ -52,6 +52,9 @@ def command(
 
     Reads the texts from --documents, where `-` is stdin.
     """
+    import numpy as np
+
+    from simile.cli.parts.output import require_finite
     from simile.reranker import Reranker
 
     is_stdin = str(documents) == "-"
@@ -63,6 +66,7 @@ def command(
         ranked = reranker.rank(
             query, texts, top_k=k, raw_scores=raw_scores, instruction=instruction
         )
+    require_finite(np.array([one.score for one in ranked]), model)
     if as_json or not sys.stdout.isatty():
         _print_json(ranked, texts)
     else:

@@ -18,8 +18,11 @@ def command(first: str, second: str, model: str, precision: Precision) -> None:
     """
     import numpy as np
 
+    from simile.cli.parts.output import require_finite
     from simile.embedder import Embedder
 
     with Embedder(model, precision=precision) as embedder:
-        a, b = embedder.embed([first, second], role="document").astype(np.float64)
+        vectors = embedder.embed([first, second], role="document").astype(np.float64)
+        require_finite(vectors, embedder.name)
+        a, b = vectors
     print(f"{a @ b / (np.linalg.norm(a) * np.linalg.norm(b)):.6f}")

@@ -11,18 +11,18 @@ import hmac
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from simile.bounded import parse_toml, read_file
 from simile.errors import ConfigError
 
 MIN_KEY_LENGTH = 16
 _KEY = re.compile(r"[\x21-\x7e]+")
 _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")
 _BEARER = re.compile(rb"bearer[ \t]+(\S+)[ \t]*", re.IGNORECASE)
-_PLACE = re.compile(r"\(at [^()]*\)")
+_MAX_BYTES = 2**20
 _FIELDS = {"name", "key", "principals"}
 
 
@@ -62,14 +62,8 @@ def seen_by_others(path: Path) -> bool:
 
 
 def _read(path: Path) -> tuple[tuple[bytes, Caller], ...]:
-    try:
-        content = tomllib.loads(path.read_bytes().decode())
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be read: {exc.strerror}") from exc
-    except ValueError as exc:
-        # The parser's own words may quote the file, and so a key.
-        place = _PLACE.search(str(exc))
-        raise ConfigError(f"{path} is not TOML {place[0] if place else ''}".rstrip()) from None
+    data = read_file(path, max_bytes=_MAX_BYTES, error=ConfigError)
+    content = parse_toml(data, what=str(path), error=ConfigError)
     tables = content.pop("keys", None)
     if content or not isinstance(tables, list) or not tables:
         raise ConfigError(f"{path}: expected one or more [[keys]] tables, and nothing else")
