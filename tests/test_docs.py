@@ -98,3 +98,19 @@ def test_links_between_pages_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_promise_names_tests_that_exist():
+    text, file = read("docs/security.md"), ""
+    named = re.findall(r"`((?:tests|…)[^`\s]*)`", text)
+    assert len(named) > 40
+    for name in named:
+        path, *parts = name.split("::")
+        if not parts and path == "…":
+            continue
+        if path.startswith("tests/"):
+            file = path
+        elif path != "…":
+            file = next(str(found) for found in (ROOT / "tests").rglob(path.rpartition("/")[2]))
+        source = (ROOT / file).read_text("utf-8")
+        assert all(re.search(rf"(def|class) {part}\b", source) for part in parts), name

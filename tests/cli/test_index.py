@@ -1,5 +1,6 @@
 """`simile index` and its sisters, as a user runs them."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -216,3 +217,23 @@ def test_why_skipped_tells_the_reason(run, work):
     assert done.stdout.startswith(b"docs/a.md: it matches --exclude a.*")
     done = run("why-skipped", "docs/a.md", "--include", "*.py", cwd=work)
     assert b"it does not match --include *.py" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no owner there")
+@pytest.mark.parametrize("what", ["owner", "database", "link"])
+def test_an_index_of_somebody_else_is_not_found(run, copied, monkeypatch, what):
+    """As in git: one in a folder above could take private texts, or answer with anything."""
+    place = copied / ".simile"
+    if what == "link":
+        place.rename(copied / "elsewhere")
+        place.symlink_to("elsewhere")
+    else:
+        path = place if what == "owner" else place / "index.sqlite"
+        if os.geteuid() == 0:
+            os.chown(path, 65534, 65534)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: 65533)
+    for arguments in (["search", "cat"], ["index", "docs"], ["status"]):
+        message = said(run(*arguments, cwd=copied / "docs"))
+        assert "was found above" in message and "-i " in message
+    assert run("search", "cat", "-i", copied / ".simile", cwd=copied / "docs").returncode == 0

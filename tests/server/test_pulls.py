@@ -161,3 +161,23 @@ def test_a_server_that_has_stopped_is_no_error_of_the_thread(stub):
     for thread in threading.enumerate():
         if thread.name.startswith("simile-pull"):
             thread.join(WAIT_S)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_told"),
+    [("127.0.0.1:9/acme/tiny", False), ("evil.example/acme/tiny", False), ("hf.co/a/b", True),
+     ("tiny", True)],
+)  # fmt: skip
+def test_a_client_is_told_no_more_than_that_it_failed(stub, name, is_told):
+    """Of a registry that it named: what happened there would show it the server's own network."""
+
+    async def go():
+        pulls = Pulls(cast(Any, stub))
+        pull = pulls.join(name)
+        stub.steps.put(DownloadError("sha256 of x is abc, expected def; connection refused"))
+        with pytest.raises(DownloadError) as failure:
+            await collect(pull)
+        return str(failure.value)
+
+    said = asyncio.run(go())
+    assert ("connection refused" in said) == is_told and ("abc" in said) == is_told

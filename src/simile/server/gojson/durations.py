@@ -91,4 +91,4 @@ def _quote(text: str) -> str:
 
 
 def _bytes_of(char: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in char.encode())
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
