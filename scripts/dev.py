@@ -54,6 +54,7 @@ CHECKS: dict[str, list[list[str]]] = {
         ["-m", "benchmarks.search"],
         ["-m", "benchmarks.indexing"],
         ["-m", "benchmarks.serve"],
+        ["-m", "benchmarks.probe"],
     ],
 }
 TRY_WHEEL = (
