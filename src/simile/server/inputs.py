@@ -10,7 +10,7 @@ from simile.server.errors import BodyError, BodyTooLargeError
 from simile.server.gojson.fields import go_value, is_whole
 from simile.types import ROLES, Role
 
-MAX_INPUTS = 16_384
+MAX_INPUTS = 32_768
 """Texts of one request, or arrays of token ids."""
 _EXPECTED = " or ".join(f'"{role}"' for role in ROLES)
 
