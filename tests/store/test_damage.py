@@ -200,7 +200,7 @@ class TestLinks:
 
 
 AS_NOBODY = (
-    "import mmap, os, sys\n"
+    "import mmap, os, simsimd, sys\n"
     "from pathlib import Path\n"
     "from tests.store.test_damage import results\n"
     "if os.name != 'nt' and os.geteuid() == 0: os.setgid(65534); os.setuid(65534)\n"

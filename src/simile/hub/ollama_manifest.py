@@ -102,7 +102,7 @@ def read_license(text: Path) -> str | None:
     try:
         data = read_file(text, max_bytes=MAX_TEXT_BYTES, error=CheckpointError)
         content = data.decode("utf-8", "replace")
-    except OSError:
+    except CheckpointError:
         return None
     known = next((name for pattern, name in _LICENSES if pattern.match(content)), None)
     first = content.strip().partition("\n")[0].strip()
