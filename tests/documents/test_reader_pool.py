@@ -104,6 +104,17 @@ def test_a_reader_is_kept_for_the_next_file(tmp_path):
     assert reader_pool._idle == [] or reader_pool._idle[0] is not first
 
 
+def test_a_reader_is_kept_though_its_parent_is_large(tmp_path):
+    reader_pool.stop_all()
+    large = bytearray(400 * 2**20)
+    paths = write(tmp_path)
+    list(load(paths[0]))
+    first = reader_pool._idle[0]
+    for path in paths * 3:
+        list(load(path))
+    assert reader_pool._idle == [first] and len(large) > 0
+
+
 def test_a_long_table_is_streamed(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text("text,n\n" + "".join(f"row {i} {'x' * 100},{i}\n" for i in range(20_000)))
