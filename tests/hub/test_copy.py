@@ -1,6 +1,7 @@
 """Giving a model of the store a second name."""
 
 import shutil
+import threading
 import time
 
 import pytest
@@ -92,3 +93,30 @@ def test_what_is_unfinished_is_swept(folder_hub, home):
     assert len(list(partial.glob("*.part"))) + len(list(partial.glob("*.new"))) == KEEP_FILES
     folder_hub._pulled.sweep(now_s=time.time() + KEEP_S + 1)
     assert [path.suffix for path in partial.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_models_that_come_and_go_are_found_or_not(folder_hub):
+    """Never damaged, never an error of the system: what one client deletes another may look for."""
+    folder_hub.pull("tiny")
+    seen: list[Exception] = []
+
+    def copy():
+        folder_hub.copy("tiny", "x")
+
+    def look():
+        for number in range(600):
+            actions = (lambda: folder_hub.find("x"), folder_hub.models, copy)
+            action = (*actions, lambda: folder_hub.remove("x"))[number % 4]
+            try:
+                action()
+            except ModelNotFoundError:
+                continue
+            except Exception as exc:
+                seen.append(exc)
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == []

@@ -22,7 +22,7 @@ from typing import Any
 from simile.engine.loading import load
 from simile.engine.resident import Resident
 from simile.engine.stats import EngineStats
-from simile.errors import EngineClosedError, EngineError
+from simile.errors import CheckpointError, EngineClosedError, EngineError
 from simile.models.local_model import LocalModel
 from simile.types import Precision
 
@@ -129,7 +129,11 @@ class Residency:
         if (resident := self._loaded.get(digest)) is not None:
             self._hold(resident)
         else:
-            resident = await self._wait_for_load(model)
+            try:
+                resident = await self._wait_for_load(model)
+            except CheckpointError:
+                await asyncio.to_thread(self._find, name)  # raises if it was deleted meanwhile
+                raise
         if self._loaded.get(digest) is resident:
             self._digests[name] = digest
         return resident

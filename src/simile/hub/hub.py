@@ -78,7 +78,12 @@ class Hub:
                 return self._with_facts(model, parsed)
             typed = name if isinstance(name, str) else name.display
             raise ModelNotFoundError(f'model "{typed}" not found, try pulling it first')
-        self._pulled.check(parsed, manifest)
+        try:
+            self._pulled.check(parsed, manifest)
+        except CheckpointError:
+            if self._pulled.read(parsed) != manifest:  # it was deleted or replaced meanwhile
+                return self._find(name)
+            raise
         return self._local(self._pulled.folder(parsed), manifest)
 
     def models(self) -> list[LocalModel]:

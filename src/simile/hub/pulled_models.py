@@ -21,6 +21,9 @@ KEEP_S = 7 * 86_400.0
 """How long a partial download is kept, so that a later pull goes on with it."""
 KEEP_FILES = 64
 KEEP_BYTES = 50 * 10**9
+_TRIES = 20
+_LEVELS = 4
+"""Folders between the root and a model: host, namespace, model and tag."""
 _STEM = re.compile(r".*-[0-9a-f]{12}|.*")
 
 
@@ -90,10 +93,9 @@ class PulledModels:
     def put(self, name: ModelName, finished: Path) -> None:
         """Move a finished folder into the place of an earlier one. Raises OSError if that fails."""
         target = self.folder(name)
-        target.parent.mkdir(parents=True, exist_ok=True)
         old = self._set_aside(name)
         try:
-            finished.rename(target)
+            _move(finished, target)
         except OSError:
             if old:
                 old.rename(target)
@@ -119,13 +121,38 @@ class PulledModels:
             return None
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(parents=True, exist_ok=True)
-        return target.rename(aside)
+        try:
+            return target.rename(aside)
+        except FileNotFoundError:  # another process has just deleted it
+            return None
 
     def _folders(self) -> Iterator[Path]:
-        return (path.parent for path in self.root.glob(f"*/*/*/*/{MANIFEST}"))
+        places = [self.root]
+        for _ in range(_LEVELS):
+            places = [child for place in places for child in _children(place)]
+        return (place for place in places if (place / MANIFEST).is_file())
 
     def _key(self, folder: Path) -> str:
         return folder.relative_to(self.root).as_posix().lower()
+
+
+def _move(finished: Path, target: Path) -> None:
+    """Rename a folder, though others delete the folders above it when they are empty."""
+    for _ in range(_TRIES):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            finished.rename(target)
+            return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    finished.rename(target)
+
+
+def _children(place: Path) -> list[Path]:
+    """Return what is in a folder, in order; nothing if another process has removed it."""
+    try:
+        return sorted(child for child in place.iterdir() if child.is_dir())
+    except OSError:
+        return []
 
 
 def _changed_s(path: Path) -> float:

@@ -4,7 +4,7 @@ Knows the hub and the words of each route. Reads files, so it blocks; each model
 once.
 """
 
-from simile.errors import ModelError, ModelNotFoundError
+from simile.errors import CheckpointError, ModelError, ModelNotFoundError
 from simile.hub.hub import Hub
 from simile.models.facts import ModelFacts
 from simile.models.known_facts import KnownFacts
@@ -27,8 +27,15 @@ class LocalModels:
             raise not_found(asked.text, style) from exc
 
     def facts(self, model: LocalModel) -> ModelFacts:
-        """Return a model's facts. Raises CheckpointError or UnsupportedModelError."""
-        return self._facts.of(model)
+        """Return a model's facts. Raises CheckpointError or UnsupportedModelError.
+
+        ModelNotFoundError if it was deleted since it was found.
+        """
+        try:
+            return self._facts.of(model)
+        except CheckpointError:
+            self.hub.find(model.name)
+            raise
 
     def all(self) -> list[tuple[LocalModel, ModelFacts | None]]:
         """Return every local model with its facts, newest first; None for damaged files."""
