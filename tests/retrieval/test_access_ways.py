@@ -60,6 +60,9 @@ FRONT_MATTER = {
     "mapping": f"---\nacl: {{read: [group:hr]}}\n---\n{SECRET}",
     "a blank within": f"---\nacl: [group: hr]\n---\n{SECRET}",
     "semicolon": f"---\nacl: group:hr;user:eve\n---\n{SECRET}",
+    "old Mac": f"---\r{LIST}\r---\r{SECRET}",
+    "separators": f"---\u2028{LIST}\u2028---\u2028{SECRET}",
+    "wide colon": f"---\nacl\uff1a group:hr\n---\n{SECRET}",
     "number": f"---\nacl: 5\n---\n{SECRET}",
 }
 TABLES = {
@@ -103,6 +106,11 @@ TABLES = {
     "front.html": f"---\n{LIST}\n---\n<p>{SECRET}</p>",
     "front.txt": f"---\n{LIST}\n---\n{SECRET}",
     "field.rst": f":acl: group:hr\n\n{SECRET}",
+    "header.csv": f'id,"text,acl\n1,{SECRET},group:hr\n',
+    "comment.csv": f"# exported\nid,text,acl\n1,{SECRET},group:hr\n",
+    "title.csv": f"Salaries;;\n\nid;text;acl\n1;{SECRET};group:hr\n",
+    "notes.mdwn": f"---\n{LIST}\n---\n{SECRET}",
+    "notes": f"---\n{LIST}\n---\n{SECRET}",
     "bare.txt": f"Acl: group:hr\n{SECRET}",
 }
 
@@ -141,6 +149,8 @@ def test_tables_and_fields_are_obeyed_or_refused(tmp_path, name, encoding):
         ("prose.txt", "Permissions: ask the owner.\n\nMore."),
         ("package.json", '{"name": "x", "permissions": ["tabs"], "access": "public"}'),
         ("plain.csv", "name,access\nx,public\n"),
+        ("quoted.csv", '"name","note"\n"x, y","a ""b"" c"\n'),
+        ("quoted.tsv", '"name"\t"note"\n"x"\t"a; b"\n'),
         ("plain.jsonl", '{"name": "x", "visibility": "public"}\n'),
         ("page.html", "<meta name='viewport' content='x'><p>acl: none</p>"),
     ],

@@ -26,7 +26,7 @@ _PRINCIPAL = re.compile(r"[\[({\s\"']*(?:user|group|role|team)s?\s*[:=]\s*\S", r
 _PUBLIC = re.compile(r"[\[({\s\"']*public[\])}\s\"',;]*", re.I)
 _LINE = re.compile(
     r"^[ \t]{0,3}(?P<mark>[^\w\s]{0,4})[ \t]{0,9}[\"'`*]{0,2}(?P<name>\w[\w .-]{1,40}?)"
-    r"[\"'`*]{0,2}[ \t]{0,9}(?::|=>?)(?P<value>.{0,400})$",
+    r"[\"'`*]{0,2}[ \t]{0,9}(?:[:\uff1a]|=>?)(?P<value>.{0,400})$",
     re.M,
 )
 _KEY = re.compile(r"[\"']?([A-Za-z_][\w .-]{1,40}?)[\"']?\s{0,9}[:=]\s{0,9}(?=([^\r\n]{0,200}))")

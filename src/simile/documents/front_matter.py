@@ -27,6 +27,7 @@ _MAX_NESTED = 64
 _OWN = ("title", "acl", "metadata")
 _OPENING = re.compile(r"\s*+(?:<!--(?>.*?-->)\s*+)*+([-+=~;]{3,}|\{\s*[\"'\n])", re.S)
 """What looks like the beginning of a block that holds fields, after blank lines and comments."""
+_LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.M)
 _HEAD = re.compile(
     r"(?:\s*+(?:<!--(?>.*?-->)|[^\n:=<]{1,60}+[:=][^\n]*+(?:\n|\Z)))*+"
@@ -60,6 +61,7 @@ def split_front_matter(text: str) -> tuple[dict[str, object], str]:
 
 def require_no_list_above(text: str) -> None:
     """Raise InputError if the top of a text looks like fields with an access list."""
+    text = _LINE_END.sub("\n", text[: _MAX * 17])
     opening = _OPENING.match(text, 0, _MAX)
     if opening is not None:
         begin = opening.start(1)

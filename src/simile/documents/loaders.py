@@ -28,7 +28,7 @@ from simile.documents.reading import (
     too_large,
 )
 from simile.documents.rows import csv_rows, document_of, json_rows, ndjson_rows
-from simile.documents.suffixes import CSV, DOCX, HTML, JSON, MARKDOWN, NDJSON, PDF, PROSE
+from simile.documents.suffixes import CODE, CSV, DOCX, HTML, JSON, MARKDOWN, NDJSON, PDF
 from simile.errors import InputError, MissingExtraError
 from simile.types import Document
 
@@ -150,7 +150,7 @@ def _row_document(row: object, name: str, acl: Sequence[str]) -> Document:
 
 def _read_plain(path: Path, name: str, acl: Sequence[str], limits: FileLimits) -> Document:
     text = read_text(path, limits)
-    if path.suffix.lower() in PROSE:
+    if path.suffix.lower() not in CODE:
         require_no_list_above(text)
     return Document(name, text, acl=tuple(acl))
 

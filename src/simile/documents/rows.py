@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +35,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,17})?")
 _OWN = {"id", "_id", "title", "text", "acl", "metadata"}
 _DELIMITERS = ",;\t|"
 _SEP_LINE = re.compile(r"sep=(.)", re.I)
+_LONGEST_NAME = 60
 _LOOKED_AT = 100
 """Lines of NDJSON among which one must have a text, or be broken, for all to count as rows."""
 _MAYBE_TWICE = re.compile(rb"acl|\\u00[46][13c]", re.I)
@@ -72,15 +74,22 @@ def csv_rows(path: Path, limits: FileLimits) -> Iterator[tuple[str, object]] | N
     with open_file(path, error=InputError) as head:
         encoding = encoding_of(head.read(4))
     found: list[str] = []
-    for delimiter in _delimiters(path, encoding, limits):
+    for attempt, delimiter in enumerate(_delimiters(path, encoding, limits)):
         reader = _csv_reader(path, encoding, delimiter, limits)
-        first = next(reader, (1, []))
-        columns = [_column(name) for name in first[1]]
+        try:
+            columns = [_column(name) for name in next(reader, (1, []))[1]]
+        except AccessListError:  # quotes that do not match, with this delimiter
+            if attempt == 0:
+                raise
+            continue
         if "text" in columns:
             if twice := next((name for name in _OWN if columns.count(name) > 1), None):
                 raise AccessListError(f"two columns are named {twice}; keep one")
             return _named(reader, columns, delimiter)
         found += columns
+        with suppress(AccessListError):
+            rows = [row for _, row in islice(reader, _LOOKED_AT)]
+            found += [cell for row in rows for cell in row if len(cell) < _LONGEST_NAME]
     if name := next((name for name in found if is_access_name(name)), None):
         raise AccessListError(
             f"the column {name[:80]!a} looks like an access list, but no column is named text: "

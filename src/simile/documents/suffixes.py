@@ -1,8 +1,6 @@
 """File suffixes by format."""
 
 MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd"})
-PROSE = frozenset({"", ".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org", ".tex"})
-"""Plain texts; front matter is not read there, so an access list in it is an error."""
 HTML = frozenset({".html", ".htm", ".xhtml"})
 PDF = frozenset({".pdf"})
 DOCX = frozenset({".docx"})
