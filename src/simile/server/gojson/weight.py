@@ -14,7 +14,7 @@ _WEIGHTS[list(b",[{:")] = 1, 4, 4, 8
 _QUOTE, _BACKSLASH = b'"\\'
 
 
-def weight_of(body: bytes, *, block_bytes: int = 2**20) -> int:
+def weight_of(body: bytes, *, block_bytes: int = 2**17) -> int:
     """Return the weight of all values; as far as it was read where that is over MAX_WEIGHT."""
     weight, in_string, is_escaped = 0, False, False
     for start in range(0, len(body), block_bytes):
