@@ -25,6 +25,7 @@ from simile.store.terms import QueryTerms, make_analyzer, parse_query, with_pair
 HEAD = "inverted.head"
 _FORMAT = 2
 _DEAD_SHARE = 0.25
+_TRIES = 5
 _GROWTH = 4
 """A segment is merged with those after it once they have more than a quarter of its words."""
 _MAX_TITLE_CHARS = 10_000
@@ -66,8 +67,13 @@ def load_inverted(
 
     Returns None if it is missing, older or damaged; `thorough` reads all of it to know.
     """
-    head = _sound_head(folder, source, language, thorough=thorough)
-    return None if head is None else _open(folder, head)
+    for _ in range(_TRIES):
+        head = _sound_head(folder, source, language, thorough=thorough)
+        if head is None:
+            return None
+        with suppress(OSError, ValueError):  # a writer has just replaced the segments
+            return _open(folder, head)
+    return None
 
 
 def inverted_in_memory(source: StoreReader, language: str) -> Inverted:

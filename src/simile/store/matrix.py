@@ -25,6 +25,7 @@ from simile.types import Embeddings
 HEAD = "vectors.head"
 _FORMAT = 2
 _DEAD_SHARE = 0.25
+_TRIES = 5
 _KINDS = ("f32", "ids", "i8", "bounds")
 
 
@@ -62,8 +63,13 @@ def load_matrix(folder: Path, source: StoreReader, *, thorough: bool = False) ->
 
     Returns None if it is missing, older or damaged; `thorough` reads all of it to know.
     """
-    head = _sound_head(folder, source, thorough=thorough)
-    return None if head is None else _load(folder, *head)
+    for _ in range(_TRIES):
+        head = _sound_head(folder, source, thorough=thorough)
+        if head is None:
+            return None
+        with suppress(OSError, ValueError):  # a writer has just replaced the files
+            return _load(folder, *head)
+    return None
 
 
 def is_older(folder: Path) -> bool:

@@ -51,8 +51,12 @@ class StoreReader:
 
         A copy that was restored and then changed reaches the same numbers by another way.
         """
-        nonce = self._nonces.get(str(head.get("generation")), "")
-        return nonce == head.get("nonce", "")
+        generation = head["generation"]
+        if not isinstance(generation, int):
+            return False
+        if generation > self.generation:  # written since this snapshot began; see knows_dead_since
+            return True
+        return self._nonces.get(str(generation), "") == head.get("nonce", "")
 
     def knows_dead_since(self, generation: int) -> bool:
         """Return whether `dead` is complete for a file of that generation."""
