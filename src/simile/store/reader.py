@@ -51,7 +51,7 @@ class StoreReader:
 
         A copy that was restored and then changed reaches the same numbers by another way.
         """
-        generation = head["generation"]
+        generation = head.get("generation")
         if not isinstance(generation, int):
             return False
         if generation > self.generation:  # written since this snapshot began; see knows_dead_since
