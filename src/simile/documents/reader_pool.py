@@ -104,15 +104,18 @@ class ReaderProcess:
         return self._process.poll() is None
 
     def stop(self) -> int | None:
-        """Kill the process; return its exit status if it had ended by itself."""
+        """End the process, at once if it is idle; return its status if it ended by itself."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(0.2)
         status = self._process.poll()
         self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
+        if self._process.stdout is not None:
             with suppress(OSError):
-                stream.close() if stream is not None else None
+                self._process.stdout.close()
         return status
 
 
